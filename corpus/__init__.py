@@ -1,0 +1,1 @@
+"""Spark stages that turn raw sources into cleaned, annotated documents."""

@@ -1,0 +1,161 @@
+"""Strict configuration: one YAML tree into frozen dataclasses.
+
+Every key must exist and every value must have its declared type; an error names the key's full
+path and, for a misspelt one, the nearest that exists. `base: other.yaml` at the head of a file
+inherits from another file beside it; `--set a.b=c` overrides one value, read as YAML.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from corpus.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def load(schema: type[T], path: str | Path, overrides: Iterable[str] = ()) -> T:
+    """Reads a YAML file (and what it inherits from), applies `key.path=value` overrides."""
+    tree = read_tree(Path(path))
+    for override in overrides:
+        _apply_override(tree, override)
+    return build(schema, tree)
+
+
+def read_tree(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The merged YAML tree of a file, its `base` resolved relative to the file."""
+    if path.resolve() in _seen:
+        raise ConfigError(f"{path}: its chain of 'base' keys comes back to itself; remove one")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no config file {path}; see jobs/configs/ for the shipped ones") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a config file: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold a YAML mapping, not {type(tree).__name__}")
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    return _merge(read_tree(path.parent / str(base), (*_seen, path.resolve())), tree)
+
+
+def build(schema: type[T], tree: Mapping[str, Any], where: str = "") -> T:
+    """Builds a frozen dataclass from a mapping; unknown keys and wrong types raise ConfigError."""
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"'{where}' must be a mapping of keys, not {tree!r}")
+    hints = typing.get_type_hints(schema)
+    fields = {f.name: f for f in dataclasses.fields(schema) if f.init}  # type: ignore[arg-type]
+    values = {}
+    for key, value in tree.items():
+        place = f"{where}.{key}" if where else str(key)
+        if key not in fields:
+            raise ConfigError(f"unknown key '{place}'{_suggest(str(key), fields)}")
+        values[key] = _convert(hints[key], value, place)
+    for name, f in fields.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            place = f"{where}.{name}" if where else name
+            raise ConfigError(f"missing key '{place}'; give it in the config or by --set {place}=…")
+    try:
+        return schema(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (in '{where or schema.__name__}')") from None
+
+
+def to_tree(config: Any) -> Any:
+    """The plain, JSON-able tree of a config dataclass, fit to be written and read back."""
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        return {f.name: to_tree(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    if isinstance(config, Mapping):
+        return {str(k): to_tree(v) for k, v in config.items()}
+    if isinstance(config, (list, tuple)):
+        return [to_tree(v) for v in config]
+    return config
+
+
+def config_hash(config: Any) -> str:
+    """16 hex digits that name a resolved config."""
+    text = json.dumps(to_tree(config), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ConfigError(f"--set {override}: write it as key.path=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: the value is not YAML; quote it") from None
+    *parents, leaf = path.split(".")
+    node = tree
+    for name in parents:
+        child = node.setdefault(name, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"--set {override}: '{name}' is a value, not a group of keys")
+        node = child
+    node[leaf] = value
+
+
+def _suggest(key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else f"; known keys: {', '.join(sorted(known))}"
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        return _convert(next(a for a in args if a is not type(None)), value, where)
+    if dataclasses.is_dataclass(kind):
+        return build(kind, value, where)  # type: ignore[arg-type]
+    if origin is Literal:
+        if value not in args:
+            choices = ", ".join(repr(a) for a in args)
+            raise ConfigError(f"'{where}' must be one of {choices}, not {value!r}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"'{where}' must be a list, not {value!r}")
+        return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if origin in (dict, Mapping):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"'{where}' must be a mapping, not {value!r}")
+        return {str(k): _convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
+    return _scalar(kind, value, where)
+
+
+def _scalar(kind: type, value: Any, where: str) -> Any:
+    if kind is Any:
+        return value
+    if kind is float and isinstance(value, str):
+        try:  # YAML 1.1 reads 3e-4 as a string
+            return float(value)
+        except ValueError:
+            pass
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ConfigError(f"'{where}' must be of type {kind.__name__}, not {value!r}")
+    return value

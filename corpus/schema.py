@@ -1,0 +1,86 @@
+"""The Arrow schemas of every table the corpus writes: this module is their one truth.
+
+`doc_id` joins them all. `source` is the name the config gives a source (`web`, `code`);
+`origin` is `file#position`, the place the record was read from.
+"""
+
+import pyarrow as pa
+
+# One record of any source, as extracted: its text is the input of everything after it.
+DOCUMENT = pa.schema(
+    [
+        ("doc_id", pa.uint64()),
+        ("source", pa.string()),
+        ("url", pa.string()),
+        ("origin", pa.string()),
+        ("date", pa.string()),  # as the source states it, ISO 8601 where known
+        ("digest", pa.string()),  # "sha1:BASE32" of the payload, from the record or computed
+        ("license", pa.string()),  # SPDX expression, null where the source states none
+        ("title", pa.string()),
+        ("text", pa.large_string()),
+    ]
+)
+
+# A document after line dedup (CCNet section 3.1); a source without dedup keeps every line.
+DEDUPED = pa.schema(
+    [
+        *DOCUMENT,
+        ("line_ids", pa.list_(pa.int32())),  # 0-based lines of the extracted text that stay
+        ("original_nlines", pa.int32()),
+        ("original_length", pa.int32()),  # characters before dedup
+    ]
+)
+
+# What was measured on a deduped text; one narrow row a document, no text.
+LEDGER = pa.schema(
+    [
+        ("doc_id", pa.uint64()),
+        ("source", pa.string()),
+        ("url", pa.string()),
+        ("origin", pa.string()),
+        ("num_chars", pa.int32()),
+        ("num_bytes", pa.int32()),
+        ("num_lines", pa.int32()),
+        ("num_words", pa.int32()),
+        ("language", pa.string()),  # null where nothing could be said (empty text)
+        ("language_score", pa.float64()),  # rounded to 2 decimals, as CCNet decides on it
+        ("perplexity", pa.float64()),  # rounded to 1 decimal; null without a model
+        ("mean_word_length", pa.float64()),
+        ("max_line_length", pa.int32()),
+        ("mean_line_length", pa.float64()),
+        ("alphanumeric_share", pa.float64()),  # of characters
+        ("alphabetic_word_share", pa.float64()),  # of words with an alphabetic character
+        ("symbol_word_ratio", pa.float64()),  # '#' and ellipses a word
+        ("bullet_line_share", pa.float64()),
+        ("ellipsis_line_share", pa.float64()),
+        ("duplicate_line_share", pa.float64()),  # characters in repeated lines, of characters
+        ("stop_words", pa.int32()),  # of Gopher's eight, how many different ones occur
+    ]
+)
+
+# What was decided, one row a document: rule null means kept.
+DECISION = pa.schema(
+    [
+        ("doc_id", pa.uint64()),
+        ("source", pa.string()),
+        ("url", pa.string()),
+        ("keep", pa.bool_()),
+        ("bucket", pa.string()),  # head, middle, tail, or all where no model fits
+        ("rule", pa.string()),  # the ledger column's rule that dropped it
+        ("value", pa.float64()),  # the value that decided
+        ("threshold", pa.string()),  # what the value was held against
+        ("num_chars", pa.int32()),
+        ("num_bytes", pa.int32()),
+    ]
+)
+
+# The corpus: every kept document, with what CCNet publishes of it.
+KEPT = pa.schema(
+    [
+        *DEDUPED,
+        ("language", pa.string()),
+        ("language_score", pa.float64()),
+        ("perplexity", pa.float64()),
+        ("bucket", pa.string()),
+    ]
+)

@@ -1,0 +1,1 @@
+"""What people start: the `altiplano` command, spark-submit and sbatch entries, configs."""

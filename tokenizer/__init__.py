@@ -1,0 +1,1 @@
+"""SentencePiece training, encoding, and the Arrow token-shard format."""

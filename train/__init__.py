@@ -1,0 +1,1 @@
+"""A megatron-core LLaMA: model, parallelism, data, loop, checkpoints, export."""
