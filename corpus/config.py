@@ -37,7 +37,9 @@ def read_tree(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"no config file {path}; see jobs/configs/ for the shipped ones") from None
+        raise ConfigError(
+            f"no config file {path}; see jobs/configs/ for the shipped ones"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as a config file: {error}") from None
     except yaml.YAMLError as error:

@@ -1,0 +1,44 @@
+"""Counting what a stage does with its records, so that nothing is dropped in silence."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+EXAMPLES_KEPT = 5
+
+
+@dataclass
+class Counts:
+    """Totals by name, and for every reason a record was skipped the first places it happened."""
+
+    totals: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, amount: int = 1) -> None:
+        self.totals[name] += amount
+
+    def skip(self, reason: str, where: str) -> None:
+        """Counts one skipped record under its reason and remembers where, for the first few."""
+        self.skipped[reason] += 1
+        seen = self.examples.setdefault(reason, [])
+        if len(seen) < EXAMPLES_KEPT:
+            seen.append(where)
+
+    def merge(self, other: "Counts") -> None:
+        self.totals.update(other.totals)
+        self.skipped.update(other.skipped)
+        for reason, places in other.examples.items():
+            room = EXAMPLES_KEPT - len(self.examples.setdefault(reason, []))
+            self.examples[reason].extend(places[: max(room, 0)])
+
+    def to_tree(self) -> dict:
+        """Plain, sorted data for a manifest."""
+        return {
+            "totals": dict(sorted(self.totals.items())),
+            "skipped": dict(sorted(self.skipped.items())),
+            "examples": {k: list(v) for k, v in sorted(self.examples.items())},
+        }
+
+    @classmethod
+    def from_tree(cls, tree: dict) -> "Counts":
+        return cls(Counter(tree["totals"]), Counter(tree["skipped"]), dict(tree["examples"]))
