@@ -1,0 +1,140 @@
+"""Stage 1: raw files of a source into document records, one Parquet file an input file.
+
+An input file is the unit of work (a Common Crawl WARC is about 1 GB and 40,000 pages), so the
+output does not depend on how many tasks share the work.
+"""
+
+import hashlib
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import schema, storage
+from corpus.config import build, config_hash
+from corpus.counts import Counts
+from corpus.errors import ConfigError, DataError
+from corpus.manifest import Manifest
+from corpus.output import Output, Unit
+from corpus.stage import Stage
+
+# The readers by name: a module with `read`, `SUFFIXES` and the frozen dataclass `Config`.
+READERS = {
+    "warc": "corpus.sources.warc",
+    "wet": "corpus.sources.wet",
+    "code": "corpus.sources.code",
+}
+
+
+@dataclass(frozen=True)
+class ReadTask:
+    """What a unit of extraction is given."""
+
+    file: storage.InputFile
+    source: str
+    reader: str
+    config: Any
+
+
+@dataclass(frozen=True)
+class InputConfig:
+    """Where a source's raw files are and how to read them.
+
+    `reader: crawl` takes WET files by the `wet` reader and the others by `warc`. `options` holds a
+    mapping a reader (`options: {warc: {...}}`), checked against the reader's own config.
+    """
+
+    reader: str
+    input: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = reader_names(self.reader)
+        for name in self.options:
+            if name not in names:
+                raise ConfigError(
+                    f"options for '{name}', but reader '{self.reader}' uses {', '.join(names)}"
+                )
+        for name in names:
+            self.reader_config(name)
+
+    def reader_config(self, reader: str) -> Any:
+        config_type = importlib.import_module(READERS[reader]).Config
+        return build(config_type, self.options.get(reader) or {}, f"options.{reader}")
+
+
+def reader_names(reader: str) -> tuple[str, ...]:
+    """The modules behind a reader's name; ConfigError for a name there is none for."""
+    if reader == "crawl":
+        return ("warc", "wet")
+    if reader not in READERS:
+        known = ", ".join(["crawl", *READERS])
+        raise ConfigError(f"no reader '{reader}'; choose one of {known}")
+    return (reader,)
+
+
+def stage(source: str, config: InputConfig) -> Stage:
+    """The extraction of one source; lists its input now and raises DataError where there is none."""
+    names = reader_names(config.reader)
+    modules = {name: importlib.import_module(READERS[name]) for name in names}
+    suffixes = tuple(suffix for module in modules.values() for suffix in module.SUFFIXES)
+    configs = {name: config.reader_config(name) for name in names}
+    units = []
+    for file in storage.list_files(config.input, suffixes):
+        reader = _reader_of(file.name, names)
+        task = ReadTask(file, source, reader, configs[reader])
+        inputs = (file.name, storage.fingerprint(file.uri), config_hash(configs[reader]))
+        units.append(Unit(_unit_name(source, file.name), inputs, task))
+    return Stage(
+        name=f"extracted/{source}",
+        config={"source": source, "readers": configs},
+        units=units,
+        modules=("corpus.extract", *(READERS[name] for name in names)),
+        work=extract,
+    )
+
+
+def extract(unit: Unit, output: Output) -> None:
+    """Reads one raw file into DOCUMENT records."""
+    task: ReadTask = unit.payload
+    reader = importlib.import_module(READERS[task.reader])
+    output.counts.add("input_bytes", task.file.size)
+    batches = reader.read(task.file, task.source, task.config, output.counts)
+    facts = {"source": task.source, "input": task.file.name}
+    output.write_table(counted(batches, output.counts), schema.DOCUMENT, facts=facts)
+
+
+def counted(batches: Iterator[pa.RecordBatch], counts: Counts) -> Iterator[pa.RecordBatch]:
+    """Passes batches on, counting their documents and bytes of text."""
+    for batch in batches:
+        counts.add("documents", batch.num_rows)
+        counts.add("text_bytes", pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
+        yield batch
+
+
+def require_documents(manifest: Manifest, config: InputConfig) -> None:
+    """DataError where a source's whole input gave no document at all, saying why it did not."""
+    if manifest.rows:
+        return
+    why = "; ".join(
+        f"{reason}: {n:,} (such as {manifest.counts.examples[reason][0]})"
+        for reason, n in manifest.counts.skipped.items()
+    )
+    raise DataError(f"no document in {config.input}: {why or 'its files hold no records'}")
+
+
+def _reader_of(name: str, readers: tuple[str, ...]) -> str:
+    if len(readers) == 1:
+        return readers[0]
+    return "wet" if ".wet" in name else "warc"
+
+
+def _unit_name(source: str, name: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    if plain != name:  # two names could become one: tell them apart
+        plain += "-" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+    return f"{source}-{plain}"

@@ -1,0 +1,133 @@
+"""The Spark session, started late and once, and how units of work are spread over it.
+
+Text never crosses the JVM: a task is given units, reads their files itself through pyarrow.fs and
+writes its output likewise. Spark does what it is for: scheduling, retries, shuffles.
+"""
+
+import logging
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+RESULT_SCHEMA = "index long, result binary"
+_RESULT_ARROW = pa.schema([("index", pa.int64()), ("result", pa.binary())])
+
+
+@dataclass(frozen=True)
+class SparkConfig:
+    """How to start Spark where no session is given; a cluster's own settings win under submit."""
+
+    master: str = "local[*]"
+    driver_memory: str = "2g"
+    partitions: int = 0  # tasks a stage; 0: one a unit
+    shuffle_partitions: int = 0  # 0: twice the cores
+
+
+class Engine:
+    """Starts Spark when the first stage needs it, so a build with nothing to do never does."""
+
+    def __init__(self, config: SparkConfig, session: "SparkSession | None" = None) -> None:
+        self.config = config
+        self._session = session
+        self._owned = session is None
+        self.start_seconds = 0.0
+
+    @property
+    def session(self) -> "SparkSession":
+        if self._session is None:
+            began = time.monotonic()
+            self._session = _start(self.config)
+            self.start_seconds = time.monotonic() - began
+        return self._session
+
+    def close(self) -> None:
+        if self._owned and self._session is not None:
+            self._session.stop()
+            self._session = None
+
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any], label: str) -> list[Any]:
+        """Applies a picklable function to every item in Spark tasks; results in item order."""
+        if not items:
+            return []
+        rows = watch(self.session, label, self.map_frame(function, items).collect)
+        results = {row["index"]: pickle.loads(row["result"]) for row in rows}
+        return [results[i] for i in range(len(items))]
+
+    def map_frame(self, function: Callable[[Any], Any], items: Sequence[Any]) -> "DataFrame":
+        tasks = min(self.config.partitions or len(items), len(items))
+        frame = self.session.range(0, len(items), 1, tasks)
+        shared = self.session.sparkContext.broadcast(pickle.dumps(list(items)))
+
+        def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            known = pickle.loads(shared.value)
+            for batch in batches:
+                for index in batch.column(0).to_pylist():
+                    result = pickle.dumps(function(known[index]))
+                    yield pa.RecordBatch.from_pylist(
+                        [{"index": index, "result": result}], _RESULT_ARROW
+                    )
+
+        return frame.mapInArrow(work, RESULT_SCHEMA)
+
+
+def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any:
+    """Runs a Spark action with a progress bar of its tasks where a person is looking."""
+    if not sys.stderr.isatty():
+        return action()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    from rich.console import Console
+
+    done = threading.Event()
+    with Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    ) as progress:
+        bar = progress.add_task(label, total=None)
+
+        def poll() -> None:
+            tracker = session.sparkContext.statusTracker()
+            while not done.wait(0.3):
+                infos = [tracker.getStageInfo(i) for i in tracker.getActiveStageIds()]
+                total = sum(info.numTasks for info in infos if info)
+                finished = sum(info.numCompletedTasks for info in infos if info)
+                progress.update(bar, total=total or None, completed=finished)
+
+        poller = threading.Thread(target=poll, daemon=True)
+        poller.start()
+        try:
+            return action()
+        finally:
+            done.set()
+            poller.join()
+
+
+def _start(config: SparkConfig) -> "SparkSession":
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+    cores = os.cpu_count() or 1
+    builder = (
+        SparkSession.builder.appName("altiplano")
+        .master(config.master)
+        .config("spark.driver.memory", config.driver_memory)
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", str(config.shuffle_partitions or 2 * cores))
+        .config("spark.sql.adaptive.enabled", "false")
+        .config("spark.python.worker.reuse", "true")
+        .config("spark.log.level", "ERROR")
+    )
+    return builder.getOrCreate()

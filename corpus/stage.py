@@ -1,0 +1,181 @@
+"""The stage contract: units of work in, one manifest out, redone only where something changed.
+
+A stage names its config, its inputs and its units. Each unit has a key made of all that can change
+its output (config, inputs, code, library versions); units whose record carries the key they would
+get today are kept, the others run, the manifest is put, and what it does not list is swept.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from corpus import manifest as manifests
+from corpus import provenance, storage
+from corpus.config import to_tree
+from corpus.counts import Counts
+from corpus.errors import AltiplanoError
+from corpus.manifest import Manifest
+from corpus.output import RECORDS, Output, Unit, UnitRecord
+from corpus.spark import Engine
+
+Work = Callable[[Unit, Output], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage does; its folder is `<root>/<name>`.
+
+    `work` is a picklable function run once a unit: in Spark tasks, or in the driver where
+    `in_driver` is set (a model's training). `gather`, where given, replaces it by one Spark job
+    over all units (a shuffle); then any change redoes them all.
+    """
+
+    name: str
+    config: Any
+    units: Sequence[Unit]
+    modules: tuple[str, ...]  # whose code, with what it imports, makes the output
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    work: Work | None = None
+    gather: Callable[[Engine, "Stage", str, Mapping[str, str]], list[UnitRecord]] | None = None
+    in_driver: bool = False
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """A stage's manifest and what it took to get it."""
+
+    manifest: Manifest
+    seconds: float
+    units: int
+    units_run: int
+
+
+@dataclass(frozen=True)
+class _Failure:
+    unit: str
+    error: AltiplanoError
+
+
+def run(stage: Stage, root: str, engine: Engine) -> StageRun:
+    """Brings a stage's output up to date; DataError where a unit's input cannot be used."""
+    began = time.monotonic()
+    folder = storage.join(root, stage.name)
+    keys = unit_keys(stage)
+    stage_key = _hash([stage.name, [unit.name for unit in stage.units], keys])
+    known = manifests.find(folder)
+    if known is not None and known.key == stage_key and known.missing_file() is None:
+        return StageRun(known, time.monotonic() - began, len(stage.units), 0)
+
+    storage.make_folder(storage.join(folder, RECORDS))
+    done = _finished(folder, keys)
+    waiting = [unit for unit in stage.units if unit.name not in done]
+    if stage.gather is not None:
+        waiting = list(stage.units)
+        done = {record.name: record for record in stage.gather(engine, stage, folder, keys)}
+    elif waiting:
+        task = partial(_work, stage.work, folder, keys)
+        for result in _apply(task, waiting, stage, engine):
+            if isinstance(result, _Failure):
+                raise type(result.error)(f"{result.error} (stage {stage.name}, {result.unit})")
+            done[result.name] = result
+
+    counts = Counts()
+    records = [done[unit.name] for unit in stage.units]
+    for record in records:
+        counts.merge(record.counts)
+    made = Manifest(
+        folder=folder,
+        stage=stage.name,
+        key=stage_key,
+        config=to_tree(stage.config),
+        inputs=dict(stage.inputs),
+        code=provenance.code_version(*stage.modules),
+        versions=provenance.library_versions(),
+        files=tuple(file for record in records for file in record.files),
+        counts=counts,
+    )
+    manifests.put(made)
+    _sweep(made, stage)
+    return StageRun(made, time.monotonic() - began, len(stage.units), len(waiting))
+
+
+def unit_keys(stage: Stage) -> dict[str, str]:
+    """The key of every unit by its name; names must be unique within a stage."""
+    shared = [
+        stage.name,
+        to_tree(stage.config),
+        dict(stage.inputs),
+        provenance.code_version(*stage.modules),
+        provenance.library_versions(),
+    ]
+    keys = {unit.name: _hash([shared, unit.name, list(unit.inputs)]) for unit in stage.units}
+    assert len(keys) == len(stage.units), f"two units of {stage.name} share a name"
+    return keys
+
+
+def _apply(
+    task: Callable[[Unit], UnitRecord | _Failure],
+    units: Sequence[Unit],
+    stage: Stage,
+    engine: Engine,
+) -> list[UnitRecord | _Failure]:
+    if stage.in_driver:
+        return [task(unit) for unit in units]
+    return engine.map(task, units, stage.name)
+
+
+def _work(
+    work: Work, folder: str, keys: Mapping[str, str], unit: Unit
+) -> UnitRecord | _Failure:
+    output = Output(folder, unit, keys[unit.name])
+    try:
+        work(unit, output)
+        return output.close()
+    except AltiplanoError as error:
+        return _Failure(unit.name, error)
+    finally:
+        output.discard()
+
+
+def _finished(folder: str, keys: Mapping[str, str]) -> dict[str, UnitRecord]:
+    """Records of units that are done: of today's key, their files there and of the right size."""
+    fs, inner = storage.filesystem(folder)
+    done = {}
+    for name in storage.list_names(storage.join(folder, RECORDS)):
+        unit = name.removesuffix(".json")
+        if keys.get(unit) is None:
+            continue
+        try:
+            record = UnitRecord.from_content(
+                storage.read_bytes(storage.join(folder, RECORDS, name))
+            )
+        except (ValueError, KeyError, TypeError):
+            continue  # damaged: the unit is simply done again
+        if record.key != keys[unit]:
+            continue
+        infos = fs.get_file_info([f"{inner}/{file.name}" for file in record.files])
+        if all(i.is_file and i.size == f.bytes for i, f in zip(infos, record.files, strict=True)):
+            done[unit] = record
+    return done
+
+
+def _sweep(made: Manifest, stage: Stage) -> None:
+    """Deletes what the new manifest does not list: earlier output, records, killed attempts."""
+    listed = {file.name for file in made.files} | {manifests.MANIFEST_NAME}
+    for name in storage.list_names(made.folder):
+        if name not in listed:
+            storage.delete(storage.join(made.folder, name))
+    records = {f"{unit.name}.json" for unit in stage.units}
+    for name in storage.list_names(storage.join(made.folder, RECORDS)):
+        if name not in records:
+            storage.delete(storage.join(made.folder, RECORDS, name))
+    storage.remove_scratch(made.folder)
+
+
+def _hash(tree: Any) -> str:
+    text = json.dumps(tree, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
