@@ -1,0 +1,258 @@
+"""The token shard: documents of one source and split as one memory-mappable token stream.
+
+A shard is one Arrow IPC file with one record batch, `doc_id: uint64` and `tokens: large_list` of
+uint16 (uint32 above 65,536 pieces), uncompressed: its tokens are one contiguous buffer, sliced
+without a copy. Sequence length, batch size and mixture belong to the run and are never in the data.
+The schema's metadata names the tokenizer, so that shards of two tokenizers cannot be mixed unseen.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from corpus import storage
+from corpus.errors import DataError, ShardError
+
+_MAGIC = b"ARROW1"
+_TOKENIZER = b"altiplano.tokenizer"
+_VOCAB = b"altiplano.vocab_size"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """An open shard; its arrays are views of the mapped file and hold no memory of their own."""
+
+    path: str
+    doc_ids: np.ndarray  # [documents] uint64
+    tokens: np.ndarray  # [tokens] uint16 or uint32, all documents one after another
+    offsets: np.ndarray  # [documents + 1] int64; document d is tokens[offsets[d]:offsets[d + 1]]
+    tokenizer_hash: str
+    vocab_size: int
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """What a manifest states of one shard."""
+
+    path: str
+    bytes: int
+    sha256: str
+    rows: int  # documents
+    source: str
+    split: str  # train or valid
+    tokens: int
+    tokenizer: str | None  # hash; None where the manifest states none
+
+
+def token_dtype(vocab_size: int) -> np.dtype:
+    """The narrowest unsigned type that holds every id of a vocabulary."""
+    return np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
+
+
+def write_shard(
+    path: str,
+    doc_ids: np.ndarray,
+    tokens: np.ndarray,
+    offsets: np.ndarray,
+    tokenizer_hash: str,
+    vocab_size: int,
+) -> None:
+    """Writes doc_ids [D], tokens [N] and offsets [D + 1] to a local file, whole or not at all.
+
+    The same arguments give the same bytes. Raises ShardError where they contradict each other.
+    """
+    offsets = np.ascontiguousarray(offsets, dtype=np.int64)
+    _check_arrays(path, doc_ids, tokens, offsets, vocab_size)
+    stream = np.ascontiguousarray(tokens, dtype=token_dtype(vocab_size))
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(stream))
+    schema = pa.schema(
+        [("doc_id", pa.uint64()), ("tokens", lists.type)],
+        metadata={_TOKENIZER: tokenizer_hash.encode(), _VOCAB: str(vocab_size).encode()},
+    )
+    ids = pa.array(np.ascontiguousarray(doc_ids, dtype=np.uint64))
+    partial = f"{path}.{uuid.uuid4().hex}.partial"
+    try:
+        with pa.OSFile(partial, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            writer.write_batch(pa.record_batch([ids, lists], schema=schema))
+        os.replace(partial, path)
+    except OSError as error:
+        raise ShardError(
+            f"{path} cannot be written: {error}; free or choose another disk"
+        ) from None
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def open_shard(path: str, tokenizer_hash: str | None = None) -> Shard:
+    """Maps a shard into memory without reading its tokens.
+
+    Raises ShardError for a file that is missing, cut short, no shard, or (where `tokenizer_hash`
+    is given) of another tokenizer.
+    """
+    try:
+        with pa.memory_map(_local_path(path)) as mapped:
+            batch = _only_batch(path, pa.ipc.open_file(mapped))
+    except FileNotFoundError:
+        raise ShardError(f"{path} is missing; restore it or write the shards again") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ShardError(f"{path} {_why_unreadable(path, error)}") from None
+    metadata = batch.schema.metadata
+    column = batch.column("tokens")
+    shard = Shard(
+        path=path,
+        doc_ids=batch.column("doc_id").to_numpy(zero_copy_only=True),
+        tokens=column.values.to_numpy(zero_copy_only=True),
+        offsets=column.offsets.to_numpy(zero_copy_only=True),
+        tokenizer_hash=metadata[_TOKENIZER].decode(),
+        vocab_size=int(metadata[_VOCAB]),
+    )
+    if tokenizer_hash is not None and shard.tokenizer_hash != tokenizer_hash:
+        raise ShardError(_other_tokenizer(shard, tokenizer_hash))
+    return shard
+
+
+def shard_files(manifest: str) -> list[ShardFile]:
+    """The shards a manifest lists, in its order; ShardError where it is no manifest of shards."""
+    try:
+        tree = json.loads(storage.read_bytes(manifest))
+        stage = tree["stage"]
+        files = (
+            [_shard_file(manifest, entry) for entry in tree["files"]] if stage == "shards" else []
+        )
+    except DataError as error:
+        raise ShardError(f"no shard manifest: {error}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ShardError(f"{manifest} is no shard manifest: {error!r}; tokenize again") from None
+    if stage != "shards":
+        raise ShardError(
+            f"{manifest} is of stage '{stage}', not 'shards'; give the shards' manifest"
+        )
+    return files
+
+
+def verify(manifest: str) -> list[str]:
+    """Reads every byte of every shard; returns one line for each that is not as the manifest says.
+
+    An empty list means all are sound. Where the manifest names no tokenizer, the one that most
+    shards name is taken for the right one.
+    """
+    files = shard_files(manifest)
+    usual = _usual_tokenizer(files)
+    problems = []
+    for file in files:
+        try:
+            _check_file(file, file.tokenizer or usual)
+        except ShardError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _usual_tokenizer(files: list[ShardFile]) -> str | None:
+    hashes: Counter[str] = Counter()
+    for file in files:
+        with contextlib.suppress(ShardError):  # what cannot be opened is reported by its own check
+            hashes[open_shard(file.path).tokenizer_hash] += 1
+    return max(hashes, key=lambda name: hashes[name], default=None)
+
+
+def _check_file(file: ShardFile, tokenizer_hash: str | None) -> None:
+    fix = "restore it from a copy or write the shards again"
+    shard = open_shard(file.path, tokenizer_hash)
+    local = _local_path(file.path)
+    size = os.path.getsize(local)
+    if size != file.bytes:
+        raise ShardError(f"{file.path} has {size} bytes, the manifest says {file.bytes}; {fix}")
+    with open(local, "rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != file.sha256:
+        raise ShardError(
+            f"{file.path} has sha256 {found[:16]}…, the manifest says {file.sha256[:16]}…; {fix}"
+        )
+    if (len(shard.doc_ids), len(shard.tokens)) != (file.rows, file.tokens):
+        raise ShardError(
+            f"{file.path} holds {len(shard.doc_ids)} documents and {len(shard.tokens)} tokens, "
+            f"the manifest says {file.rows} and {file.tokens}; {fix}"
+        )
+
+
+def _shard_file(manifest: str, entry: dict[str, Any]) -> ShardFile:
+    facts = entry["facts"]
+    return ShardFile(
+        path=storage.join(os.path.dirname(manifest) or ".", entry["name"]),
+        bytes=int(entry["bytes"]),
+        sha256=str(entry["sha256"]),
+        rows=int(entry["rows"]),
+        source=str(facts["source"]),
+        split=str(facts["split"]),
+        tokens=int(facts["tokens"]),
+        tokenizer=facts.get("tokenizer"),
+    )
+
+
+def _check_arrays(
+    path: str, doc_ids: np.ndarray, tokens: np.ndarray, offsets: np.ndarray, vocab_size: int
+) -> None:
+    if len(offsets) != len(doc_ids) + 1:
+        raise ShardError(
+            f"{path}: {len(doc_ids)} documents need one offset more, not {len(offsets)}"
+        )
+    if offsets[0] != 0 or offsets[-1] != len(tokens) or np.any(np.diff(offsets) < 0):
+        raise ShardError(f"{path}: offsets must rise from 0 to the {len(tokens)} tokens there are")
+    if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocab_size:
+        raise ShardError(
+            f"{path}: token ids {int(tokens.min())}..{int(tokens.max())} do not fit a vocabulary "
+            f"of {vocab_size}; encode with the tokenizer the shard names"
+        )
+
+
+def _only_batch(path: str, reader: pa.ipc.RecordBatchFileReader) -> pa.RecordBatch:
+    metadata = reader.schema.metadata or {}
+    if _TOKENIZER not in metadata or _VOCAB not in metadata or reader.num_record_batches != 1:
+        raise ShardError(f"{path} is an Arrow file but no token shard; list only shards")
+    batch = reader.get_batch(0)
+    batch.validate()
+    kinds = [batch.schema.field(name).type for name in ("doc_id", "tokens")]
+    dtype = pa.from_numpy_dtype(token_dtype(int(metadata[_VOCAB])))
+    if kinds != [pa.uint64(), pa.large_list(dtype)]:
+        raise ShardError(
+            f"{path} has columns {kinds}, not doc_id and tokens of {dtype}; rewrite it"
+        )
+    return batch
+
+
+def _why_unreadable(path: str, error: Exception) -> str:
+    with open(_local_path(path), "rb") as stream:
+        head = stream.read(len(_MAGIC))
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - len(_MAGIC)))
+        tail = stream.read()
+    if _MAGIC.startswith(head) and tail != _MAGIC:
+        return "is cut short; restore it from a copy or write the shards again"
+    if head != _MAGIC:
+        return "is no Arrow file, so no token shard; list only shards"
+    return f"is damaged ({' '.join(str(error).split())}); restore it or write the shards again"
+
+
+def _other_tokenizer(shard: Shard, tokenizer_hash: str) -> str:
+    return (
+        f"{shard.path} was written with tokenizer {shard.tokenizer_hash[:16]}, not "
+        f"{tokenizer_hash[:16]}; encode it again or train with its own tokenizer"
+    )
+
+
+def _local_path(location: str) -> str:
+    fs, path = storage.filesystem(location)
+    if not isinstance(fs, pafs.LocalFileSystem):
+        raise ShardError(
+            f"{location} is not on a local disk, so it cannot be mapped; copy it first"
+        )
+    return path

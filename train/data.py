@@ -1,0 +1,164 @@
+"""Training batches as a pure function of (manifest, weights, sequence and batch size, seed, step).
+
+A sample is a window of seq_length + 1 tokens over a source's shards laid end to end; windows start
+seq_length apart, so each token is predicted once an epoch. There is no index, no shuffle pass and
+no state: any split of a batch over ranks, any restart and any longer run see the same order.
+Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2).
+"""
+
+import functools
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from corpus.errors import ConfigError, ShardError
+from tokenizer.shards import Shard, ShardFile, open_shard, shard_files
+from train.order import epoch_keys, interleave, permute
+
+_OPEN_SHARDS = 1024  # a source; the kernel allows a process some 65,000 maps
+_COUNT_CHUNK = 1 << 22  # tokens; bincount widens what it counts to int64
+
+
+class TokenStream:
+    """The tokens of one source and split, shard after shard in the manifest's order.
+
+    Only the manifest is read up front; a shard is opened when a window first touches it.
+    """
+
+    def __init__(self, manifest: str, files: list[ShardFile], source: str, split: str):
+        self.name = f"{split} split of source '{source}' in {manifest}"
+        self.files = [f for f in files if (f.source, f.split) == (source, split) and f.tokens]
+        sizes = [file.tokens for file in self.files]
+        self.starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self.num_tokens = int(self.starts[-1])
+        self.shard = functools.lru_cache(maxsize=_OPEN_SHARDS)(self._open)
+
+    def num_samples(self, seq_length: int) -> int:
+        """How many windows there are; ShardError where not even one."""
+        if self.num_tokens <= seq_length:
+            raise ShardError(
+                f"the {self.name} has {self.num_tokens} tokens, a sample needs {seq_length + 1}; "
+                "add text to it, shorten seq_length or give it weight 0"
+            )
+        return (self.num_tokens - 1) // seq_length
+
+    def windows(self, starts: np.ndarray, rows: Iterable[np.ndarray]) -> None:
+        """Fills each row [W] int64 with the W tokens from its start; starts is [N] int64."""
+        shards = np.searchsorted(self.starts, starts, side="right") - 1
+        inside = starts - self.starts[shards]
+        for row, shard, start in zip(rows, shards.tolist(), inside.tolist(), strict=True):
+            tokens = self.shard(shard).tokens[start : start + row.size]
+            row[: tokens.size] = tokens
+            filled = tokens.size
+            while filled < row.size:
+                shard += 1
+                tokens = self.shard(shard).tokens[: row.size - filled]
+                row[filled : filled + tokens.size] = tokens
+                filled += tokens.size
+
+    def _open(self, number: int) -> Shard:
+        file = self.files[number]
+        shard = open_shard(file.path, file.tokenizer)
+        if len(shard.tokens) != file.tokens:
+            raise ShardError(
+                f"{file.path} holds {len(shard.tokens)} tokens, the manifest says {file.tokens}; "
+                "restore it or write the shards again"
+            )
+        return shard
+
+
+class Loader:
+    """Gives the global batch of any step, or some of its rows.
+
+    weights: share of samples by source, any positive scale; 0 leaves a source out. batch_size:
+    samples in a global batch. Epochs have no end: each new one of a source has its own order.
+    """
+
+    def __init__(
+        self,
+        manifest: str,
+        weights: dict[str, float],
+        seq_length: int,
+        batch_size: int,
+        seed: int,
+    ):
+        for name, value in (("seq_length", seq_length), ("batch_size", batch_size)):
+            if value < 1:
+                raise ConfigError(f"{name}={value} must be 1 or more")
+        files = shard_files(manifest)
+        used = _used_weights(weights, sorted({file.source for file in files}))
+        self.seq_length, self.batch_size, self.seed = seq_length, batch_size, seed
+        self.sources = tuple(used)
+        self._order = interleave(used)
+        self._streams = [TokenStream(manifest, files, name, "train") for name in self.sources]
+        self._sizes = [stream.num_samples(seq_length) for stream in self._streams]
+
+    def batch(self, step: int, rows: slice = slice(None)) -> np.ndarray:
+        """Samples of a step (from 0), [rows, seq_length + 1] int64; `rows` picks of batch_size."""
+        samples = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)[rows]
+        tokens = np.empty((len(samples), self.seq_length + 1), dtype=np.int64)
+        sources, numbers = self._order.locate(samples)
+        for source, name in enumerate(self.sources):
+            mine = np.flatnonzero(sources == source)
+            if not mine.size:
+                continue
+            size = self._sizes[source]
+            epochs, inside = np.divmod(numbers[mine], size)
+            windows = permute(inside, size, epoch_keys(self.seed, name, epochs))
+            rows_of_source = [tokens[row] for row in mine.tolist()]
+            self._streams[source].windows(windows * self.seq_length, rows_of_source)
+        return tokens
+
+    def epochs(self, step: int) -> dict[str, float]:
+        """How often each source has been gone through when `step` steps are done."""
+        taken = self._order.taken(step * self.batch_size)
+        sizes = zip(self.sources, taken.tolist(), self._sizes, strict=True)
+        return {name: count / size for name, count, size in sizes}
+
+    def realised(self, step: int) -> dict[str, int]:
+        """Tokens trained on from each source when `step` steps are done."""
+        taken = self._order.taken(step * self.batch_size) * self.seq_length
+        return dict(zip(self.sources, taken.tolist(), strict=True))
+
+
+def validation(manifest: str, source: str, seq_length: int, max_sequences: int) -> np.ndarray:
+    """Windows spread evenly over a source's validation split, [N, seq_length + 1] int64.
+
+    N is max_sequences or, where there are fewer, all there are; they are the same in every call.
+    """
+    stream = TokenStream(manifest, shard_files(manifest), source, "valid")
+    available = stream.num_samples(seq_length)
+    count = min(available, max_sequences)
+    out = np.empty((count, seq_length + 1), dtype=np.int64)
+    stream.windows(np.arange(count, dtype=np.int64) * available // count * seq_length, out)
+    return out
+
+
+def token_counts(manifest: str, source: str, split: str, vocab_size: int) -> np.ndarray:
+    """How often each token id occurs in a source's split, [vocab_size] int64."""
+    stream = TokenStream(manifest, shard_files(manifest), source, split)
+    counts = np.zeros(vocab_size, dtype=np.int64)
+    for number, file in enumerate(stream.files):
+        tokens = stream.shard(number).tokens
+        for start in range(0, len(tokens), _COUNT_CHUNK):
+            found = np.bincount(tokens[start : start + _COUNT_CHUNK], minlength=vocab_size)
+            if len(found) > vocab_size:
+                raise ShardError(
+                    f"{file.path} holds token {len(found) - 1}, the vocabulary has {vocab_size}; "
+                    "give the vocabulary of the shards' tokenizer"
+                )
+            counts += found
+    return counts
+
+
+def _used_weights(weights: dict[str, float], known: list[str]) -> dict[str, float]:
+    for name, weight in weights.items():
+        if name not in known:
+            raise ConfigError(f"weights name source '{name}'; the shards have {', '.join(known)}")
+        if not math.isfinite(weight) or weight < 0:
+            raise ConfigError(f"weight {weight} of source '{name}' must be a number from 0 up")
+    used = {name: weights[name] for name in sorted(weights) if weights[name] > 0}
+    if not used:
+        raise ConfigError(f"no source has a weight above 0; weigh some of {', '.join(known)}")
+    return used
