@@ -1,0 +1,77 @@
+"""Turns text into token ids and back, with a SentencePiece model.
+
+A document becomes begin, its tokens, end. LLaMA's inference starts every text with the begin token,
+so training shows it at every document's head; the end token is what teaches a model to stop, and
+both keep packed documents apart.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import sentencepiece
+
+from corpus import storage
+from corpus.errors import DataError
+from tokenizer.shards import token_dtype
+
+
+class Encoder:
+    """A loaded model. hash: SHA-256 of its file in hex, which names the tokenizer in shards."""
+
+    def __init__(self, model_path: str):
+        model = storage.read_bytes(model_path)
+        self._model = _load(model_path, model)
+        self.hash = hashlib.sha256(model).hexdigest()
+        self.vocab_size: int = self._model.vocab_size()
+        self.bos_id: int = self._model.bos_id()
+        self.eos_id: int = self._model.eos_id()
+
+    def encode_batch(self, texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Maps D strings to tokens [N] (uint16, or uint32 as in shards) and offsets [D + 1] int64.
+
+        Document d is tokens[offsets[d]:offsets[d + 1]], begin and end included. One thread: Spark
+        runs as many of these as there are cores. Raises DataError for a null.
+        """
+        if texts.null_count:
+            raise DataError(f"{texts.null_count} of {len(texts)} texts are null; drop them before")
+        encoded = self._model.encode_as_numpy(
+            texts.to_pylist(), add_bos=True, add_eos=True, num_threads=1
+        )
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(tokens) for tokens in encoded], out=offsets[1:])
+        tokens = np.empty(offsets[-1], dtype=token_dtype(self.vocab_size))
+        if encoded:
+            np.concatenate(encoded, out=tokens, casting="unsafe")
+        return tokens, offsets
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of token ids; begin and end give nothing, bytes not UTF-8 give U+FFFD."""
+        return self._model.decode([int(token) for token in tokens])
+
+
+def piece_bytes(model_path: str) -> np.ndarray:
+    """UTF-8 bytes each token stands for, [vocab_size] int64.
+
+    Control pieces stand for none, a byte piece for one, U+2581 inside a piece for the one space it
+    is. So the tokens of a text sum to its bytes and one more for the prefix, which an empty text
+    has not.
+    """
+    model = _load(model_path, storage.read_bytes(model_path))
+    sizes = np.zeros(model.vocab_size(), dtype=np.int64)
+    for piece in range(len(sizes)):
+        if model.is_byte(piece):
+            sizes[piece] = 1
+        elif not (model.is_control(piece) or model.is_unknown(piece)):
+            sizes[piece] = len(model.id_to_piece(piece).replace("\u2581", " ").encode())
+    return sizes
+
+
+def _load(model_path: str, model: bytes) -> sentencepiece.SentencePieceProcessor:
+    try:
+        return sentencepiece.SentencePieceProcessor(model_proto=model)
+    except (RuntimeError, ValueError):
+        raise DataError(
+            f"{model_path} is no SentencePiece model; train one or give its path"
+        ) from None
