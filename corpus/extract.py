@@ -7,16 +7,12 @@ output does not depend on how many tasks share the work.
 import hashlib
 import importlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from corpus import schema, storage
+from corpus.batches import counted
 from corpus.config import build, config_hash
-from corpus.counts import Counts
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit
@@ -78,7 +74,7 @@ def reader_names(reader: str) -> tuple[str, ...]:
 
 
 def stage(source: str, config: InputConfig) -> Stage:
-    """The extraction of one source; lists its input now and raises DataError where there is none."""
+    """The extraction of one source; its input is listed now, DataError where there is none."""
     names = reader_names(config.reader)
     modules = {name: importlib.import_module(READERS[name]) for name in names}
     suffixes = tuple(suffix for module in modules.values() for suffix in module.SUFFIXES)
@@ -106,14 +102,6 @@ def extract(unit: Unit, output: Output) -> None:
     batches = reader.read(task.file, task.source, task.config, output.counts)
     facts = {"source": task.source, "input": task.file.name}
     output.write_table(counted(batches, output.counts), schema.DOCUMENT, facts=facts)
-
-
-def counted(batches: Iterator[pa.RecordBatch], counts: Counts) -> Iterator[pa.RecordBatch]:
-    """Passes batches on, counting their documents and bytes of text."""
-    for batch in batches:
-        counts.add("documents", batch.num_rows)
-        counts.add("text_bytes", pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0)
-        yield batch
 
 
 def require_documents(manifest: Manifest, config: InputConfig) -> None:

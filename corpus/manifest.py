@@ -131,4 +131,6 @@ def verify(manifest: Manifest) -> None:
         with storage.open_input(place) as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
         if found != file.sha256:
-            raise DataError(f"{place} is damaged: its SHA-256 is not the manifest's; build it again")
+            raise DataError(
+                f"{place} is damaged: its SHA-256 is not the manifest's; build it again"
+            )

@@ -37,7 +37,8 @@ def library_versions() -> dict[str, str]:
 
 def _source(module: str) -> str:
     spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.loader is not None, module
+    assert spec is not None, module
+    assert spec.loader is not None, module
     source = spec.loader.get_source(module)  # type: ignore[attr-defined]
     return source or ""
 

@@ -58,6 +58,17 @@ LEDGER = pa.schema(
     ]
 )
 
+# The perplexities under which a language's documents are head, or else middle.
+CUTOFFS = pa.schema(
+    [
+        ("language", pa.string()),
+        ("head", pa.float64()),
+        ("middle", pa.float64()),
+        ("documents", pa.int64()),
+        ("origin", pa.string()),  # "table", or "run" for percentiles of this run
+    ]
+)
+
 # What was decided, one row a document: rule null means kept.
 DECISION = pa.schema(
     [
@@ -67,7 +78,7 @@ DECISION = pa.schema(
         ("keep", pa.bool_()),
         ("bucket", pa.string()),  # head, middle, tail, or all where no model fits
         ("rule", pa.string()),  # the ledger column's rule that dropped it
-        ("value", pa.float64()),  # the value that decided
+        ("value", pa.string()),  # the value that decided, as text
         ("threshold", pa.string()),  # what the value was held against
         ("num_chars", pa.int32()),
         ("num_bytes", pa.int32()),

@@ -128,9 +128,7 @@ def _apply(
     return engine.map(task, units, stage.name)
 
 
-def _work(
-    work: Work, folder: str, keys: Mapping[str, str], unit: Unit
-) -> UnitRecord | _Failure:
+def _work(work: Work, folder: str, keys: Mapping[str, str], unit: Unit) -> UnitRecord | _Failure:
     output = Output(folder, unit, keys[unit.name])
     try:
         work(unit, output)

@@ -1,7 +1,7 @@
 """Files wherever they are, through pyarrow.fs, so that no cluster needs extra jars.
 
-A location is a path or a URI (`s3://bucket/key`, `hdfs://…`). Writing is always whole-or-nothing: bytes appear
-under their final name only when complete.
+A location is a path or a URI (`s3://bucket/key`, `hdfs://…`). Writing is whole or nothing:
+bytes appear under their final name only when complete.
 """
 
 import hashlib
@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from corpus.errors import DataError
-
 
 SCRATCH = "_scratch"
 WHOLE_FINGERPRINT = 4 << 20  # bytes

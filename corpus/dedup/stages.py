@@ -6,19 +6,18 @@ Three steps, each flat in memory whatever the crawl's size:
 `deduped` every shard again, without those lines.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from corpus import schema, storage
+from corpus import schema
+from corpus.batches import counted, read_batches, read_table, unit_name
 from corpus.dedup.lines import remove_lines, shard_hashes
-from corpus.manifest import Manifest, OutputFile
+from corpus.manifest import Manifest
 from corpus.output import Output, Unit, UnitRecord
 from corpus.spark import Engine, watch
 from corpus.stage import Stage
@@ -43,11 +42,11 @@ class LineDedupConfig:
 @dataclass(frozen=True)
 class _Shard:
     path: str
-    seen_path: str | None = None
+    seen_path: str
 
 
 def hashes_stage(source: str, extracted: Manifest) -> Stage:
-    units = [Unit(_name(source, f), (f.sha256,), extracted.path(f)) for f in extracted.files]
+    units = [Unit(unit_name(f), (f.sha256,), extracted.path(f)) for f in extracted.files]
     return Stage(
         name=f"line_hashes/{source}",
         config={},
@@ -67,7 +66,7 @@ def hash_shard(unit: Unit, output: Output) -> None:
 
 def seen_stage(source: str, hashes: Manifest, config: LineDedupConfig) -> Stage:
     units = [
-        Unit(_name(source, file), (file.sha256,), (hashes.path(file), _group(index, config)))
+        Unit(unit_name(file), (file.sha256,), (hashes.path(file), _group(index, config)))
         for index, file in enumerate(hashes.files)
     ]
     return Stage(
@@ -117,7 +116,7 @@ def find_seen(
 def deduped_stage(source: str, extracted: Manifest, seen: Manifest) -> Stage:
     units = [
         Unit(
-            _name(source, text),
+            unit_name(text),
             (text.sha256, again.sha256),
             _Shard(extracted.path(text), seen.path(again)),
         )
@@ -135,40 +134,18 @@ def deduped_stage(source: str, extracted: Manifest, seen: Manifest) -> Stage:
 def dedup_shard(unit: Unit, output: Output) -> None:
     """Writes a shard's documents without the lines that its group has seen again."""
     shard: _Shard = unit.payload
-    assert shard.seen_path is not None
-    with storage.open_input(shard.seen_path) as stream:
-        seen = pq.read_table(stream).column("hash").to_numpy()
+    seen = read_table(shard.seen_path).column("hash").to_numpy()
     output.write_table(
-        _counted(
+        counted(
             (remove_lines(batch, seen, output.counts) for batch in read_batches(shard.path)),
-            output,
+            output.counts,
         ),
         schema.DEDUPED,
     )
 
 
-def read_batches(path: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Record batches of a Parquet file, a row group at most at a time."""
-    with storage.open_input(path) as stream:
-        for batch in pq.ParquetFile(stream).iter_batches(1024, columns=columns, use_threads=False):
-            yield batch
-
-
-def _counted(batches: Iterator[pa.RecordBatch], output: Output) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        output.counts.add("documents", batch.num_rows)
-        size = pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
-        output.counts.add("text_bytes", size)
-        yield batch
-
-
 def _group(index: int, config: LineDedupConfig) -> int:
     return index // config.group_shards if config.group_shards else 0
-
-
-def _name(source: str, file: OutputFile) -> str:
-    """The unit a content-named file came from: its name without the hash."""
-    return file.name.rsplit("-", 1)[0]
 
 
 def _read_pairs(payloads, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

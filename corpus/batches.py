@@ -1,0 +1,43 @@
+"""Reading a stage's Parquet files in record batches, and the totals every stage keeps of text."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from corpus import storage
+from corpus.counts import Counts
+from corpus.manifest import OutputFile
+
+BATCH_ROWS = 1024
+
+
+def read_batches(path: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Record batches of up to 1,024 rows of a Parquet file, in order; one row group in memory."""
+    with storage.open_input(path) as stream:
+        file = pq.ParquetFile(stream)
+        yield from file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
+
+
+def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    with storage.open_input(path) as stream:
+        return pq.read_table(stream, columns=columns)
+
+
+def text_bytes(batch: pa.RecordBatch) -> int:
+    """UTF-8 bytes in a batch's `text` column."""
+    return pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
+
+
+def counted(batches: Iterable[pa.RecordBatch], counts: Counts) -> Iterator[pa.RecordBatch]:
+    """Passes batches on, counting their documents and bytes of text."""
+    for batch in batches:
+        counts.add("documents", batch.num_rows)
+        counts.add("text_bytes", text_bytes(batch))
+        yield batch
+
+
+def unit_name(file: OutputFile) -> str:
+    """The unit that wrote a content-named file: its name without hash and suffix."""
+    return file.name.rsplit("-", 1)[0]

@@ -1,0 +1,208 @@
+"""The `altiplano` command: one verb a job, each a thin call into the packages.
+
+Every verb exits 0 when done, 2 with one line where its input or the machine is at fault.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from corpus.errors import AltiplanoError
+
+Verb = Callable[[argparse.Namespace], int]
+_EPILOGS = {
+    "demo": "altiplano demo",
+    "build": "altiplano build jobs/configs/demo.yaml --set corpus.sources.web.input=my-crawl/",
+    "train": "altiplano train jobs/configs/demo.yaml --set train.steps=100",
+    "export": "altiplano export jobs/configs/demo.yaml --to runs/demo/hf",
+    "generate": "altiplano generate jobs/configs/demo.yaml --prompt 'Return the number of'",
+    "report": "altiplano report runs/demo",
+    "explain": "altiplano explain http://docs.python/json.html --run runs/demo",
+    "ablate": "altiplano ablate jobs/configs/ablations/demo.yaml",
+    "models": "altiplano models fetch lid",
+    "shards": "altiplano shards verify runs/demo",
+    "doctor": "altiplano doctor",
+    "pyfiles": "altiplano pyfiles build/altiplano.zip",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except AltiplanoError as error:
+        from jobs.console import fail
+
+        fail(str(error))
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on where it stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="altiplano", description="From Common Crawl to a trained LLaMA, in the open."
+    )
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+    demo = _verb(verbs, "demo", "crawl, build, train, export and report, on this machine", _demo)
+    _config_arguments(demo, default="jobs/configs/demo.yaml")
+    build = _verb(verbs, "build", "raw files to documents and token shards", _build)
+    _config_arguments(build)
+    train = _verb(verbs, "train", "train on a build's shards", _train)
+    _config_arguments(train)
+    export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
+    _config_arguments(export)
+    export.add_argument("--to", metavar="FOLDER", help="where to; default: <output>/hf")
+    generate = _verb(verbs, "generate", "text from a trained model", _generate)
+    _config_arguments(generate)
+    generate.add_argument("--prompt", default="The", help="the text to go on from")
+    generate.add_argument("--tokens", type=int, default=64, help="how many tokens to add")
+    report = _verb(verbs, "report", "one HTML page on a run", _report)
+    report.add_argument("run_folder", metavar="RUN", help="the run's output folder")
+    explain = _verb(verbs, "explain", "the life of one document", _explain)
+    explain.add_argument("url", metavar="URL")
+    explain.add_argument("--run", dest="run_folder", default="runs/demo", metavar="RUN")
+    ablate = _verb(verbs, "ablate", "compare mixtures by short trainings", _ablate)
+    _config_arguments(ablate)
+    models = _verb(verbs, "models", "list or fetch the models a build uses", _models)
+    models.add_argument("action", choices=["list", "fetch"], nargs="?", default="list")
+    models.add_argument("name", nargs="?", metavar="NAME", help="which model to fetch")
+    shards = _verb(verbs, "shards", "check token shards against their manifest", _shards)
+    shards.add_argument("action", choices=["verify"])
+    shards.add_argument("run_folder", metavar="RUN", help="the run's output folder")
+    doctor = _verb(verbs, "doctor", "check Java, memory, tools, models and versions", _doctor)
+    doctor.add_argument("--spark", action="store_true", help="also start and stop Spark")
+    pyfiles = _verb(verbs, "pyfiles", "zip the packages for spark-submit --py-files", _pyfiles)
+    pyfiles.add_argument("path", metavar="ZIP")
+    return parser
+
+
+def _verb(verbs, name: str, summary: str, run: Verb) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example: {_EPILOGS[name]}",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _config_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    if default:
+        parser.add_argument("config", nargs="?", default=default, metavar="CONFIG")
+    else:
+        parser.add_argument("config", metavar="CONFIG", help="a YAML file such as jobs/configs/…")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one key of the config, as in --set spark.partitions=7; may be repeated",
+    )
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from jobs.demo import demo
+
+    return demo(options.config, options.overrides)
+
+
+def _build(options: argparse.Namespace) -> int:
+    from jobs.config import load_run
+    from jobs.console import say, stage_line
+    from jobs.doctor import require_java
+    from jobs.pipeline import build
+
+    config = load_run(options.config, options.overrides)
+    require_java()
+    build(config, notice=stage_line)
+    say(f"built into {config.output}; `altiplano report {config.output}` makes its page")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from jobs.config import load_run
+    from jobs.training import train
+
+    return train(load_run(options.config, options.overrides))
+
+
+def _export(options: argparse.Namespace) -> int:
+    from jobs.config import load_run
+    from jobs.training import export
+
+    export(load_run(options.config, options.overrides), options.to)
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from jobs.config import load_run
+    from jobs.training import generate
+
+    config = load_run(options.config, options.overrides)
+    print(generate(config, options.prompt, options.tokens))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from jobs.console import say
+    from jobs.report.page import write_report
+
+    say(f"report: {write_report(options.run_folder)}")
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from jobs.report.explain import explain
+
+    explain(options.url, options.run_folder)
+    return 0
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    from jobs.ablate import ablate
+
+    return ablate(options.config, options.overrides)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from jobs import models
+
+    if options.action == "fetch":
+        print(models.fetch(options.name or "lid"))
+    else:
+        models.list_models()
+    return 0
+
+
+def _shards(options: argparse.Namespace) -> int:
+    from jobs.console import fail, say
+    from tokenizer.shards import verify
+
+    problems = verify(f"{options.run_folder}/shards/manifest.json")
+    for problem in problems:
+        fail(problem)
+    if not problems:
+        say(f"every shard of {options.run_folder} is as its manifest says")
+    return 2 if problems else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from jobs import doctor
+
+    return doctor.run(spark=options.spark)
+
+
+def _pyfiles(options: argparse.Namespace) -> int:
+    from jobs.setup.pyfiles import write_zip
+
+    print(write_zip(options.path))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

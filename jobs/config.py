@@ -1,0 +1,98 @@
+"""The one YAML tree of a run: `load_run` reads and checks all of it before anything starts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpus.annotate.ledger import AnnotateConfig
+from corpus.annotate.stages import ModelsConfig
+from corpus.config import build, load
+from corpus.cutoffs import BucketConfig
+from corpus.decide import RuleConfig
+from corpus.dedup.stages import LineDedupConfig
+from corpus.errors import ConfigError
+from corpus.extract import InputConfig
+from corpus.mixture import MixtureConfig
+from corpus.spark import SparkConfig
+from tokenizer.stages import MODEL_NAME, ShardsConfig
+from tokenizer.train import TokenizerConfig
+from train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One source from raw files to kept documents."""
+
+    reader: str
+    input: str
+    options: dict[str, Any] = field(default_factory=dict)
+    dedup_lines: LineDedupConfig = field(default_factory=LineDedupConfig)
+    annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
+    buckets: BucketConfig = field(default_factory=BucketConfig)
+    rules: tuple[RuleConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.raw()  # checks the reader's name and its options
+
+    def raw(self) -> InputConfig:
+        return InputConfig(self.reader, self.input, self.options)
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """The sources by name, and the models that annotate them."""
+
+    sources: dict[str, SourceConfig]
+    models: ModelsConfig
+
+    def __post_init__(self) -> None:
+        for name in self.sources:
+            if not name.isidentifier():
+                raise ConfigError(f"source name '{name}' must be letters, digits and _ alone")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole run. `train` holds TrainConfig's keys; what the build decides need not be given."""
+
+    output: str
+    corpus: CorpusConfig
+    seed: int = 0
+    spark: SparkConfig = field(default_factory=SparkConfig)
+    mixture: MixtureConfig = field(default_factory=MixtureConfig)
+    tokenizer: TokenizerConfig | None = None  # none: the build ends with the documents
+    shards: ShardsConfig = field(default_factory=ShardsConfig)
+    train: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for source in self.mixture.weights:
+            if source not in self.corpus.sources:
+                known = ", ".join(sorted(self.corpus.sources))
+                raise ConfigError(f"mixture.weights.{source}: no such source; there are {known}")
+        if self.tokenizer is not None and not self.mixture.weights:
+            raise ConfigError("a tokenizer needs mixture.weights, to know what to learn from")
+        if self.train is not None:
+            self.training()
+
+    def training(self) -> TrainConfig:
+        """The trainer's own config, with the places and weights of this run filled in."""
+        if self.train is None:
+            raise ConfigError("the config has no 'train' section; add one to train")
+        if self.tokenizer is None:
+            raise ConfigError("the config has no 'tokenizer' section, so no shards to train on")
+        tree: dict[str, Any] = {
+            "shards": f"{self.output}/shards",
+            "tokenizer": f"{self.output}/tokenizer/{MODEL_NAME}",
+            "output": f"{self.output}/train",
+            "weights": dict(self.mixture.weights),
+            "seed": self.seed,
+            **self.train,
+        }
+        tree["model"] = {"vocab": self.tokenizer.vocab_size, **(self.train.get("model") or {})}
+        return build(TrainConfig, tree, "train")
+
+
+def load_run(path: str | Path, overrides: Iterable[str] = ()) -> RunConfig:
+    """Reads a run's config; ConfigError names the first thing wrong with it."""
+    return load(RunConfig, path, overrides)

@@ -1,0 +1,37 @@
+"""What a person sees while stages run: one line a stage, with what it did or that it was skipped."""
+
+from rich.console import Console
+
+from corpus.stage import Stage, StageRun
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def stage_line(stage: Stage, done: StageRun | None) -> None:
+    """Prints one line for a finished stage; a `Notice` of jobs.pipeline."""
+    if done is None:
+        return
+    if not done.units_run:
+        console.print(f"[dim]{stage.name:<22} up to date, skipped[/dim]")
+        return
+    totals = done.manifest.counts.totals
+    facts = []
+    if totals.get("documents"):
+        facts.append(f"{totals['documents']:,} documents")
+    if totals.get("text_bytes"):
+        facts.append(f"{totals['text_bytes'] / 1e6:.1f} MB of text")
+    skipped = done.manifest.counts.skipped.total()
+    if skipped:
+        facts.append(f"{skipped:,} skipped")
+    if 0 < done.units_run < done.units:
+        facts.append(f"{done.units - done.units_run} of {done.units} units were done before")
+    console.print(f"{stage.name:<22} {done.seconds:6.1f} s  {', '.join(facts)}")
+
+
+def say(text: str) -> None:
+    console.print(text)
+
+
+def fail(text: str) -> None:
+    """Prints the one line of an error."""
+    console.print(f"[red]error:[/red] {' '.join(text.split())}", markup=True)
