@@ -2,14 +2,14 @@
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import keyed, storage
-from corpus.batches import read_batches, text_bytes, unit_name
+from corpus import storage
+from corpus.batches import read_batches, unit_name
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.mixture import is_valid
@@ -17,7 +17,7 @@ from corpus.output import Output, Unit
 from corpus.stage import Stage
 from tokenizer.encode import Encoder
 from tokenizer.shards import write_shard
-from tokenizer.train import TokenizerConfig, train
+from tokenizer.train import TokenizerConfig, sample_documents, train
 
 MODEL_NAME = "tokenizer.model"
 
@@ -59,7 +59,7 @@ def tokenizer_stage(
 
 def train_tokenizer(unit: Unit, output: Output) -> None:
     files, weights, config, valid_share, seed = unit.payload
-    texts = sample(files, weights, config.sample_bytes, valid_share, seed)
+    texts = sample(files, weights, config, valid_share, seed)
     model = output.scratch / MODEL_NAME
     train(_counted(texts, output), config, str(model))
     output.put(model, "tokenizer", "model", rows=0, exact_name=True)
@@ -68,26 +68,29 @@ def train_tokenizer(unit: Unit, output: Output) -> None:
 def sample(
     files: Sequence[tuple[str, str]],
     weights: Mapping[str, float],
-    sample_bytes: int,
+    config: TokenizerConfig,
     valid_share: float,
     seed: int,
 ) -> Iterator[str]:
-    """Training documents whose keyed hash falls under their source's share of the sample."""
-    available: dict[str, int] = {}
-    for source, path in files:
-        size = sum(text_bytes(batch) for batch in read_batches(path, ["text"]))
-        available[source] = available.get(source, 0) + size
+    """Training documents of (source, path) files, each source up to its share of the sample."""
     total = sum(weights.values())
-    for source, path in files:
-        wanted = sample_bytes * weights.get(source, 0) / total
-        if not wanted or not available[source]:
-            continue
-        share = wanted / (available[source] * (1 - valid_share))
+    for source in sorted(weights):
+        wanted = int(config.sample_bytes * weights[source] / total)
+        if wanted:
+            paths = [path for name, path in files if name == source]
+            share = replace(config, sample_bytes=wanted, seed=seed)
+            yield from sample_documents(_training_texts(paths, valid_share, seed), share)
+
+
+def _training_texts(
+    paths: Sequence[str], valid_share: float, seed: int
+) -> Iterator[tuple[int, str]]:
+    for path in paths:
         for batch in read_batches(path, ["doc_id", "text"]):
             ids = batch.column("doc_id").to_numpy()
-            chosen = keyed.uniform(ids, seed, "tokenizer sample") < share
-            chosen &= ~is_valid(ids, seed, valid_share)
-            yield from batch.column("text").filter(pa.array(chosen)).to_pylist()
+            train_rows = pa.array(~is_valid(ids, seed, valid_share))
+            texts = batch.column("text").filter(train_rows).to_pylist()
+            yield from zip(batch.column("doc_id").filter(train_rows).to_pylist(), texts, strict=True)
 
 
 def shards_stage(

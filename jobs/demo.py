@@ -1,0 +1,39 @@
+"""`altiplano demo`: the whole flow on input that every machine with this project has."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs import demo_input, training
+from jobs.config import load_run
+from jobs.console import say, stage_line
+from jobs.doctor import require_java
+from jobs.pipeline import build
+from jobs.report.page import write_report
+
+INPUT = ".altiplano/demo-input"
+PROMPT = "Return the number of"
+
+
+def demo(config_path: str, overrides: Sequence[str]) -> int:
+    """Crawl, build, train, export, sample and report; what is up to date is said and skipped."""
+    began = time.monotonic()
+    config = load_run(config_path, overrides)
+    require_java()
+    say("[bold]1 input[/bold]    the documentation and code on this machine")
+    demo_input.make(INPUT)
+    say("[bold]2 build[/bold]    raw files to documents to token shards")
+    build(config, notice=stage_line)
+    say("[bold]3 train[/bold]    a small LLaMA on the shards")
+    code = training.train(config)
+    if code:
+        return code
+    say("[bold]4 export[/bold]   to Hugging Face files, and a sample")
+    folder = training.export(config, None)
+    sample = training.sample(config, PROMPT, 64)
+    report = write_report(config.output)
+    say(f"\n[italic]{sample}[/italic]\n")
+    say(f"done in {time.monotonic() - began:.0f} s")
+    say(f"  report  {Path(report)}")
+    say(f"  model   {folder}")
+    return 0
