@@ -83,9 +83,7 @@ class Loader:
         batch_size: int,
         seed: int,
     ):
-        for name, value in (("seq_length", seq_length), ("batch_size", batch_size)):
-            if value < 1:
-                raise ConfigError(f"{name}={value} must be 1 or more")
+        _at_least_one(seq_length=seq_length, batch_size=batch_size)
         files = shard_files(manifest)
         used = _used_weights(weights, sorted({file.source for file in files}))
         self.seq_length, self.batch_size, self.seed = seq_length, batch_size, seed
@@ -127,6 +125,7 @@ def validation(manifest: str, source: str, seq_length: int, max_sequences: int) 
 
     N is max_sequences or, where there are fewer, all there are; they are the same in every call.
     """
+    _at_least_one(seq_length=seq_length, max_sequences=max_sequences)
     stream = TokenStream(manifest, shard_files(manifest), source, "valid")
     available = stream.num_samples(seq_length)
     count = min(available, max_sequences)
@@ -150,6 +149,12 @@ def token_counts(manifest: str, source: str, split: str, vocab_size: int) -> np.
                 )
             counts += found
     return counts
+
+
+def _at_least_one(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ConfigError(f"{name}={value} must be 1 or more")
 
 
 def _used_weights(weights: dict[str, float], known: list[str]) -> dict[str, float]:

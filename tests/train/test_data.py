@@ -1,0 +1,209 @@
+"""Batches, validation windows and counts, over small real shards.
+
+Every token is its own position in its source's stream (web from 0, code from 50,000), so a row
+says by itself where it was read.
+"""
+
+import hashlib
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import ConfigError, ShardError
+from tokenizer.shards import write_shard
+from train.data import Loader, token_counts, validation
+
+ROOT = Path(__file__).parents[2]
+SEQ = 16
+VOCAB = 100_000
+FIRST_TOKEN = {"web": 0, "code": 50_000, "tiny": 90_000}
+SIZES = {
+    ("web", "train"): [700, 3, 1, 500, 801],  # windows cross two and three shards
+    ("code", "train"): [400, 113],
+    ("web", "valid"): [130, 70],
+    ("tiny", "train"): [SEQ],
+}
+WEIGHTS = {"web": 0.75, "code": 0.25}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory) -> str:
+    return write_manifest(tmp_path_factory.mktemp("shards"))
+
+
+def write_manifest(folder: Path) -> str:
+    files = []
+    for (source, split), sizes in SIZES.items():
+        first = FIRST_TOKEN[source]
+        for number, size in enumerate(sizes):
+            path = folder / f"{source}-{split}-{number:05d}.arrow"
+            tokens = np.arange(first, first + size)
+            write_shard(str(path), np.arange(1), tokens, np.array([0, size]), "a" * 64, VOCAB)
+            first += size
+            files.append(
+                {
+                    "name": path.name,
+                    "bytes": path.stat().st_size,
+                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                    "rows": 1,
+                    "facts": {"source": source, "split": split, "tokens": size},
+                }
+            )
+    tree = {"version": 1, "stage": "shards", "files": files}
+    (folder / "manifest.json").write_text(json.dumps(tree))
+    return str(folder / "manifest.json")
+
+
+def starts(batch: np.ndarray, source: str) -> list[int]:
+    mine = batch[:, 0] // 50_000 == FIRST_TOKEN[source] // 50_000
+    return (batch[mine, 0] - FIRST_TOKEN[source]).tolist()
+
+
+def test_a_sample_is_a_whole_window_on_the_stride(manifest):
+    batch = Loader(manifest, WEIGHTS, SEQ, 64, seed=3).batch(5)
+    assert batch.shape == (64, SEQ + 1)
+    assert batch.dtype == np.int64
+    assert np.array_equal(batch, batch[:, :1] + np.arange(SEQ + 1))
+    for source in WEIGHTS:
+        assert all(start % SEQ == 0 for start in starts(batch, source))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_each_epoch_visits_each_sample_once_in_an_order_of_its_own(manifest, batch_size):
+    loader = Loader(manifest, WEIGHTS, SEQ, batch_size, seed=3)
+    stream = np.concatenate([loader.batch(step) for step in range(1100 // batch_size)])
+    for source in WEIGHTS:
+        windows = (sum(SIZES[source, "train"]) - 1) // SEQ
+        seen = starts(stream, source)
+        epochs = [seen[i : i + windows] for i in range(0, len(seen) - windows + 1, windows)]
+        assert len(epochs) >= 3
+        for epoch in epochs:
+            assert sorted(epoch) == list(range(0, windows * SEQ, SEQ))
+        assert len({tuple(epoch) for epoch in epochs}) == len(epochs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    step=st.integers(0, 10**12),
+    cuts=st.lists(st.integers(0, 48), max_size=6).map(sorted),
+    ranks=st.sampled_from([1, 2, 3, 16]),
+)
+def test_any_split_of_the_rows_gives_the_same_batch(manifest, step, cuts, ranks):
+    loader = Loader(manifest, WEIGHTS, SEQ, 48, seed=3)
+    whole = loader.batch(step)
+    edges = [0, *cuts, 48]
+    contiguous = [loader.batch(step, slice(a, b)) for a, b in itertools.pairwise(edges)]
+    assert np.array_equal(np.concatenate(contiguous), whole)
+    for rank in range(ranks):
+        strided = Loader(manifest, WEIGHTS, SEQ, 48, seed=3).batch(step, slice(rank, None, ranks))
+        assert np.array_equal(strided, whole[rank::ranks])
+
+
+def test_the_order_does_not_depend_on_the_batch_size(manifest):
+    small, large = (Loader(manifest, WEIGHTS, SEQ, size, seed=3) for size in (8, 40))
+    assert np.array_equal(np.concatenate([small.batch(s) for s in range(10, 15)]), large.batch(2))
+
+
+def test_a_batch_depends_on_no_earlier_call(manifest):
+    used = Loader(manifest, WEIGHTS, SEQ, 32, seed=3)
+    for step in (9, 0, 4, 9):
+        assert np.array_equal(
+            used.batch(step), Loader(manifest, WEIGHTS, SEQ, 32, seed=3).batch(step)
+        )
+
+
+def test_another_seed_gives_another_order_of_the_same_samples(manifest):
+    a, b = (Loader(manifest, WEIGHTS, SEQ, 125, seed=seed).batch(0) for seed in (3, 4))
+    assert starts(a, "web") != starts(b, "web")
+    assert len(starts(a, "web")) == len(starts(b, "web")) == 94
+
+
+def test_realised_tokens_and_epochs_are_what_the_batches_hold(manifest):
+    loader = Loader(manifest, {"code": 1, "web": 3, "tiny": 0}, SEQ, 7, seed=3)
+    assert loader.sources == ("code", "web")
+    batches = np.concatenate([loader.batch(step) for step in range(23)])
+    counts = {source: len(starts(batches, source)) for source in loader.sources}
+    assert loader.realised(23) == {source: count * SEQ for source, count in counts.items()}
+    windows = {source: (sum(SIZES[source, "train"]) - 1) // SEQ for source in loader.sources}
+    assert loader.epochs(23) == {s: counts[s] / windows[s] for s in loader.sources}
+    assert abs(counts["web"] - 0.75 * 7 * 23) < 1
+
+
+def test_validation_is_spread_over_the_split_and_never_changes(manifest):
+    assert validation(manifest, "web", SEQ, 1000)[:, 0].tolist() == list(range(0, 192, SEQ))
+    few = validation(manifest, "web", SEQ, 4)
+    assert few[:, 0].tolist() == [0, 48, 96, 144]
+    assert np.array_equal(few, few[:, :1] + np.arange(SEQ + 1))
+    with pytest.raises(ShardError, match=r"valid split of source 'code' .* has 0 tokens"):
+        validation(manifest, "code", SEQ, 4)
+
+
+def test_token_counts_count_every_token_of_the_split(manifest):
+    counts = token_counts(manifest, "code", "train", VOCAB)
+    assert counts.shape == (VOCAB,)
+    assert np.flatnonzero(counts).tolist() == list(range(50_000, 50_513))
+    assert counts.max() == 1
+    with pytest.raises(ShardError, match=r"holds token 50399, the vocabulary has 4096"):
+        token_counts(manifest, "code", "train", 4096)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"wbe": 1.0}, "weights name source 'wbe'; the shards have code, tiny, web"),
+        ({"web": -0.5}, "weight -0.5 of source 'web'"),
+        ({"web": float("nan")}, "weight nan of source 'web'"),
+        ({"web": 0.0}, "no source has a weight above 0"),
+        ({}, "no source has a weight above 0"),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(manifest, weights, message):
+    with pytest.raises(ConfigError, match=message):
+        Loader(manifest, weights, SEQ, 4, seed=0)
+
+
+def test_sizes_below_one_are_refused(manifest):
+    with pytest.raises(ConfigError, match="batch_size=0 must be 1 or more"):
+        Loader(manifest, WEIGHTS, SEQ, 0, seed=0)
+    with pytest.raises(ConfigError, match="max_sequences=0 must be 1 or more"):
+        validation(manifest, "web", SEQ, 0)
+    with pytest.raises(ConfigError, match="seq_length=0 must be 1 or more"):
+        Loader(manifest, WEIGHTS, 0, 4, seed=0)
+
+
+def test_a_source_shorter_than_a_sample_is_refused(manifest):
+    with pytest.raises(ShardError, match=r"'tiny' .* has 16 tokens, a sample needs 17"):
+        Loader(manifest, {"tiny": 1.0}, SEQ, 4, seed=0)
+
+
+def test_a_shard_that_is_not_as_the_manifest_says_is_named_when_it_is_reached(tmp_path):
+    manifest = write_manifest(tmp_path)
+    (tmp_path / "code-train-00001.arrow").unlink()
+    short = tmp_path / "web-train-00003.arrow"
+    write_shard(str(short), np.arange(1), np.arange(5), np.array([0, 5]), "a" * 64, VOCAB)
+    with pytest.raises(ShardError, match=r"code-train-00001.arrow is missing"):
+        Loader(manifest, {"code": 1.0}, SEQ, 64, seed=0).batch(0)
+    with pytest.raises(ShardError, match=r"web-train-00003.arrow holds 5 tokens, .* says 500"):
+        Loader(manifest, {"web": 1.0}, SEQ, 128, seed=0).batch(0)
+
+
+def test_starting_up_opens_no_shard(tmp_path):
+    manifest = write_manifest(tmp_path)
+    for shard in tmp_path.glob("*.arrow"):
+        shard.unlink()
+    assert Loader(manifest, WEIGHTS, SEQ, 4, seed=0).epochs(0) == {"code": 0.0, "web": 0.0}
+
+
+def test_loading_needs_neither_torch_nor_spark():
+    code = "import sys, train.data; print({'torch', 'pyspark'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

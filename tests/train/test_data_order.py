@@ -1,0 +1,102 @@
+"""The keyed permutation and the interleaving of sources, apart from any shard."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import ConfigError
+from train.order import MAX_BLOCK, epoch_keys, interleave, permute
+
+SOURCES = ("web", "c4", "code", "wiki", "books", "arxiv", "answers")
+GOLDEN_PERMUTATION = [2, 4, 5, 7, 11, 10, 8, 0, 9, 6, 3, 1]  # of 12 for seed 42, web, epoch 3
+LLAMA = dict(zip(SOURCES, (67.0, 15.0, 4.5, 4.5, 4.5, 2.5, 2.0), strict=True))
+weight = st.integers(1, 5000).map(lambda n: n / 1000)
+mixture = st.lists(weight, min_size=1, max_size=7).map(
+    lambda values: dict(zip(SOURCES[: len(values)], values, strict=True))
+)
+
+
+def keys_of(seed: int, source: str, epoch: int, n: int) -> np.ndarray:
+    return epoch_keys(seed, source, np.full(n, epoch, dtype=np.int64))
+
+
+@settings(max_examples=300, deadline=None)
+@given(n=st.integers(1, 3000), seed=st.integers(0, 2**40), epoch=st.integers(0, 10**6))
+def test_permutation_is_a_bijection_of_any_size(n, seed, epoch):
+    found = permute(np.arange(n), n, keys_of(seed, "web", epoch, n))
+    assert np.array_equal(np.sort(found), np.arange(n))
+
+
+@pytest.mark.parametrize("n", [2**31 + 11, 700_000_001, 2**40, (2**20 + 1) ** 2 + 1])
+def test_permutation_of_a_domain_too_large_to_list(n):
+    index = np.concatenate([np.arange(50_000), n - 1 - np.arange(50_000)])
+    found = permute(index, n, keys_of(1, "web", 0, len(index)))
+    assert len(np.unique(found)) == len(index)
+    assert found.min() >= 0
+    assert found.max() < n
+    assert abs(found.mean() / n - 0.5) < 0.01  # neighbours are thrown over the whole domain
+    assert abs(np.corrcoef(found[:-1].astype(float), found[1:].astype(float))[0, 1]) < 0.02
+
+
+def test_permutations_differ_by_seed_source_and_epoch_only():
+    base = permute(np.arange(1000), 1000, keys_of(1, "web", 0, 1000))
+    for seed, source, epoch in ((2, "web", 0), (1, "code", 0), (1, "web", 1)):
+        other = permute(np.arange(1000), 1000, keys_of(seed, source, epoch, 1000))
+        assert np.mean(other == base) < 0.02
+    assert np.array_equal(base, permute(np.arange(1000), 1000, keys_of(1, "web", 0, 1000)))
+
+
+def test_every_place_is_equally_likely():
+    # 4,000 permutations of 12: each of the 144 cells expects 333 hits, chi-square of 121 freedoms.
+    n, trials = 12, 4000
+    keys = np.repeat(epoch_keys(7, "web", np.arange(trials)), n)
+    found = permute(np.tile(np.arange(n), trials), n, keys).reshape(trials, n)
+    hits = np.array([np.bincount(found[:, place], minlength=n) for place in range(n)])
+    assert np.sum((hits - trials / n) ** 2 / (trials / n)) < 200
+
+
+def test_the_order_never_changes_between_versions():
+    found = permute(np.arange(12), 12, keys_of(42, "web", 3, 12))
+    assert found.tolist() == GOLDEN_PERMUTATION
+
+
+@settings(max_examples=60, deadline=None)
+@given(weights=mixture)
+def test_every_prefix_is_within_one_sample_of_its_share(weights):
+    order = interleave(weights)
+    shares = np.array(list(weights.values())) / sum(weights.values())
+    samples = np.arange(1, 2 * order.block + 1)
+    source, number = order.locate(samples - 1)
+    for s, share in enumerate(shares):
+        counts = np.cumsum(source == s)
+        assert np.abs(counts - share * samples).max() < 1 + 1e-6
+        assert np.array_equal(number[source == s], np.arange(counts[-1]))
+    cut = 2 * len(samples) // 3
+    assert order.taken(cut).tolist() == [np.sum(source[:cut] == s) for s in range(len(shares))]
+
+
+def test_the_block_is_the_shortest_that_is_exact():
+    order = interleave(LLAMA)
+    assert order.quotas.tolist() == [134, 30, 9, 9, 9, 5, 4]
+    assert order.block == 200
+    assert interleave({"web": 3.0}).block == 1
+    assert interleave({"web": 3, "code": 1}).block == 4
+
+
+def test_shares_without_a_short_block_are_rounded_to_the_longest():
+    order = interleave({"web": 1 / 3, "code": 2 / 3, "books": 0.123456789})
+    assert order.block == MAX_BLOCK
+    shares = np.array([1 / 3, 2 / 3, 0.123456789]) / 1.123456789
+    assert np.abs(order.quotas - shares * MAX_BLOCK).max() < 1
+
+
+def test_taken_counts_whole_blocks_without_walking_them():
+    order = interleave(LLAMA)
+    assert order.taken(200 * 10**9 + 1).sum() == 200 * 10**9 + 1
+    assert order.taken(200 * 10**9).tolist() == (order.quotas * 10**9).tolist()
+
+
+def test_a_weight_below_one_sample_in_the_longest_block_is_refused():
+    with pytest.raises(ConfigError, match="'books' is below one sample in 65536"):
+        interleave({"web": 1.0, "books": 1e-6})
