@@ -1,0 +1,203 @@
+"""The configuration of a training run: one frozen tree, checked before anything starts.
+
+What a preset fixes (shape, peak rate, batch, steps) is None here unless it is overridden;
+`TrainConfig.shape` and `TrainConfig.schedule` give the resolved numbers.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from corpus.errors import ConfigError
+from train.presets import PRESETS, Shape
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A preset, and the sizes of it that this run changes."""
+
+    preset: Literal["demo", "7b", "13b", "33b", "65b"] = "demo"
+    dim: int | None = None
+    num_heads: int | None = None
+    num_layers: int | None = None
+    ffn: int | None = None
+    vocab: int | None = None
+    seq_length: int | None = None  # tokens
+
+
+@dataclass(frozen=True)
+class ParallelConfig:
+    """How the model and the batch are split over processes; what is left over is data parallel."""
+
+    processes: int = 1  # on this node: one a GPU, or one a CPU core
+    tp: int = 1  # tensor parallel size
+    pp: int = 1  # pipeline parallel size
+    sequence_parallel: bool = False
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW with cosine decay (LLaMA section 2.3)."""
+
+    lr: float | None = None  # peak; None: as the preset
+    min_lr_ratio: float = 0.1  # of the peak, reached at the last step
+    warmup_steps: int | None = None
+    betas: tuple[float, ...] = (0.9, 0.95)
+    eps: float = 1e-8
+    weight_decay: float = 0.1
+    clip: float = 1.0  # of the global gradient norm
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a run does when: the resolved numbers of preset and overrides."""
+
+    steps: int
+    batch_sequences: int
+    lr: float
+    min_lr: float
+    warmup_steps: int
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run, as `train.entry` reads it."""
+
+    shards: str  # folder of the token shards and their manifest.json
+    tokenizer: str  # the SentencePiece .model the shards were made with
+    output: str  # folder: checkpoints/, metrics.jsonl, evaluation.json, config.json
+    weights: dict[str, float]  # source -> share of the training tokens
+    model: ModelConfig = field(default_factory=ModelConfig)
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    steps: int | None = None
+    batch_sequences: int | None = None  # over all processes
+    micro_batch: int = 1  # sequences a process holds at once
+    precision: Literal["fp32", "bf16"] = "bf16"
+    seed: int = 0
+    log_interval: int = 10  # steps between lines on the console; metrics.jsonl has every step
+    eval_interval: int = 100  # steps; 0: at the end only
+    eval_sequences: int = 64  # a source
+    save_interval: int = 100  # steps; 0: at the end only
+    keep_checkpoints: int = 2
+    time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
+    require_beats_unigram: bool = False
+
+    def __post_init__(self) -> None:
+        _check_shape(self.shape, self.parallel)
+        _check_run(self)
+
+    @property
+    def shape(self) -> Shape:
+        changed = {name: size for name, size in vars(self.model).items() if name != "preset"}
+        shape = PRESETS[self.model.preset].shape
+        return replace(shape, **{k: v for k, v in changed.items() if v is not None})
+
+    @property
+    def schedule(self) -> Schedule:
+        preset, optim = PRESETS[self.model.preset], self.optim
+        lr = preset.lr if optim.lr is None else optim.lr
+        steps = preset.steps if self.steps is None else self.steps
+        warmup = preset.warmup_steps if optim.warmup_steps is None else optim.warmup_steps
+        batch = preset.batch_sequences if self.batch_sequences is None else self.batch_sequences
+        return Schedule(steps, batch, lr, lr * optim.min_lr_ratio, warmup)
+
+    @property
+    def checkpoints(self) -> Path:
+        return Path(self.output) / "checkpoints"
+
+    @property
+    def manifest(self) -> str:
+        return str(Path(self.shards) / "manifest.json")
+
+
+def data_parallel_size(config: TrainConfig, world_size: int) -> int:
+    """How many model replicas `world_size` processes hold; ConfigError where they do not fit."""
+    parallel = config.parallel
+    model_size = parallel.tp * parallel.pp
+    if world_size % model_size:
+        raise ConfigError(
+            f"processes={world_size} is not a multiple of tp*pp={model_size}; "
+            f"choose a multiple of {model_size} (train.parallel.processes)"
+        )
+    dp = world_size // model_size
+    batch, micro = config.schedule.batch_sequences, config.micro_batch
+    if batch % (dp * micro):
+        raise ConfigError(
+            f"batch_sequences={batch} is not a multiple of micro_batch*replicas={micro}*{dp}; "
+            f"choose a multiple of {dp * micro} (train.batch_sequences)"
+        )
+    return dp
+
+
+def _check_shape(shape: Shape, parallel: ParallelConfig) -> None:
+    for key, size in {**vars(shape), **vars(parallel)}.items():
+        if not isinstance(size, bool) and size < 1:
+            place = "model" if key in vars(shape) else "parallel"
+            raise ConfigError(f"{key}={size} is below 1; choose 1 or more (train.{place}.{key})")
+    if shape.dim % shape.num_heads:
+        raise ConfigError(
+            f"num_heads={shape.num_heads} does not divide dim={shape.dim}; "
+            f"choose {_choices(_divisors(shape.dim, 128))} (train.model.num_heads)"
+        )
+    if shape.head_dim % 2:
+        raise ConfigError(
+            f"dim/num_heads={shape.head_dim} is odd, and rotary positions turn pairs; "
+            "choose num_heads so that it is even (train.model.num_heads)"
+        )
+    for key in ("num_heads", "ffn", "vocab"):
+        _check_divides("tp", parallel.tp, key, getattr(shape, key))
+    _check_divides("pp", parallel.pp, "num_layers", shape.num_layers)
+    if parallel.sequence_parallel:
+        _check_divides("tp", parallel.tp, "seq_length", shape.seq_length)
+
+
+def _check_run(config: TrainConfig) -> None:
+    schedule = config.schedule
+    for key in ("steps", "batch_sequences"):
+        _check_range(key, getattr(schedule, key), 1, None)
+    for key in ("micro_batch", "log_interval", "eval_sequences", "keep_checkpoints"):
+        _check_range(key, getattr(config, key), 1, None)
+    for key in ("eval_interval", "save_interval", "seed"):
+        _check_range(key, getattr(config, key), 0, None)
+    _check_range("optim.lr", schedule.lr, 0, None)
+    _check_range("optim.min_lr_ratio", config.optim.min_lr_ratio, 0, 1)
+    if not 0 <= schedule.warmup_steps <= schedule.steps:
+        raise ConfigError(
+            f"warmup_steps={schedule.warmup_steps} is not within steps={schedule.steps}; "
+            f"choose 0 to {schedule.steps} (train.optim.warmup_steps)"
+        )
+    if len(config.optim.betas) != 2 or not all(0 <= beta < 1 for beta in config.optim.betas):
+        raise ConfigError(
+            f"betas={list(config.optim.betas)} are not two numbers in [0, 1); "
+            "choose for example [0.9, 0.95] (train.optim.betas)"
+        )
+    if not config.weights or min(config.weights.values()) < 0 or sum(config.weights.values()) <= 0:
+        raise ConfigError(
+            f"weights={config.weights} name no source with a positive share; "
+            "give each source of the shards one (train.weights)"
+        )
+    data_parallel_size(config, config.parallel.processes)
+
+
+def _check_divides(key: str, size: int, of: str, total: int) -> None:
+    if total % size:
+        raise ConfigError(
+            f"{key}={size} does not divide {of}={total}; "
+            f"choose {_choices(_divisors(total, 8))} (train.parallel.{key})"
+        )
+
+
+def _check_range(key: str, value: float, low: float, high: float | None) -> None:
+    if value < low or (high is not None and value > high):
+        rule = f"{low} or more" if high is None else f"{low} to {high}"
+        raise ConfigError(f"{key}={value} is out of range; choose {rule} (train.{key})")
+
+
+def _divisors(total: int, highest: int) -> list[int]:
+    return [size for size in range(1, min(total, highest) + 1) if total % size == 0]
+
+
+def _choices(sizes: list[int]) -> str:
+    *head, last = (str(size) for size in sizes)
+    return f"{', '.join(head)} or {last}" if head else last

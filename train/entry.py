@@ -1,0 +1,47 @@
+"""One process of a training run: `python -m train.entry CONFIG`, started by train.launch, or by
+torchrun on several nodes.
+
+CONFIG is a YAML or JSON file that holds exactly the tree of TrainConfig. Exits 0 when trained, 75
+when stopped to be resumed, 2 with one line for an error that is the input's or the machine's.
+"""
+
+import os
+import sys
+import time
+import warnings
+
+from train import stop
+
+
+def main(arguments: list[str]) -> int:
+    stop.install()  # before torch is imported: see train.stop
+    if len(arguments) != 1:
+        print("usage: python -m train.entry CONFIG.yaml", file=sys.stderr)
+        return 2
+    # megatron-core tells of every optional library it does not find, once a process.
+    warnings.filterwarnings("ignore", module="megatron")
+    warnings.filterwarnings("ignore", module="torch")
+    # It looks for gradients where there are none; under the CPU shim torch warns of that.
+    warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
+    from corpus.config import load
+    from corpus.errors import AltiplanoError
+    from train.config import TrainConfig
+
+    try:
+        config = load(TrainConfig, arguments[0])
+        from train.loop import train
+
+        return train(config)
+    except AltiplanoError as error:
+        rank = os.environ.get("RANK", "0")
+        if rank != "0":
+            time.sleep(1)  # all fail alike, as a rule: let the first say it
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 2
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # threads of a broken process group must not hold up the exit

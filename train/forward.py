@@ -1,0 +1,72 @@
+"""One pass of a batch through megatron-core's pipeline schedule, for training and for evaluation.
+
+Suffixes of shapes: B sequences of a micro-batch, S sequence, W = S + 1 (inputs and their targets).
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from megatron.core import parallel_state
+from megatron.core.pipeline_parallel import get_forward_backward_func
+from megatron.core.transformer.module import MegatronModule
+
+from train.parallel import device
+
+# From the losses of a micro-batch [B, S] to what the schedule differentiates and what it reports.
+LossFunction = Callable[[torch.Tensor], tuple[torch.Tensor, Any]]
+
+
+def mean_loss(losses_BS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The training objective: nats a token."""
+    loss = losses_BS.float().mean()
+    # The schedule scales the loss in place, so what is reported has to be a copy.
+    return loss, loss.detach().clone()
+
+
+def run(
+    model: MegatronModule,
+    windows: np.ndarray,
+    micro_batch: int,
+    loss_function: LossFunction,
+    forward_only: bool,
+) -> list[Any]:
+    """Runs windows [N, W] int64 of this replica through the model, gradients too unless told not.
+
+    Returns what the loss function reports, a list over micro-batches in order; on the last
+    pipeline stage only, elsewhere it is empty.
+    """
+    parts = np.split(windows, len(windows) // micro_batch)
+    return get_forward_backward_func()(
+        forward_step_func=partial(_forward_step, loss_function),
+        data_iterator=iter(parts),
+        model=[model],
+        num_microbatches=len(parts),
+        seq_length=windows.shape[1] - 1,
+        micro_batch_size=micro_batch,
+        forward_only=forward_only,
+    )
+
+
+def sum_over_replicas(values: list[float]) -> list[float]:
+    """Adds numbers over data-parallel replicas, in float64; a collective of all processes.
+
+    They are taken from the last pipeline stage, whose tensor-parallel ranks all hold the same.
+    """
+    total = torch.tensor(values, dtype=torch.float64, device=device())
+    if not parallel_state.is_pipeline_last_stage():
+        total.zero_()
+    torch.distributed.all_reduce(total)
+    return (total / parallel_state.get_tensor_model_parallel_world_size()).tolist()
+
+
+def _forward_step(
+    loss_function: LossFunction, parts: Iterator[np.ndarray], model: MegatronModule
+) -> tuple[torch.Tensor, LossFunction]:
+    window_BW = torch.from_numpy(next(parts)).to(device())
+    tokens_BS, labels_BS = window_BW[:, :-1].contiguous(), window_BW[:, 1:].contiguous()
+    positions_BS = torch.arange(tokens_BS.shape[1], device=device()).expand_as(tokens_BS)
+    output = model(tokens_BS, positions_BS, None, labels=labels_BS)
+    return output, loss_function

@@ -1,0 +1,195 @@
+"""The training loop: batches by step number, one optimizer step each, and what happens between.
+
+After each step, in this order: evaluate if due, write the metrics row, save if due or if asked to
+stop. So whatever moment a run dies at, checkpoint and metrics tell the same story when it resumes.
+"""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from megatron.core import parallel_state
+from megatron.core.distributed import (
+    DistributedDataParallel,
+    DistributedDataParallelConfig,
+    finalize_model_grads,
+)
+from megatron.core.transformer.module import Float16Module
+
+from corpus.errors import DataError
+from tokenizer.shards import shard_files
+from train import checkpoint, evaluate, forward, model, optim, parallel, stop
+from train.config import TrainConfig
+from train.console import Console
+from train.data import Loader
+from train.metrics import MetricsLog
+
+
+def train(config: TrainConfig) -> int:
+    """Trains, resuming where there is a checkpoint. Returns 0 when done, REQUEUE when stopped.
+
+    To be called by every process of the run. Raises the errors of corpus.errors.
+    """
+    parallel.start(config)
+    run = _Run(config)
+    try:
+        code = run.to_the_end()
+    finally:
+        run.close()
+    parallel.stop()
+    return code
+
+
+def data_fingerprint(manifest: str) -> str:
+    """16 hex digits of the shards' content, whatever else their manifest says."""
+    lines = [f"{file.source} {file.split} {file.sha256}" for file in shard_files(manifest)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def wrap(config: TrainConfig) -> checkpoint.Training:
+    """Model and optimizer of this process, wired up for megatron-core's schedules."""
+    inner = model.build(config)
+    megatron = inner.config
+    on_gpu = torch.cuda.is_available()
+    wrapped = DistributedDataParallel(
+        config=megatron,
+        ddp_config=DistributedDataParallelConfig(
+            grad_reduce_in_fp32=True,
+            use_distributed_optimizer=True,
+            overlap_grad_reduce=on_gpu,
+        ),
+        module=Float16Module(megatron, inner) if megatron.bf16 else inner,
+    )
+    optimizer = optim.build(config, wrapped)
+    megatron.finalize_model_grads_func = finalize_model_grads
+    megatron.grad_scale_func = optimizer.scale_loss
+    if on_gpu:
+        megatron.no_sync_func = wrapped.no_sync
+    return checkpoint.Training(wrapped, optimizer)
+
+
+class _Run:
+    """The state of a run in progress: what is trained, and the step it is at."""
+
+    def __init__(self, config: TrainConfig):
+        self.config, self.schedule = config, config.schedule
+        self.held_out = evaluate.held_out(config)
+        self.loader = Loader(
+            config.manifest,
+            config.weights,
+            config.shape.seq_length,
+            self.schedule.batch_sequences,
+            config.seed,
+        )
+        self.identity = checkpoint.Identity(
+            config.shape, config.seed, data_fingerprint(config.manifest)
+        )
+        self.evaluation = Path(config.output) / "evaluation.json"
+        self.training = wrap(config)
+        self.step = checkpoint.load(self.training, self.identity, config)
+        is_main = parallel.is_main()
+        self.console = Console(self.schedule.steps, config.log_interval, is_main)
+        self.metrics: MetricsLog | None = None
+        if is_main:
+            self.metrics = MetricsLog(Path(config.output) / "metrics.jsonl", self.step)
+        if self.step:
+            self.console.say(f"resuming at step {self.step} of {self.schedule.steps}")
+
+    def to_the_end(self) -> int:
+        while self.step < self.schedule.steps:
+            if self._stop_wanted():
+                return self._stop(saved=False)
+            row = self._train_step()
+            at_end = self.step == self.schedule.steps
+            bits = self._evaluate() if at_end or _due(self.step, self.config.eval_interval) else {}
+            if bits:
+                row["validation_bits_per_byte"] = bits
+            self._log(row)
+            if at_end or bits is None or _due(self.step, self.config.save_interval):
+                self._save()
+            if bits is None:
+                return self._stop(saved=True)
+            if at_end:
+                self._write_evaluation(bits)
+        # A run that was stopped in its last evaluation comes back to do only that.
+        if evaluate.evaluated_step(self.evaluation) != self.step:
+            bits = self._evaluate()
+            if bits is None:
+                return self._stop(saved=True)
+            self._write_evaluation(bits)
+        if self.config.require_beats_unigram:
+            evaluate.check_beats_unigram(self.evaluation)
+        return 0
+
+    def close(self) -> None:
+        self.console.close()
+        if self.metrics:
+            self.metrics.close()
+
+    def _train_step(self) -> dict[str, Any]:
+        began = time.perf_counter()
+        training, schedule = self.training, self.schedule
+        replicas = parallel_state.get_data_parallel_world_size()
+        rows = schedule.batch_sequences // replicas
+        first = parallel_state.get_data_parallel_rank() * rows
+        windows = self.loader.batch(self.step, slice(first, first + rows))
+        self.step += 1
+        lr = optim.learning_rate(self.step, schedule)
+        optim.set_learning_rate(training.optimizer, lr)
+        training.model.zero_grad_buffer()
+        training.optimizer.zero_grad()
+        losses = forward.run(
+            training.model, windows, self.config.micro_batch, forward.mean_loss, forward_only=False
+        )
+        _, grad_norm, _ = training.optimizer.step()
+        mean = float(torch.stack(losses).double().mean()) if losses else 0.0
+        loss = forward.sum_over_replicas([mean])[0] / replicas
+        if loss != loss:
+            raise DataError(
+                f"the loss is no number at step {self.step}; lower the rate (train.optim.lr) or "
+                "lengthen the warm-up, and resume from the last checkpoint"
+            )
+        tokens = schedule.batch_sequences * self.config.shape.seq_length
+        return {
+            "step": self.step,
+            "loss": loss,
+            "grad_norm": float(grad_norm),
+            "learning_rate": lr,
+            "tokens": self.step * tokens,
+            "tokens_per_s": tokens / (time.perf_counter() - began),
+        }
+
+    def _evaluate(self) -> dict[str, float] | None:
+        return evaluate.bits_per_byte(
+            self.training.model, self.held_out, self.config, self._stop_wanted
+        )
+
+    def _write_evaluation(self, bits: dict[str, float]) -> None:
+        if parallel.is_main():
+            evaluate.write(self.evaluation, self.step, bits, self.held_out)
+        torch.distributed.barrier()
+
+    def _log(self, row: dict[str, Any]) -> None:
+        if self.metrics:
+            self.metrics.write(row)
+            self.console.show(row)
+
+    def _save(self) -> None:
+        checkpoint.save(self.training, self.identity, self.config, self.step)
+
+    def _stop_wanted(self) -> bool:
+        return stop.wanted(self.config.time_limit_s)
+
+    def _stop(self, saved: bool) -> int:
+        if not saved and self.step:
+            found = checkpoint.latest(self.config.checkpoints)
+            if found is None or found[0] != self.step:
+                self._save()
+        self.console.say(f"asked to stop: saved at step {self.step}, to be resumed")
+        return stop.REQUEUE
+
+
+def _due(step: int, interval: int) -> bool:
+    return interval > 0 and step % interval == 0

@@ -1,0 +1,85 @@
+"""AdamW with cosine decay and warm-up (LLaMA section 2.3), on megatron-core's ZeRO-1 optimizer.
+
+With torch's AdamW (no Transformer Engine, no Apex) megatron-core 0.16.1 cannot save before the
+first step, cannot load a reshardable checkpoint, and gives all parameters one shared step counter
+after a load, which then runs ahead by one for every parameter. `_mend_torch_adamw` repairs the
+three; the bit-exact resume test fails without any of them.
+"""
+
+import math
+from typing import Any
+
+import torch
+from megatron.core.distributed import DistributedDataParallel
+from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
+from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
+
+from train.config import Schedule, TrainConfig
+
+
+def build(config: TrainConfig, model: DistributedDataParallel) -> MegatronOptimizer:
+    """The optimizer of this process's share of the parameters."""
+    optim, schedule = config.optim, config.schedule
+    optimizer = get_megatron_optimizer(
+        OptimizerConfig(
+            optimizer="adam",
+            lr=schedule.lr,
+            min_lr=schedule.min_lr,
+            weight_decay=optim.weight_decay,
+            adam_beta1=optim.betas[0],
+            adam_beta2=optim.betas[1],
+            adam_eps=optim.eps,
+            clip_grad=optim.clip,
+            bf16=config.precision == "bf16",
+            params_dtype=model.config.params_dtype,
+            use_distributed_optimizer=True,
+        ),
+        [model],
+    )
+    for part in optimizer.chained_optimizers:
+        if type(part.optimizer) is torch.optim.AdamW:
+            _mend_torch_adamw(part)
+    return optimizer
+
+
+def learning_rate(step: int, schedule: Schedule) -> float:
+    """The rate of a step (from 1): linear warm-up, then a cosine that ends at `min_lr`."""
+    if step <= schedule.warmup_steps:
+        return schedule.lr * step / schedule.warmup_steps
+    length = max(1, schedule.steps - schedule.warmup_steps)
+    progress = min(1.0, (step - schedule.warmup_steps) / length)
+    cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
+    return schedule.min_lr + (schedule.lr - schedule.min_lr) * cosine
+
+
+def set_learning_rate(optimizer: MegatronOptimizer, lr: float) -> None:
+    """Gives every parameter group the rate, whatever a checkpoint left there."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def _mend_torch_adamw(part: DistributedOptimizer) -> None:
+    state = part.optimizer.state
+    for group in part.optimizer.param_groups:
+        for param in group["params"]:
+            state[param] = {
+                "step": torch.tensor(0.0),
+                "exp_avg": torch.zeros_like(param),
+                "exp_avg_sq": torch.zeros_like(param),
+            }
+
+    load, set_states = part.load_state_dict, part._set_main_param_and_optimizer_states
+
+    def load_with_own_steps(state_dict: dict[str, Any]) -> None:
+        load(state_dict)
+        for one in part.optimizer.state.values():
+            one["step"] = one["step"].clone()
+
+    def set_states_but_step(model_param: torch.Tensor, tensors: dict[str, Any]) -> None:
+        group, order = part.model_param_group_index_map[model_param]
+        main_param = part.optimizer.param_groups[group]["params"][order]
+        own = part.optimizer.state[main_param]["step"]
+        set_states(model_param, {**tensors, "step": own})
+
+    part.load_state_dict = load_with_own_steps
+    part._set_main_param_and_optimizer_states = set_states_but_step

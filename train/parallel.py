@@ -1,0 +1,64 @@
+"""Process groups: torch.distributed from the launcher's environment, then megatron-core's grid.
+
+The environment is torchrun's (RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT); without it
+the process is a world of one. NCCL where there is CUDA, gloo elsewhere.
+"""
+
+import os
+from datetime import timedelta
+
+import torch
+from megatron.core import parallel_state
+from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
+
+from train import cpu_shim
+from train.config import TrainConfig, data_parallel_size
+
+
+def start(config: TrainConfig) -> None:
+    """Joins the process group and builds the tensor, pipeline and data parallel groups.
+
+    Raises ConfigError where the world's size does not fit the config's tp and pp.
+    """
+    rank = int(os.environ.setdefault("RANK", "0"))
+    world_size = int(os.environ.setdefault("WORLD_SIZE", "1"))
+    data_parallel_size(config, world_size)
+    on_cpu = cpu_shim.activate()
+    if on_cpu:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
+    else:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    if world_size == 1:  # nobody to meet: no address, no port
+        store = torch.distributed.HashStore()
+        torch.distributed.init_process_group(
+            "gloo" if on_cpu else "nccl", store=store, rank=rank, world_size=world_size
+        )
+    else:
+        # A peer that dies must end the run in minutes, not in NCCL's half hour.
+        torch.distributed.init_process_group(
+            "gloo" if on_cpu else "nccl", timeout=timedelta(minutes=10)
+        )
+    parallel_state.initialize_model_parallel(
+        tensor_model_parallel_size=config.parallel.tp,
+        pipeline_model_parallel_size=config.parallel.pp,
+    )
+    model_parallel_cuda_manual_seed(config.seed)
+
+
+def stop() -> None:
+    """Leaves the groups, so that the process can start others or exit without a warning."""
+    parallel_state.destroy_model_parallel()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def device() -> torch.device:
+    """Where this process computes."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes logs and pointers."""
+    return torch.distributed.get_rank() == 0

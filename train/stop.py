@@ -1,0 +1,44 @@
+"""The wish to stop: SIGUSR1, SIGTERM and the time limit, agreed on by all processes.
+
+A job scheduler sends SIGUSR1 before its time limit and SIGTERM when it preempts. The run then
+finishes the step, saves, and exits with REQUEUE, which tells the launcher "start me again".
+Imports nothing heavy: the entry installs the handlers before torch is loaded, because a signal
+that arrives during those seconds would otherwise kill the process.
+"""
+
+import signal
+import time
+from typing import Any
+
+REQUEUE = 75  # EX_TEMPFAIL of sysexits.h: not an error, try again
+SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
+
+_started = time.monotonic()
+_asked = False
+
+
+def install() -> None:
+    """Takes the signals as wishes; one the launcher held back meanwhile is delivered now."""
+    for number in SIGNALS:
+        signal.signal(number, _ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def wanted(time_limit_s: float | None) -> bool:
+    """Whether any process was asked to stop, or has run longer than the limit.
+
+    A collective: every process calls it at the same point and all get the same answer.
+    """
+    import torch
+
+    from train.parallel import device
+
+    late = time_limit_s is not None and time.monotonic() - _started > time_limit_s
+    flag = torch.tensor([int(_asked or late)], device=device())
+    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())
+
+
+def _ask(*_: Any) -> None:
+    global _asked
+    _asked = True
