@@ -18,6 +18,7 @@ import pyarrow.fs as pafs
 from corpus.errors import DataError
 
 SCRATCH = "_scratch"
+PARTIAL = ".partial"
 WHOLE_FINGERPRINT = 4 << 20  # bytes
 SAMPLE = 64 << 10
 
@@ -118,7 +119,7 @@ def put_bytes(location: str, content: bytes) -> None:
         with fs.open_output_stream(path) as stream:  # an object appears when its stream closes
             stream.write(content)
         return
-    partial = Path(f"{path}.{uuid.uuid4().hex}.partial")
+    partial = Path(f"{path}.{uuid.uuid4().hex}{PARTIAL}")
     with partial.open("wb") as stream:
         stream.write(content)
         stream.flush()
@@ -153,6 +154,13 @@ def remove_scratch(location: str) -> None:
     fs, path = filesystem(location)
     if isinstance(fs, pafs.LocalFileSystem):
         shutil.rmtree(Path(path) / SCRATCH, ignore_errors=True)
+
+
+def remove_partials(location: str) -> None:
+    """Removes what writers that were killed left directly in a folder."""
+    for name in list_names(location):
+        if name.endswith(PARTIAL):
+            delete(join(location, name))
 
 
 def list_names(location: str) -> list[str]:

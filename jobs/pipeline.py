@@ -67,6 +67,8 @@ def build(
                 _shards(work)
         finally:
             engine.close()
+        storage.remove_partials(config.output)
+        storage.remove_partials(storage.join(config.output, "metrics"))
     return work.manifests
 
 

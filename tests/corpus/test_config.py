@@ -1,0 +1,83 @@
+"""Strict loading: what a config may say, and the one line that answers what it may not."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.config import build, config_hash, load, to_tree
+from corpus.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Inner:
+    num_bands: int = 9
+    threshold: float = 0.5
+    kind: Literal["exact", "fixed"] = "exact"
+
+
+@dataclass(frozen=True)
+class Outer:
+    place: str
+    dedup: Inner = field(default_factory=Inner)
+    weights: dict[str, float] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    limit: int | None = None
+    flag: bool = False
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"place": "x", "dedup": {"num_band": 3}}, "unknown key 'dedup.num_band'; did you mean"),
+        ({"place": "x", "dedup": {"num_bands": "nine"}}, "'dedup.num_bands' must be of type int"),
+        ({"place": "x", "dedup": {"num_bands": True}}, "'dedup.num_bands' must be of type int"),
+        ({"place": "x", "dedup": {"num_bands": 2.0}}, "'dedup.num_bands' must be of type int"),
+        ({"place": "x", "dedup": {"kind": "quick"}}, "'dedup.kind' must be one of 'exact'"),
+        ({"place": "x", "dedup": 3}, "'dedup' must be a mapping"),
+        ({"place": "x", "names": "one"}, "'names' must be a list"),
+        ({"place": "x", "weights": {"web": "much"}}, "'weights.web' must be of type float"),
+        ({"place": "x", "flag": 1}, "'flag' must be of type bool"),
+        ({}, "missing key 'place'"),
+    ],
+)
+def test_wrong_trees_are_told_in_one_line(tree, message):
+    with pytest.raises(ConfigError) as error:
+        build(Outer, tree)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_base_and_overrides(tmp_path):
+    (tmp_path / "base.yaml").write_text("place: a\ndedup: {num_bands: 3, threshold: 3e-4}\n")
+    (tmp_path / "child.yaml").write_text("base: base.yaml\nweights: {web: 1}\nlimit: 4\n")
+    config = load(Outer, tmp_path / "child.yaml", ["dedup.num_bands=5", "names=[a, b]", "flag=yes"])
+    assert config == Outer("a", Inner(5, 3e-4), {"web": 1.0}, ("a", "b"), 4, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("place: [", "is not YAML"), ("- a\n", "must hold a YAML mapping"), ("base: a.yaml\n", "base")],
+)
+def test_files_that_are_no_config(tmp_path, content, message):
+    (tmp_path / "a.yaml").write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        load(Outer, tmp_path / "a.yaml")
+    with pytest.raises(ConfigError, match="no config file"):
+        load(Outer, tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("override", ["dedup", "=3", "place.x=3", "names=[a"])
+def test_overrides_that_cannot_be_used(tmp_path, override):
+    (tmp_path / "a.yaml").write_text("place: x\n")
+    with pytest.raises(ConfigError, match="--set"):
+        load(Outer, tmp_path / "a.yaml", [override])
+
+
+@given(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
+def test_a_config_reads_back_as_it_was_written(bands, threshold, place):
+    config = Outer(place, Inner(bands, threshold), {"web": threshold}, (place,), bands)
+    assert build(Outer, to_tree(config)) == config
+    assert config_hash(config) == config_hash(build(Outer, to_tree(config)))
