@@ -6,7 +6,6 @@ without a copy. Sequence length, batch size and mixture belong to the run and ar
 The schema's metadata names the tokenizer, so that shards of two tokenizers cannot be mixed unseen.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -101,23 +100,13 @@ def open_shard(path: str, tokenizer_hash: str | None = None) -> Shard:
     """
     try:
         with pa.memory_map(_local_path(path)) as mapped:
-            batch = _only_batch(path, pa.ipc.open_file(mapped))
+            shard = _view(path, pa.ipc.open_file(mapped))
     except FileNotFoundError:
         raise ShardError(f"{path} is missing; restore it or write the shards again") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise ShardError(f"{path} {_why_unreadable(path, error)}") from None
-    metadata = batch.schema.metadata
-    column = batch.column("tokens")
-    shard = Shard(
-        path=path,
-        doc_ids=batch.column("doc_id").to_numpy(zero_copy_only=True),
-        tokens=column.values.to_numpy(zero_copy_only=True),
-        offsets=column.offsets.to_numpy(zero_copy_only=True),
-        tokenizer_hash=metadata[_TOKENIZER].decode(),
-        vocab_size=int(metadata[_VOCAB]),
-    )
     if tokenizer_hash is not None and shard.tokenizer_hash != tokenizer_hash:
-        raise ShardError(_other_tokenizer(shard, tokenizer_hash))
+        raise ShardError(_other_tokenizer(path, shard.tokenizer_hash, tokenizer_hash))
     return shard
 
 
@@ -143,46 +132,46 @@ def shard_files(manifest: str) -> list[ShardFile]:
 def verify(manifest: str) -> list[str]:
     """Reads every byte of every shard; returns one line for each that is not as the manifest says.
 
-    An empty list means all are sound. Where the manifest names no tokenizer, the one that most
-    shards name is taken for the right one.
+    An empty list means all are sound. Where the manifest names no tokenizer, the one that most of
+    the unaltered shards name is taken for the right one.
     """
     files = shard_files(manifest)
-    usual = _usual_tokenizer(files)
+    checked = [_check_file(file) for file in files]
+    unaltered = Counter(found for found, problem in checked if found and not problem)
+    usual = max(unaltered, key=lambda name: unaltered[name], default=None)
     problems = []
-    for file in files:
-        try:
-            _check_file(file, file.tokenizer or usual)
-        except ShardError as error:
-            problems.append(str(error))
+    for file, (found, problem) in zip(files, checked, strict=True):
+        right = file.tokenizer or usual
+        if found and right and found != right:
+            problem = _other_tokenizer(file.path, found, right)
+        if problem:
+            problems.append(problem)
     return problems
 
 
-def _usual_tokenizer(files: list[ShardFile]) -> str | None:
-    hashes: Counter[str] = Counter()
-    for file in files:
-        with contextlib.suppress(ShardError):  # what cannot be opened is reported by its own check
-            hashes[open_shard(file.path).tokenizer_hash] += 1
-    return max(hashes, key=lambda name: hashes[name], default=None)
-
-
-def _check_file(file: ShardFile, tokenizer_hash: str | None) -> None:
+def _check_file(file: ShardFile) -> tuple[str | None, str | None]:
+    # The tokenizer the shard names, where it can be opened, and what is wrong with it.
     fix = "restore it from a copy or write the shards again"
-    shard = open_shard(file.path, tokenizer_hash)
+    try:
+        shard = open_shard(file.path)
+    except ShardError as error:
+        return None, str(error)
     local = _local_path(file.path)
     size = os.path.getsize(local)
-    if size != file.bytes:
-        raise ShardError(f"{file.path} has {size} bytes, the manifest says {file.bytes}; {fix}")
     with open(local, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != file.sha256:
-        raise ShardError(
-            f"{file.path} has sha256 {found[:16]}…, the manifest says {file.sha256[:16]}…; {fix}"
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    rows, tokens = len(shard.doc_ids), len(shard.tokens)
+    problem = None
+    if size != file.bytes:
+        problem = f"has {size} bytes, the manifest says {file.bytes}"
+    elif sha256 != file.sha256:
+        problem = f"has sha256 {sha256[:16]}…, the manifest says {file.sha256[:16]}…"
+    elif (rows, tokens) != (file.rows, file.tokens):
+        problem = (
+            f"holds {rows} documents and {tokens} tokens, "
+            f"the manifest says {file.rows} and {file.tokens}"
         )
-    if (len(shard.doc_ids), len(shard.tokens)) != (file.rows, file.tokens):
-        raise ShardError(
-            f"{file.path} holds {len(shard.doc_ids)} documents and {len(shard.tokens)} tokens, "
-            f"the manifest says {file.rows} and {file.tokens}; {fix}"
-        )
+    return shard.tokenizer_hash, f"{file.path} {problem}; {fix}" if problem else None
 
 
 def _shard_file(manifest: str, entry: dict[str, Any]) -> ShardFile:
@@ -204,7 +193,7 @@ def _check_arrays(
 ) -> None:
     if len(offsets) != len(doc_ids) + 1:
         raise ShardError(
-            f"{path}: {len(doc_ids)} documents need one offset more, not {len(offsets)}"
+            f"{path}: {len(doc_ids)} documents need {len(doc_ids) + 1} offsets, not {len(offsets)}"
         )
     if offsets[0] != 0 or offsets[-1] != len(tokens) or np.any(np.diff(offsets) < 0):
         raise ShardError(f"{path}: offsets must rise from 0 to the {len(tokens)} tokens there are")
@@ -215,19 +204,28 @@ def _check_arrays(
         )
 
 
-def _only_batch(path: str, reader: pa.ipc.RecordBatchFileReader) -> pa.RecordBatch:
+def _view(path: str, reader: pa.ipc.RecordBatchFileReader) -> Shard:
     metadata = reader.schema.metadata or {}
     if _TOKENIZER not in metadata or _VOCAB not in metadata or reader.num_record_batches != 1:
         raise ShardError(f"{path} is an Arrow file but no token shard; list only shards")
     batch = reader.get_batch(0)
     batch.validate()
+    vocab_size = int(metadata[_VOCAB])
     kinds = [batch.schema.field(name).type for name in ("doc_id", "tokens")]
-    dtype = pa.from_numpy_dtype(token_dtype(int(metadata[_VOCAB])))
+    dtype = pa.from_numpy_dtype(token_dtype(vocab_size))
     if kinds != [pa.uint64(), pa.large_list(dtype)]:
         raise ShardError(
             f"{path} has columns {kinds}, not doc_id and tokens of {dtype}; rewrite it"
         )
-    return batch
+    lists = batch.column("tokens")
+    return Shard(
+        path=path,
+        doc_ids=batch.column("doc_id").to_numpy(zero_copy_only=True),
+        tokens=lists.values.to_numpy(zero_copy_only=True),
+        offsets=lists.offsets.to_numpy(zero_copy_only=True),
+        tokenizer_hash=metadata[_TOKENIZER].decode(),
+        vocab_size=vocab_size,
+    )
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
@@ -242,10 +240,10 @@ def _why_unreadable(path: str, error: Exception) -> str:
     return f"is damaged ({' '.join(str(error).split())}); restore it or write the shards again"
 
 
-def _other_tokenizer(shard: Shard, tokenizer_hash: str) -> str:
+def _other_tokenizer(path: str, found: str, expected: str) -> str:
     return (
-        f"{shard.path} was written with tokenizer {shard.tokenizer_hash[:16]}, not "
-        f"{tokenizer_hash[:16]}; encode it again or train with its own tokenizer"
+        f"{path} was written with tokenizer {found[:16]}, not {expected[:16]}; encode it again "
+        "or train with its own tokenizer"
     )
 
 
