@@ -30,11 +30,17 @@ def text_bytes(batch: pa.RecordBatch) -> int:
     return pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
 
 
+def with_text_bytes(batches: Iterable[pa.RecordBatch], counts: Counts) -> Iterator[pa.RecordBatch]:
+    """Passes batches on, counting their bytes of text."""
+    for batch in batches:
+        counts.add("text_bytes", text_bytes(batch))
+        yield batch
+
+
 def counted(batches: Iterable[pa.RecordBatch], counts: Counts) -> Iterator[pa.RecordBatch]:
     """Passes batches on, counting their documents and bytes of text."""
-    for batch in batches:
+    for batch in with_text_bytes(batches, counts):
         counts.add("documents", batch.num_rows)
-        counts.add("text_bytes", text_bytes(batch))
         yield batch
 
 

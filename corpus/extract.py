@@ -5,25 +5,18 @@ output does not depend on how many tasks share the work.
 """
 
 import hashlib
-import importlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from corpus import schema, storage
-from corpus.batches import counted
+from corpus.batches import with_text_bytes
 from corpus.config import build, config_hash
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit
+from corpus.sources import READERS
 from corpus.stage import Stage
-
-# The readers by name: a module with `read`, `SUFFIXES` and the frozen dataclass `Config`.
-READERS = {
-    "warc": "corpus.sources.warc",
-    "wet": "corpus.sources.wet",
-    "code": "corpus.sources.code",
-}
 
 
 @dataclass(frozen=True)
@@ -59,8 +52,7 @@ class InputConfig:
             self.reader_config(name)
 
     def reader_config(self, reader: str) -> Any:
-        config_type = importlib.import_module(READERS[reader]).Config
-        return build(config_type, self.options.get(reader) or {}, f"options.{reader}")
+        return build(READERS[reader].config, self.options.get(reader) or {}, f"options.{reader}")
 
 
 def reader_names(reader: str) -> tuple[str, ...]:
@@ -76,8 +68,7 @@ def reader_names(reader: str) -> tuple[str, ...]:
 def stage(source: str, config: InputConfig) -> Stage:
     """The extraction of one source; its input is listed now, DataError where there is none."""
     names = reader_names(config.reader)
-    modules = {name: importlib.import_module(READERS[name]) for name in names}
-    suffixes = tuple(suffix for module in modules.values() for suffix in module.SUFFIXES)
+    suffixes = tuple(suffix for name in names for suffix in READERS[name].suffixes)
     configs = {name: config.reader_config(name) for name in names}
     units = []
     for file in storage.list_files(config.input, suffixes):
@@ -89,7 +80,7 @@ def stage(source: str, config: InputConfig) -> Stage:
         name=f"extracted/{source}",
         config={"source": source, "readers": configs},
         units=units,
-        modules=("corpus.extract", *(READERS[name] for name in names)),
+        modules=("corpus.extract",),
         work=extract,
     )
 
@@ -97,11 +88,10 @@ def stage(source: str, config: InputConfig) -> Stage:
 def extract(unit: Unit, output: Output) -> None:
     """Reads one raw file into DOCUMENT records."""
     task: ReadTask = unit.payload
-    reader = importlib.import_module(READERS[task.reader])
-    output.counts.add("input_bytes", task.file.size)
+    reader = READERS[task.reader]
     batches = reader.read(task.file, task.source, task.config, output.counts)
     facts = {"source": task.source, "input": task.file.name}
-    output.write_table(counted(batches, output.counts), schema.DOCUMENT, facts=facts)
+    output.write_table(with_text_bytes(batches, output.counts), schema.DOCUMENT, facts=facts)
 
 
 def require_documents(manifest: Manifest, config: InputConfig) -> None:

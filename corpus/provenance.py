@@ -1,8 +1,8 @@
 """What code and which libraries made an output: the part of a stage's key that is not data.
 
 The code of a stage is its module and whatever of this project that imports, found by reading the
-sources (also inside a `--py-files` zip), so a change to one source's reader redoes that source's
-stages and leaves the others.
+sources (also inside a `--py-files` zip). A stage redone for its code whose output has the same
+bytes as before stops there: later stages depend on bytes, not on code they do not run.
 """
 
 import ast

@@ -8,13 +8,16 @@ import logging
 import os
 import pickle
 import sys
+import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
@@ -41,14 +44,11 @@ class Engine:
         self.config = config
         self._session = session
         self._owned = session is None
-        self.start_seconds = 0.0
 
     @property
     def session(self) -> "SparkSession":
         if self._session is None:
-            began = time.monotonic()
             self._session = _start(self.config)
-            self.start_seconds = time.monotonic() - began
         return self._session
 
     def close(self) -> None:
@@ -86,8 +86,6 @@ def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any
     if not sys.stderr.isatty():
         return action()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    from rich.console import Console
-
     done = threading.Event()
     with Progress(
         *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
@@ -130,4 +128,20 @@ def _start(config: SparkConfig) -> "SparkSession":
         .config("spark.python.worker.reuse", "true")
         .config("spark.log.level", "ERROR")
     )
-    return builder.getOrCreate()
+    with _stderr_to_log():
+        return builder.getOrCreate()
+
+
+@contextmanager
+def _stderr_to_log() -> Iterator[None]:
+    """Lends the JVM a log file as its stderr, for its whole life; ours comes back at once."""
+    log = Path(tempfile.gettempdir()) / f"altiplano-spark-{os.getpid()}.log"
+    sys.stderr.flush()
+    ours = os.dup(2)
+    with log.open("ab") as stream:
+        os.dup2(stream.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(ours, 2)
+            os.close(ours)
