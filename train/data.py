@@ -8,7 +8,6 @@ Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2)
 
 import functools
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,6 +16,8 @@ from tokenizer.shards import Shard, ShardFile, open_shard, shard_files
 from train.order import epoch_keys, interleave, permute
 
 _OPEN_SHARDS = 1024  # a source; the kernel allows a process some 65,000 maps
+_CHUNK = 4096  # samples whose places are found at once
+_CHUNKS = 4  # of them remembered
 _COUNT_CHUNK = 1 << 22  # tokens; bincount widens what it counts to int64
 
 
@@ -43,19 +44,22 @@ class TokenStream:
             )
         return (self.num_tokens - 1) // seq_length
 
-    def windows(self, starts: np.ndarray, rows: Iterable[np.ndarray]) -> None:
-        """Fills each row [W] int64 with the W tokens from its start; starts is [N] int64."""
+    def locate(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maps positions [N] int64 in the stream to shard numbers [N] and places in them [N]."""
         shards = np.searchsorted(self.starts, starts, side="right") - 1
-        inside = starts - self.starts[shards]
-        for row, shard, start in zip(rows, shards.tolist(), inside.tolist(), strict=True):
-            tokens = self.shard(shard).tokens[start : start + row.size]
-            row[: tokens.size] = tokens
-            filled = tokens.size
-            while filled < row.size:
-                shard += 1
-                tokens = self.shard(shard).tokens[: row.size - filled]
-                row[filled : filled + tokens.size] = tokens
-                filled += tokens.size
+        return shards, starts - self.starts[shards]
+
+    def read(self, shard: int, place: int, row: np.ndarray) -> None:
+        """Fills row [W] int64 with the W tokens from a place in a shard, and on into the next."""
+        width = len(row)
+        tokens = self.shard(shard).tokens[place : place + width]
+        row[: len(tokens)] = tokens
+        filled = len(tokens)
+        while filled < width:
+            shard += 1
+            tokens = self.shard(shard).tokens[: width - filled]
+            row[filled : filled + len(tokens)] = tokens
+            filled += len(tokens)
 
     def _open(self, number: int) -> Shard:
         file = self.files[number]
@@ -91,22 +95,34 @@ class Loader:
         self._order = interleave(used)
         self._streams = [TokenStream(manifest, files, name, "train") for name in self.sources]
         self._sizes = [stream.num_samples(seq_length) for stream in self._streams]
+        self._located = functools.lru_cache(maxsize=_CHUNKS)(self._locate)
 
     def batch(self, step: int, rows: slice = slice(None)) -> np.ndarray:
         """Samples of a step (from 0), [rows, seq_length + 1] int64; `rows` picks of batch_size."""
-        samples = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)[rows]
-        tokens = np.empty((len(samples), self.seq_length + 1), dtype=np.int64)
-        sources, numbers = self._order.locate(samples)
-        for source, name in enumerate(self.sources):
-            mine = np.flatnonzero(sources == source)
-            if not mine.size:
-                continue
-            size = self._sizes[source]
-            epochs, inside = np.divmod(numbers[mine], size)
-            windows = permute(inside, size, epoch_keys(self.seed, name, epochs))
-            rows_of_source = [tokens[row] for row in mine.tolist()]
-            self._streams[source].windows(windows * self.seq_length, rows_of_source)
+        first = step * self.batch_size
+        base = first // _CHUNK
+        chunks = range(base, (first + self.batch_size - 1) // _CHUNK + 1)
+        located = np.concatenate([self._located(chunk) for chunk in chunks])
+        start = first - base * _CHUNK
+        wanted = located[start : start + self.batch_size][rows]
+        tokens = np.empty((len(wanted), self.seq_length + 1), dtype=np.int64)
+        for row, (source, shard, place) in zip(tokens, wanted.tolist(), strict=True):
+            self._streams[source].read(shard, place, row)
         return tokens
+
+    def _locate(self, chunk: int) -> np.ndarray:
+        # Source, shard and place of a run of samples, [_CHUNK, 3] int64. It is remembered because
+        # numpy's cost a call is what the permutation of a few dozen samples would consist of.
+        samples = chunk * _CHUNK + np.arange(_CHUNK, dtype=np.int64)
+        sources, numbers = self._order.locate(samples)
+        located = np.empty((_CHUNK, 3), dtype=np.int64)
+        located[:, 0] = sources
+        for source, (stream, size) in enumerate(zip(self._streams, self._sizes, strict=True)):
+            mine = np.flatnonzero(sources == source)
+            epochs, inside = np.divmod(numbers[mine], size)
+            windows = permute(inside, size, epoch_keys(self.seed, self.sources[source], epochs))
+            located[mine, 1], located[mine, 2] = stream.locate(windows * self.seq_length)
+        return located
 
     def epochs(self, step: int) -> dict[str, float]:
         """How often each source has been gone through when `step` steps are done."""
@@ -130,7 +146,9 @@ def validation(manifest: str, source: str, seq_length: int, max_sequences: int) 
     available = stream.num_samples(seq_length)
     count = min(available, max_sequences)
     out = np.empty((count, seq_length + 1), dtype=np.int64)
-    stream.windows(np.arange(count, dtype=np.int64) * available // count * seq_length, out)
+    starts = np.arange(count, dtype=np.int64) * available // count * seq_length
+    for row, shard, place in zip(out, *map(np.ndarray.tolist, stream.locate(starts)), strict=True):
+        stream.read(shard, place, row)
     return out
 
 

@@ -109,6 +109,8 @@ def test_any_split_of_the_rows_gives_the_same_batch(manifest, step, cuts, ranks)
 def test_the_order_does_not_depend_on_the_batch_size(manifest):
     small, large = (Loader(manifest, WEIGHTS, SEQ, size, seed=3) for size in (8, 40))
     assert np.array_equal(np.concatenate([small.batch(s) for s in range(10, 15)]), large.batch(2))
+    huge = Loader(manifest, WEIGHTS, SEQ, 5000, seed=3)  # more than is located at once
+    assert np.array_equal(np.concatenate([small.batch(s) for s in range(625, 1250)]), huge.batch(1))
 
 
 def test_a_batch_depends_on_no_earlier_call(manifest):
