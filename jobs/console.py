@@ -1,4 +1,4 @@
-"""What a person sees while stages run: one line a stage, with what it did or that it was skipped."""
+"""What a person sees while stages run: one line a stage, what it did or that it was skipped."""
 
 from rich.console import Console
 

@@ -11,19 +11,24 @@ from corpus.errors import CheckpointError
 from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
+from train.config import TrainConfig
 
 KEY = "key.json"
 
 
 def train(config: RunConfig) -> int:
-    """Trains on the run's shards; returns the trainer's exit code, 75 for "start me again".
+    """Trains on the run's shards; returns the trainer's exit code, 75 for "start me again"."""
+    return train_shards(config.training())
+
+
+def train_shards(training: TrainConfig) -> int:
+    """One training by its own config; its folder holds one training and nothing else.
 
     A finished training of the same shards, config and code is skipped, an unfinished one resumed.
-    One of other shards or config is put away first: to resume it would mix two runs.
+    One of other shards, config or code is deleted first: to resume it would mix two runs.
     """
     from train.launch import launch
 
-    training = config.training()
     shards = manifest.read(training.shards)
     folder = Path(training.output)
     key = config_hash([_own(training), shards.digest, code_version("train.entry")])
@@ -78,7 +83,7 @@ def sample(config: RunConfig, prompt: str, tokens: int) -> str:
     return text
 
 
-def _own(training) -> dict:
+def _own(training: TrainConfig) -> dict:
     """The training's config without places, which do not change what is learnt."""
     places = ("shards", "tokenizer", "output", "time_limit_s")
     return {name: value for name, value in vars(training).items() if name not in places}
