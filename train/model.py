@@ -24,9 +24,7 @@ from megatron.core.transformer.transformer_block import TransformerBlockSubmodul
 from megatron.core.transformer.transformer_config import TransformerConfig
 
 from train.config import TrainConfig
-
-NORM_EPS = 1e-6
-ROPE_THETA = 10_000
+from train.llama import NORM_EPS, ROPE_THETA
 
 
 class RMSNorm(torch.nn.Module):

@@ -1,0 +1,128 @@
+"""Exports a checkpoint as a Hugging Face folder: safetensors, config and tokenizer.
+
+transformers' LlamaForCausalLM loads it and gives the same logits; it is not needed to write it.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from corpus.errors import ConfigError
+from tokenizer.encode import Encoder
+from train import checkpoint, weights
+from train.llama import NORM_EPS, ROPE_THETA
+from train.presets import Shape
+from train.tokenizer_json import tokenizer_json
+
+MAX_FILE_BYTES = 5 << 30
+
+
+def export(
+    checkpoint_dir: str, out_dir: str, tokenizer: str, max_file_bytes: int = MAX_FILE_BYTES
+) -> None:
+    """Writes the checkpoint (a run's output, its checkpoints folder, or one step's) to `out_dir`.
+
+    tokenizer: the SentencePiece model it was trained with. config.json is written last, so a
+    folder that has one is whole. Raises CheckpointError where there is no whole checkpoint,
+    ConfigError where the tokenizer is not the model's.
+    """
+    folder, out = weights.resolve(Path(checkpoint_dir)), Path(out_dir)
+    shape, encoder = checkpoint.shape_of(folder), Encoder(tokenizer)
+    if encoder.vocab_size != shape.vocab:
+        raise ConfigError(
+            f"{tokenizer} has {encoder.vocab_size} pieces, the model {shape.vocab}; give the "
+            "tokenizer it was trained with (export.tokenizer)"
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"out={out_dir} cannot be written ({error}); choose another") from None
+    for old in [out / "config.json", *out.glob("model*.safetensors*")]:
+        old.unlink(missing_ok=True)
+    dtype = _write_weights(folder, out, max_file_bytes)
+    shutil.copyfile(tokenizer, out / "tokenizer.model")
+    ids = {"bos_token_id": encoder.bos_id, "eos_token_id": encoder.eos_id}
+    _write_json(out / "tokenizer.json", tokenizer_json(tokenizer))
+    _write_json(out / "tokenizer_config.json", _tokenizer_config(shape))
+    _write_json(out / "generation_config.json", {**ids, "do_sample": True, "temperature": 0.8})
+    _write_json(out / "config.json", {**_model_config(shape, dtype), **ids})
+
+
+def _write_weights(folder: Path, out: Path, max_file_bytes: int) -> torch.dtype:
+    files: list[dict[str, torch.Tensor]] = [{}]
+    names: dict[str, int] = {}
+    held = total = 0
+    for name, tensor in weights.read(folder):
+        if files[-1] and held + tensor.nbytes > max_file_bytes:
+            _flush(out, files)
+            held = 0
+        files[-1][name] = tensor
+        names[name] = len(files)
+        held, total, dtype = held + tensor.nbytes, total + tensor.nbytes, tensor.dtype
+    _flush(out, files)
+    count = len(files) - 1
+    if count == 1:
+        os.replace(_part(out, 1), out / "model.safetensors")
+        return dtype
+    for number in range(1, count + 1):
+        os.replace(_part(out, number), out / _shard_name(number, count))
+    weight_map = {name: _shard_name(number, count) for name, number in names.items()}
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    _write_json(out / "model.safetensors.index.json", index)
+    return dtype
+
+
+def _flush(out: Path, files: list[dict[str, torch.Tensor]]) -> None:
+    save_file(files[-1], _part(out, len(files)), metadata={"format": "pt"})
+    files[-1] = {}  # let the tensors go
+    files.append({})
+
+
+def _part(out: Path, number: int) -> Path:
+    return out / f"model-{number:05d}.safetensors.partial"
+
+
+def _shard_name(number: int, count: int) -> str:
+    return f"model-{number:05d}-of-{count:05d}.safetensors"
+
+
+def _model_config(shape: Shape, dtype: torch.dtype) -> dict[str, Any]:
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": shape.dim,
+        "intermediate_size": shape.ffn,
+        "num_hidden_layers": shape.num_layers,
+        "num_attention_heads": shape.num_heads,
+        "num_key_value_heads": shape.num_heads,
+        "vocab_size": shape.vocab,
+        "max_position_embeddings": shape.seq_length,
+        "rms_norm_eps": NORM_EPS,
+        "rope_theta": float(ROPE_THETA),
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "mlp_bias": False,
+        "tie_word_embeddings": False,
+        "initializer_range": 0.02,
+        "torch_dtype": str(dtype).removeprefix("torch."),
+    }
+
+
+def _tokenizer_config(shape: Shape) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",  # takes tokenizer.json as it is
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": shape.seq_length,
+    }
+
+
+def _write_json(path: Path, tree: dict[str, Any]) -> None:
+    path.write_text(json.dumps(tree, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

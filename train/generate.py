@@ -1,0 +1,97 @@
+"""Samples text from a checkpoint or from an exported folder."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+from safetensors.torch import load_file
+
+from corpus.errors import CheckpointError, ConfigError
+from tokenizer.encode import Encoder
+from train import checkpoint, weights
+from train.llama import Cache, Llama
+from train.presets import Shape
+
+
+def generate(
+    model_dir: str,
+    tokenizer: str,
+    prompt: str = "",
+    max_tokens: int = 100,
+    temperature: float = 0.8,
+    top_p: float = 0.95,
+    seed: int = 0,
+) -> str:
+    """The prompt and what the model writes after it, up to its end token or `max_tokens`.
+
+    model_dir: a run's output, a checkpoint, or an exported folder. temperature 0 takes the
+    likeliest token; top_p keeps the likeliest tokens that together have that probability. Raises
+    CheckpointError where there is no model, ConfigError for a setting out of range.
+    """
+    if temperature < 0 or not 0 < top_p <= 1:
+        raise ConfigError(
+            f"temperature={temperature}, top_p={top_p}: choose temperature 0 or more and top_p "
+            "above 0 and up to 1 (generate)"
+        )
+    model, encoder = load(model_dir), Encoder(tokenizer)
+    if encoder.vocab_size != model.shape.vocab:
+        raise ConfigError(
+            f"{tokenizer} has {encoder.vocab_size} pieces, the model {model.shape.vocab}; give "
+            "the tokenizer it was trained with (generate.tokenizer)"
+        )
+    tokens = encode_prompt(encoder, prompt)
+    random = torch.Generator().manual_seed(seed)
+    cache: Cache = {}
+    new = torch.tensor([tokens])
+    room = model.shape.seq_length - len(tokens)
+    for _ in range(min(max_tokens, room)):
+        logits_V = model.logits(new, cache)[0, -1].float()
+        token = sample(logits_V, temperature, top_p, random)
+        if token == encoder.eos_id:
+            break
+        tokens.append(token)
+        new = torch.tensor([[token]])
+    return encoder.decode(tokens)
+
+
+def load(model_dir: str) -> Llama:
+    """The model of a checkpoint or an exported folder, in fp32 on the CPU."""
+    folder = Path(model_dir)
+    if (folder / "config.json").exists() and list(folder.glob("*.safetensors")):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        shape = Shape(
+            dim=config["hidden_size"],
+            num_heads=config["num_attention_heads"],
+            num_layers=config["num_hidden_layers"],
+            ffn=config["intermediate_size"],
+            vocab=config["vocab_size"],
+            seq_length=config["max_position_embeddings"],
+        )
+        tensors = {}
+        for file in sorted(folder.glob("*.safetensors")):
+            tensors.update(load_file(file))
+    elif folder.exists():
+        step = weights.resolve(folder)
+        shape, tensors = checkpoint.shape_of(step), dict(weights.read(step))
+    else:
+        raise CheckpointError(f"no model in {folder}; give a run's output or an exported folder")
+    return Llama(shape, {name: tensor.float() for name, tensor in tensors.items()})
+
+
+def encode_prompt(encoder: Encoder, prompt: str) -> list[int]:
+    """Begin token and the prompt's tokens, without the end token a document would have."""
+    tokens, _ = encoder.encode_batch(pa.array([prompt], pa.string()))
+    return tokens.tolist()[:-1]
+
+
+def sample(
+    logits_V: torch.Tensor, temperature: float, top_p: float, random: torch.Generator
+) -> int:
+    """One token id from logits [V]."""
+    if temperature == 0:
+        return int(logits_V.argmax())
+    share, ids = (logits_V / temperature).softmax(-1).sort(descending=True)
+    # Each token is kept whose betters do not already reach top_p; so the first always is.
+    kept = share.cumsum(-1) - share < top_p
+    return int(ids[torch.multinomial(share * kept, 1, generator=random)])
