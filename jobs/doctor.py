@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -185,9 +186,10 @@ def spark_start() -> Iterator[Finding]:
     try:
         require_java()
         engine = Engine(SparkConfig(master="local[1]", driver_memory="1g"))
+        began = time.monotonic()
         try:
             assert engine.map(abs, [-1], "doctor") == [1]
-            yield Finding("ok", "spark", f"starts in {engine.start_seconds:.1f} s")
+            yield Finding("ok", "spark", f"works after {time.monotonic() - began:.1f} s")
         finally:
             engine.close()
     except ConfigError as error:

