@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from corpus import lm, schema, storage
+from corpus import schema, storage
 from corpus.annotate.ledger import AnnotateConfig, Annotator
 from corpus.batches import read_batches, unit_name
 from corpus.errors import DataError
+from corpus.lm import LmConfig, train_lm
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit
 from corpus.stage import Stage
@@ -30,7 +31,7 @@ class ModelsConfig:
     lid: str
     lm: str | None = None  # a folder of <language>.sp.model and <language>.arpa.bin
     reference: str | None = None  # text files, or JSONL with a `text` a line
-    lm_training: lm.LmConfig = field(default_factory=lm.LmConfig)
+    lm_training: LmConfig = field(default_factory=LmConfig)
     kenlm_tools: str = ".altiplano/kenlm/bin"  # where lmplz and build_binary are
 
 
@@ -63,7 +64,7 @@ def train_model(unit: Unit, output: Output) -> None:
     uris, config, tools = unit.payload
     folder = output.scratch / "model"
     folder.mkdir()
-    lm.train_lm(_reference_texts(uris, output), config, Path(tools), folder)
+    train_lm(_reference_texts(uris, output), config, Path(tools), folder)
     for path in sorted(folder.iterdir()):
         name, _, suffix = path.name.partition(".")
         output.put(path, name, suffix, rows=0, exact_name=True)
