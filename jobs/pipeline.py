@@ -112,9 +112,7 @@ def _shards(work: Build) -> None:
     model = work.bring(
         tokens.tokenizer_stage(kept, weights, config.tokenizer, valid_share, config.seed)
     )
-    shards = work.bring(
-        tokens.shards_stage(kept, model, config.shards, valid_share, config.seed)
-    )
+    shards = work.bring(tokens.shards_stage(kept, model, config.shards, valid_share, config.seed))
     if config.train is not None:
         _plan(config, shards)
 

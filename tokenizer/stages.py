@@ -90,7 +90,9 @@ def _training_texts(
             ids = batch.column("doc_id").to_numpy()
             train_rows = pa.array(~is_valid(ids, seed, valid_share))
             texts = batch.column("text").filter(train_rows).to_pylist()
-            yield from zip(batch.column("doc_id").filter(train_rows).to_pylist(), texts, strict=True)
+            yield from zip(
+                batch.column("doc_id").filter(train_rows).to_pylist(), texts, strict=True
+            )
 
 
 def shards_stage(
