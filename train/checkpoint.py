@@ -21,6 +21,7 @@ from megatron.core.dist_checkpointing.strategies import filesystem_async
 from megatron.core.optimizer import MegatronOptimizer
 from megatron.core.transformer.module import MegatronModule
 from megatron.core.utils import unwrap_model
+from torch.distributed.checkpoint.api import CheckpointException
 
 from corpus.errors import CheckpointError
 from train.config import TrainConfig
@@ -105,7 +106,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     _check_identity(folder, identity)
     try:
         state = dist_checkpointing.load(_state(training, is_loading=True), str(folder))
-    except Exception as error:  # whatever megatron, torch or pickle make of damaged files
+    except (Exception, CheckpointException) as error:  # torch's is no Exception
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"{folder} cannot be read ({type(error).__name__}: {reason}); point "

@@ -32,14 +32,12 @@ def train(config: TrainConfig) -> int:
 
     To be called by every process of the run. Raises the errors of corpus.errors.
     """
-    parallel.start(config)
-    run = _Run(config)
-    try:
-        code = run.to_the_end()
-    finally:
-        run.close()
-    parallel.stop()
-    return code
+    with parallel.joined(config):
+        run = _Run(config)
+        try:
+            return run.to_the_end()
+        finally:
+            run.close()
 
 
 def data_fingerprint(manifest: str) -> str:

@@ -5,14 +5,33 @@ the process is a world of one. NCCL where there is CUDA, gloo elsewhere.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
 from megatron.core import parallel_state
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 
+from corpus.errors import AltiplanoError
 from train import cpu_shim
 from train.config import TrainConfig, data_parallel_size
+
+
+@contextmanager
+def joined(config: TrainConfig) -> Iterator[None]:
+    """Within it the process is part of the run's groups.
+
+    Left at the end and on an error that all processes raise alike; after any other the groups
+    may have messages under way, which leaving would wait for, so they end with the process.
+    """
+    start(config)
+    try:
+        yield
+    except AltiplanoError:
+        stop()
+        raise
+    stop()
 
 
 def start(config: TrainConfig) -> None:
@@ -20,8 +39,8 @@ def start(config: TrainConfig) -> None:
 
     Raises ConfigError where the world's size does not fit the config's tp and pp.
     """
-    rank = int(os.environ.setdefault("RANK", "0"))
-    world_size = int(os.environ.setdefault("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
     data_parallel_size(config, world_size)
     on_cpu = cpu_shim.activate()
     if on_cpu:

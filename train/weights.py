@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.api import CheckpointException
 
 from corpus.errors import CheckpointError
 from train import checkpoint
@@ -78,7 +79,7 @@ def _tensor(folder: Path, key: str) -> torch.Tensor:
         stored: Any = reader.read_metadata().state_dict_metadata[key]
         tensor = torch.empty(stored.size, dtype=stored.properties.dtype)
         dcp.load({key: tensor}, storage_reader=reader, no_dist=True)
-    except Exception as error:  # whatever torch or pickle make of damaged files
+    except (Exception, CheckpointException) as error:  # torch's is no Exception
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"{folder} cannot be read at '{key}' ({type(error).__name__}: {reason}); restore it "
