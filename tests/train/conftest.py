@@ -1,0 +1,126 @@
+"""Small shards with a tokenizer of their own, and configs of a model that trains on them in a
+second. The text is made by keyed numpy generators, so that losses are the same everywhere."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tokenizer.encode import Encoder
+from tokenizer.shards import write_shard
+from tokenizer.train import TokenizerConfig, train
+from train import loop
+from train.config import ModelConfig, OptimConfig, ParallelConfig, TrainConfig
+from train.launch import launch
+
+SOURCES = ("code", "web")
+VOCAB = 320
+
+
+@dataclass(frozen=True)
+class TinyData:
+    shards: str
+    tokenizer: str
+
+
+def documents(source: str, count: int) -> list[str]:
+    """Sentences in which each word allows only four to follow it: order is worth learning."""
+    random = np.random.Generator(np.random.PCG64(SOURCES.index(source)))
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    words = ["".join(random.choice(letters, size)) for size in random.integers(2, 7, 60)]
+    after = random.integers(0, len(words), (len(words), 4))
+    texts = []
+    for _ in range(count):
+        word, text = 0, []
+        for choice in random.integers(0, 4, 120):
+            word = after[word, choice]
+            text.append(words[word])
+        texts.append(" ".join(text))
+    return texts
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> TinyData:
+    folder = tmp_path_factory.mktemp("tiny")
+    model, shards = folder / "tokenizer.model", folder / "shards"
+    shards.mkdir()
+    texts = {source: documents(source, 60) for source in SOURCES}
+    train([t for source in SOURCES for t in texts[source]], TokenizerConfig(VOCAB), str(model))
+    encoder, files = Encoder(str(model)), []
+    for source in SOURCES:
+        for split, part in (("train", texts[source][:50]), ("valid", texts[source][50:])):
+            tokens, offsets = encoder.encode_batch(pa.array(part))
+            path = shards / f"{source}-{split}.arrow"
+            ids = np.arange(len(part), dtype=np.uint64)
+            write_shard(str(path), ids, tokens, offsets, encoder.hash, VOCAB)
+            content = path.read_bytes()
+            facts = {
+                "source": source,
+                "split": split,
+                "tokens": len(tokens),
+                "tokenizer": encoder.hash,
+            }
+            files.append(
+                {
+                    "name": path.name,
+                    "bytes": len(content),
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "rows": len(part),
+                    "facts": facts,
+                }
+            )
+    (shards / "manifest.json").write_text(json.dumps({"stage": "shards", "files": files}))
+    return TinyData(str(shards), str(model))
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tiny_data: TinyData):
+    """Makes a config of a two-layer model; keyword arguments replace its fields."""
+
+    def make(output: Path, **changes: object) -> TrainConfig:
+        fields: dict = {
+            "shards": tiny_data.shards,
+            "tokenizer": tiny_data.tokenizer,
+            "output": str(output),
+            "weights": {"code": 1.0, "web": 2.0},
+            "model": ModelConfig(
+                dim=64, num_heads=4, num_layers=2, ffn=96, vocab=VOCAB, seq_length=32
+            ),
+            "parallel": ParallelConfig(),
+            "optim": OptimConfig(lr=5e-3, warmup_steps=8),
+            "steps": 40,
+            "batch_sequences": 8,
+            "micro_batch": 4,
+            "precision": "fp32",
+            "eval_interval": 20,
+            "eval_sequences": 12,
+            "save_interval": 20,
+            "seed": 1,
+        }
+        return TrainConfig(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tp2_run(tiny_config, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    """A run of 40 steps on two processes, tensor and sequence parallel, never disturbed."""
+    config = tiny_config(
+        tmp_path_factory.mktemp("tp2") / "run",
+        parallel=ParallelConfig(processes=2, tp=2, sequence_parallel=True),
+        require_beats_unigram=True,
+    )
+    assert launch(config) == 0
+    return config
+
+
+@pytest.fixture(scope="session")
+def tp1_run(tiny_config, tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    """The same run on this one process."""
+    config = tiny_config(tmp_path_factory.mktemp("tp1") / "run")
+    assert loop.train(config) == 0
+    return config

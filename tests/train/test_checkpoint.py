@@ -1,0 +1,87 @@
+"""What a checkpoint is taken for: whole or not there; of this model or refused."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+from corpus.errors import CheckpointError
+from train import checkpoint, loop
+from train.config import ModelConfig
+
+
+@pytest.fixture
+def copy_of_run(tp1_run, tmp_path):
+    shutil.copytree(tp1_run.output, tmp_path / "run")
+    return dataclasses.replace(tp1_run, output=str(tmp_path / "run"))
+
+
+def test_nothing_yet(tmp_path):
+    assert checkpoint.latest(tmp_path) is None
+
+
+def test_the_last_complete_one_is_found(tp1_run):
+    step, folder = checkpoint.latest(tp1_run.checkpoints)
+    assert (step, folder.name) == (40, "step-00000040")
+
+
+def test_a_half_written_one_is_not_taken_and_is_written_anew(copy_of_run):
+    checkpoints = copy_of_run.checkpoints
+    half = checkpoints / "step-00000040"
+    for name in (".metadata", "run.json", "common.pt"):
+        (half / name).unlink()
+    (half / "left_by_a_killed_save.distcp").write_bytes(b"x")
+    pointer = {"step": 20, "folder": "step-00000020"}
+    (checkpoints / "latest.json").write_text(json.dumps(pointer))
+    assert checkpoint.latest(checkpoints)[0] == 20
+    assert loop.train(copy_of_run) == 0
+    assert checkpoint.latest(checkpoints)[0] == 40
+    assert not (half / "left_by_a_killed_save.distcp").exists()
+
+
+def test_only_as_many_are_kept_as_asked_for(copy_of_run):
+    config = dataclasses.replace(copy_of_run, save_interval=10, keep_checkpoints=2)
+    shutil.rmtree(config.checkpoints)
+    assert loop.train(config) == 0
+    kept = sorted(path.name for path in config.checkpoints.glob("step-*"))
+    assert kept == ["step-00000030", "step-00000040"]
+
+
+def test_a_pointer_to_what_is_not_whole_is_an_error(copy_of_run):
+    (copy_of_run.checkpoints / "step-00000040/run.json").unlink()
+    with pytest.raises(CheckpointError, match="names step-00000040, which is not whole"):
+        checkpoint.latest(copy_of_run.checkpoints)
+
+
+def test_a_damaged_pointer_is_an_error(copy_of_run):
+    (copy_of_run.checkpoints / "latest.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"latest\.json is damaged"):
+        checkpoint.latest(copy_of_run.checkpoints)
+
+
+def test_a_damaged_file_is_an_error(copy_of_run):
+    for path in (copy_of_run.checkpoints / "step-00000040").glob("*.distcp"):
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"step-00000040 cannot be read"):
+        loop.train(copy_of_run)
+
+
+def test_another_models_is_refused(copy_of_run):
+    model = ModelConfig(**{**vars(copy_of_run.model), "num_layers": 1})
+    with pytest.raises(CheckpointError, match=r"is of shape=.*'num_layers': 2.*'num_layers': 1"):
+        loop.train(dataclasses.replace(copy_of_run, model=model))
+
+
+def test_another_seeds_is_refused(copy_of_run):
+    with pytest.raises(CheckpointError, match="is of seed=1, the config says 2"):
+        loop.train(dataclasses.replace(copy_of_run, seed=2))
+
+
+def test_other_datas_is_refused(copy_of_run, tmp_path):
+    shards = shutil.copytree(copy_of_run.shards, tmp_path / "shards")
+    manifest = json.loads((shards / "manifest.json").read_text())
+    manifest["files"][0]["sha256"] = "0" * 64
+    (shards / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="is of data="):
+        loop.train(dataclasses.replace(copy_of_run, shards=str(shards)))

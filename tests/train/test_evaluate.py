@@ -1,0 +1,52 @@
+"""Bits per byte and the unigram model, by hand."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from corpus.errors import ConfigError, DataError
+from tokenizer.encode import piece_bytes
+from train import evaluate
+from train.config import ModelConfig
+
+
+def test_unigram_bits_by_hand():
+    # Add-one over 4 tokens and 4 counts: probabilities 4/8, 1/8, 2/8, 1/8.
+    counts = np.array([3, 0, 1, 0])
+    targets = np.array([[0, 1], [2, 0]])
+    assert evaluate.unigram_bits(counts, targets) == pytest.approx(1 + 3 + 2 + 1)
+
+
+def test_held_out_bytes_are_those_of_the_predicted_tokens(tiny_config, tmp_path):
+    config = tiny_config(tmp_path, eval_sequences=5)
+    (code, web) = evaluate.held_out(config)
+    assert (code.source, web.source) == ("code", "web")
+    assert code.windows.shape == (5, 33)
+    sizes = piece_bytes(config.tokenizer)
+    assert code.num_bytes == sum(int(sizes[t]) for row in code.windows for t in row[1:])
+    assert 0 < code.unigram_bits_per_byte < 8
+
+
+def test_a_source_of_weight_zero_is_evaluated_too(tiny_config, tmp_path):
+    config = tiny_config(tmp_path, weights={"code": 1.0, "web": 0.0})
+    assert [held.source for held in evaluate.held_out(config)] == ["code", "web"]
+
+
+def test_another_tokenizers_vocabulary_is_refused(tiny_config, tmp_path):
+    config = tiny_config(tmp_path, model=ModelConfig(vocab=4096))
+    with pytest.raises(ConfigError, match=r"vocab=4096 is not the 320 pieces .* choose 320"):
+        evaluate.held_out(config)
+
+
+@pytest.mark.parametrize("bits", [2.0, 2.5, math.nan])
+def test_not_beating_unigram_is_an_error_that_names_the_source(tmp_path, bits):
+    path = tmp_path / "evaluation.json"
+    good = {"bits_per_byte": 1.0, "unigram_bits_per_byte": 2.0}
+    path.write_text(json.dumps({"step": 3, "sources": {"web": good}}))
+    evaluate.check_beats_unigram(path)
+    bad = {"bits_per_byte": bits, "unigram_bits_per_byte": 2.0}
+    path.write_text(json.dumps({"step": 3, "sources": {"web": good, "code": bad}}))
+    with pytest.raises(DataError, match=r"source 'code' is not below the unigram model's 2\.000"):
+        evaluate.check_beats_unigram(path)

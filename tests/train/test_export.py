@@ -1,0 +1,106 @@
+"""The exported folder is what transformers takes it for: same logits, same token ids."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from conftest import documents
+from transformers import AutoTokenizer, LlamaForCausalLM, LlamaTokenizer
+
+from corpus.errors import CheckpointError, ConfigError
+from tokenizer.encode import Encoder
+from tokenizer.train import TokenizerConfig, train
+from train import loop, parallel
+from train.checkpoint import Identity, load
+from train.export import export
+from train.generate import encode_prompt
+
+TEXTS = [
+    *documents("web", 3),
+    "",
+    " begins with a space, then  two",
+    "\n\ttabs\tand lines\r\n\n",
+    "digits 1234567890",
+    "accents naïve, 漢字, العربية, 🎉👩‍👩‍👧, unassigned \U000e0fff",
+    "trailing space ",
+]
+
+
+@pytest.fixture(scope="module", params=["tp1", "tp2"])
+def run(request):
+    return request.getfixturevalue(f"{request.param}_run")
+
+
+@pytest.fixture(scope="module")
+def exported(run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("hf") / "model"
+    export(run.output, str(out), run.tokenizer)
+    return out
+
+
+def test_logits_are_the_trained_models(run, exported, tp1_run):
+    tokens = torch.randint(
+        0, run.shape.vocab, (3, run.shape.seq_length), generator=torch.Generator().manual_seed(0)
+    )
+    with torch.inference_mode():
+        found = LlamaForCausalLM.from_pretrained(exported, dtype=torch.float32)(tokens).logits
+    torch.testing.assert_close(found, _megatron_logits(run, tp1_run, tokens), atol=1e-4, rtol=0)
+
+
+def _megatron_logits(run, tp1_run, tokens):
+    """By megatron-core's own model on one process, whatever layout saved the checkpoint."""
+    config = dataclasses.replace(tp1_run, output=run.output)
+    with parallel.joined(config):
+        training = loop.wrap(config)
+        data = loop.data_fingerprint(config.manifest)
+        assert load(training, Identity(config.shape, config.seed, data), config) == 40
+        positions = torch.arange(tokens.shape[1]).expand_as(tokens)
+        training.model.eval()
+        with torch.no_grad():
+            return training.model(tokens, positions, None)
+
+
+def test_token_ids_are_ours(run, exported):
+    encoder = Encoder(run.tokenizer)
+    theirs = AutoTokenizer.from_pretrained(exported)
+    for text in TEXTS:
+        ids = theirs(text)["input_ids"]
+        assert ids == encode_prompt(encoder, text), text
+        assert theirs.decode(ids, skip_special_tokens=True) == text
+
+
+def test_the_llama_tokenizer_class_loads_it_too(run, exported):
+    theirs, encoder = LlamaTokenizer.from_pretrained(exported), Encoder(run.tokenizer)
+    for text in documents("code", 3):
+        assert theirs(text)["input_ids"] == encode_prompt(encoder, text)
+    assert (theirs.bos_token_id, theirs.eos_token_id) == (encoder.bos_id, encoder.eos_id)
+
+
+def test_a_large_model_goes_into_several_files(tp1_run, exported, tmp_path):
+    export(tp1_run.output, str(tmp_path), tp1_run.tokenizer, max_file_bytes=100_000)
+    index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+    files = sorted(path.name for path in tmp_path.glob("*.safetensors"))
+    assert len(files) > 2
+    assert sorted(set(index["weight_map"].values())) == files
+    whole, info = LlamaForCausalLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    assert index["metadata"]["total_size"] == 4 * tp1_run.shape.num_parameters
+    assert sum(p.numel() for p in whole.parameters()) == tp1_run.shape.num_parameters
+
+
+def test_exporting_over_an_older_export_leaves_none_of_it(tp1_run, tmp_path):
+    export(tp1_run.output, str(tmp_path), tp1_run.tokenizer, max_file_bytes=100_000)
+    export(tp1_run.output, str(tmp_path), tp1_run.tokenizer)
+    assert [path.name for path in tmp_path.glob("model*")] == ["model.safetensors"]
+
+
+def test_no_checkpoint_is_an_error(tp1_run, tmp_path):
+    with pytest.raises(CheckpointError, match="is no whole checkpoint"):
+        export(str(tmp_path), str(tmp_path / "hf"), tp1_run.tokenizer)
+
+
+def test_another_tokenizer_is_an_error(tp1_run, tmp_path):
+    train(documents("web", 20), TokenizerConfig(300), str(tmp_path / "other.model"))
+    with pytest.raises(ConfigError, match="has 300 pieces, the model 320"):
+        export(tp1_run.output, str(tmp_path / "hf"), str(tmp_path / "other.model"))

@@ -1,0 +1,69 @@
+"""Sampling: what temperature and top-p let through, and the cache that must not show."""
+
+import pytest
+import torch
+
+from corpus.errors import CheckpointError, ConfigError
+from train.export import export
+from train.generate import generate, load, sample
+
+# Probabilities 0.5, 0.3, 0.15, 0.05 of tokens 2, 0, 3, 1.
+LOGITS = torch.tensor([0.3, 0.05, 0.5, 0.15]).log()
+
+
+def drawn(temperature, top_p):
+    random = torch.Generator().manual_seed(0)
+    return {sample(LOGITS, temperature, top_p, random) for _ in range(300)}
+
+
+def test_top_p_keeps_the_likeliest_tokens_that_reach_it():
+    assert drawn(1.0, 1.0) == {0, 1, 2, 3}
+    assert drawn(1.0, 0.9) == {0, 2, 3}
+    assert drawn(1.0, 0.7) == {0, 2}
+    assert drawn(1.0, 0.01) == {2}
+
+
+def test_temperature_zero_takes_the_likeliest():
+    assert drawn(0.0, 1.0) == {2}
+
+
+def test_a_low_temperature_sharpens():
+    random = torch.Generator().manual_seed(0)
+    cold = [sample(LOGITS, 0.3, 1.0, random) for _ in range(1000)]
+    # 0.5 to the power of 1/0.3, of the sum of all four's: 0.836.
+    assert cold.count(2) / 1000 == pytest.approx(0.836, abs=0.04)
+
+
+def test_the_cache_changes_nothing(tp1_run):
+    model = load(tp1_run.output)
+    tokens = torch.randint(0, 320, (2, 20), generator=torch.Generator().manual_seed(0))
+    whole, cache = model.logits(tokens), {}
+    parts = [model.logits(part, cache) for part in tokens.split([7, 1, 5, 7], dim=1)]
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=1e-4)
+
+
+def test_a_checkpoint_and_its_export_write_the_same_text(tp1_run, tmp_path):
+    export(tp1_run.output, str(tmp_path), tp1_run.tokenizer)
+    prompt = "a"
+    texts = [generate(d, tp1_run.tokenizer, prompt, seed=3) for d in (tp1_run.output, tmp_path)]
+    assert texts[0] == texts[1]
+    assert texts[0].startswith(prompt)
+    assert len(texts[0]) > len(prompt)
+    assert generate(tp1_run.output, tp1_run.tokenizer, prompt, seed=4) != texts[0]
+
+
+def test_no_more_tokens_than_asked_for_or_than_the_model_has_positions(tp1_run):
+    short = generate(tp1_run.output, tp1_run.tokenizer, "", max_tokens=2)
+    long = generate(tp1_run.output, tp1_run.tokenizer, "", max_tokens=10_000)
+    assert len(short) < len(long)
+    assert long.startswith(short)
+
+
+def test_no_model_is_an_error(tp1_run, tmp_path):
+    with pytest.raises(CheckpointError, match="no model in"):
+        generate(str(tmp_path / "none"), tp1_run.tokenizer)
+
+
+def test_a_setting_out_of_range_is_an_error(tp1_run):
+    with pytest.raises(ConfigError, match="top_p=0"):
+        generate(tp1_run.output, tp1_run.tokenizer, top_p=0)

@@ -1,0 +1,40 @@
+"""Each step is in the metrics once, whatever was killed when."""
+
+import json
+
+from train.metrics import MetricsLog, read
+
+
+def write(path, steps):
+    path.write_text("".join(json.dumps({"step": s, "loss": s / 2}) + "\n" for s in steps))
+
+
+def test_resuming_drops_what_comes_after_the_checkpoint(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    write(path, [1, 2, 3, 4])
+    log = MetricsLog(path, resumed_step=2)
+    log.write({"step": 3, "loss": 9.0})
+    log.close()
+    assert [(row["step"], row["loss"]) for row in read(path)] == [(1, 0.5), (2, 1.0), (3, 9.0)]
+
+
+def test_a_new_run_starts_empty(tmp_path):
+    path = tmp_path / "run" / "metrics.jsonl"
+    MetricsLog(path, resumed_step=0).close()
+    assert read(path) == []
+
+
+def test_a_row_cut_off_by_a_kill_is_left_out(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    write(path, [1, 2])
+    path.write_text(path.read_text() + '{"step": 3, "lo')
+    assert [row["step"] for row in read(path)] == [1, 2]
+    MetricsLog(path, resumed_step=3).close()
+    assert [row["step"] for row in read(path)] == [1, 2]
+
+
+def test_a_row_is_there_for_others_as_soon_as_it_is_written(tmp_path):
+    log = MetricsLog(tmp_path / "metrics.jsonl", resumed_step=0)
+    log.write({"step": 1})
+    assert read(tmp_path / "metrics.jsonl") == [{"step": 1}]
+    log.close()

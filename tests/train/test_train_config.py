@@ -1,0 +1,74 @@
+"""A config that cannot work is refused before anything starts, in one line that says what to do."""
+
+import json
+
+import pytest
+
+from corpus.config import build, load, to_tree
+from corpus.errors import ConfigError
+from train.config import TrainConfig, data_parallel_size
+
+BASE = {"shards": "s", "tokenizer": "t", "output": "o", "weights": {"web": 1.0}}
+
+
+def build_with(**changes):
+    return build(TrainConfig, {**BASE, **changes})
+
+
+def test_what_is_not_overridden_is_as_the_preset():
+    config = build_with(model={"preset": "7b", "num_layers": 4}, batch_sequences=8)
+    assert config.shape.dim == 4096
+    assert config.shape.num_layers == 4
+    assert config.schedule.lr == 3e-4
+    assert config.schedule.min_lr == pytest.approx(3e-5)
+    assert config.schedule.warmup_steps == 2000
+    assert config.schedule.batch_sequences == 8
+
+
+def test_the_resolved_config_reads_back_from_json(tmp_path):
+    config = build_with(optim={"eps": 1e-8, "lr": "3e-4"}, parallel={"processes": 2, "tp": 2})
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(to_tree(config)))
+    assert load(TrainConfig, path) == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"model": {"preset": "7b"}, "parallel": {"tp": 3, "processes": 3}},
+            r"tp=3 does not divide num_heads=32; choose 1, 2, 4 or 8 \(train.parallel.tp\)",
+        ),
+        ({"parallel": {"pp": 3, "processes": 3}}, r"pp=3 does not divide num_layers=4; choose 1,"),
+        ({"parallel": {"tp": 2, "processes": 3}}, r"processes=3 is not a multiple of tp\*pp=2"),
+        ({"parallel": {"tp": 0}}, r"tp=0 is below 1; choose 1 or more \(train.parallel.tp\)"),
+        ({"batch_sequences": 10, "micro_batch": 4}, r"batch_sequences=10 .* multiple of 4"),
+        ({"model": {"num_heads": 3}}, "num_heads=3 does not divide dim=128"),
+        ({"model": {"dim": 12, "num_heads": 4}}, "dim/num_heads=3 is odd"),
+        ({"optim": {"betas": [0.9]}}, r"betas=\[0.9\] are not two numbers"),
+        ({"optim": {"warmup_steps": 999}}, "warmup_steps=999 is not within steps=300"),
+        ({"optim": {"lr": -1.0}}, "lr=-1.0 is out of range; choose 0 or more"),
+        ({"steps": 0}, r"steps=0 is out of range; choose 1 or more \(train.steps\)"),
+        ({"weights": {"web": 0.0}}, "name no source with a positive share"),
+        ({"model": {"preset": "8b"}}, "'model.preset' must be one of 'demo', '7b'"),
+        ({"micro_bach": 4}, "unknown key 'micro_bach'; did you mean 'micro_batch'?"),
+    ],
+)
+def test_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        build_with(**changes)
+
+
+def test_sequence_parallel_needs_equal_parts_of_the_sequence():
+    parallel = {"tp": 4, "processes": 4, "sequence_parallel": True}
+    with pytest.raises(ConfigError, match="tp=4 does not divide seq_length=126"):
+        build_with(parallel=parallel, model={"seq_length": 126})
+
+
+def test_data_parallel_size_is_what_tp_and_pp_leave():
+    config = build_with(
+        parallel={"tp": 2, "pp": 2, "processes": 4}, batch_sequences=16, micro_batch=2
+    )
+    assert data_parallel_size(config, 16) == 4
+    with pytest.raises(ConfigError, match=r"processes=6 is not a multiple of tp\*pp=4"):
+        data_parallel_size(config, 6)
