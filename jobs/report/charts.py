@@ -1,0 +1,213 @@
+"""Charts as inline SVG: lines, horizontal bars and a histogram, coloured by the page's style sheet.
+
+No library and no script: a page opens the same in ten years, in the dark and on paper. Each shape
+has a `<title>`, which browsers show where the pointer rests and screen readers read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.report.axes import Axis, spanning, tick_label
+from jobs.report.markup import Html, count, element, join
+
+WIDTH, HEIGHT = 760, 300  # units of the view box, which are pixels at full width
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 14, 46
+_ROW = 24  # of a bar chart
+_MOST_POINTS = 600  # of a line: more than there are pixels to tell them apart
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line; `tone` is its colour's number in the style sheet (1 to 6)."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    tone: int
+    look: str = ""  # "faint", "dashed" or "dots"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a bar chart, with the text at its end."""
+
+    name: str
+    value: float
+    note: str
+    tone: int = 1
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bar of a histogram over [low, high); `tone` as in Series."""
+
+    low: float
+    high: float
+    value: float
+    tone: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A vertical line across a histogram, with its text."""
+
+    at: float
+    text: str
+
+
+def line_chart(series: Sequence[Series], x_label: str, y_label: str, title: str) -> Html:
+    """Lines over a shared pair of linear axes; every series has one point or more."""
+    points = [point for line in series for point in line.points]
+    x = spanning([p[0] for p in points], _LEFT, WIDTH - _RIGHT, pad=0.01)
+    y = spanning([p[1] for p in points], HEIGHT - _BOTTOM, _TOP)
+    drawn = [_line(line, x, y) for line in series]
+    return element(
+        "figure", _svg(HEIGHT, title, _grid(x, y, x_label, y_label), *drawn), _legend(series)
+    )
+
+
+def bar_chart(bars: Sequence[Bar], title: str) -> Html:
+    """Horizontal bars from zero, each with its name before it and its note behind it."""
+    left, notes = 150, 190
+    height = _ROW * len(bars) + 8
+    x = Axis(0, max(bar.value for bar in bars) or 1, left, WIDTH - notes)
+    rows = []
+    for index, bar in enumerate(bars):
+        top = 4 + index * _ROW
+        width = max(x.place(bar.value) - left, 1)
+        middle = top + _ROW / 2
+        rows += [
+            _text(left - 8, middle, _shortened(bar.name, 22), "end"),
+            _rect(left, top + 4, width, _ROW - 8, bar.tone, f"{bar.name}: {bar.note}"),
+            _text(left + width + 8, middle, bar.note, "start", "quiet"),
+        ]
+    return element("figure", _svg(height, title, *rows))
+
+
+def histogram(
+    bins: Sequence[Bin], marks: Sequence[Mark], x_label: str, y_label: str, title: str
+) -> Html:
+    """Bars over a logarithmic axis, with lines where something is decided."""
+    edges = [edge for b in bins for edge in (b.low, b.high)] + [mark.at for mark in marks]
+    x = Axis(min(edges), max(edges), _LEFT, WIDTH - _RIGHT, log=True)
+    y = spanning([b.value for b in bins], HEIGHT - _BOTTOM, _TOP + 22, from_zero=True)
+    rows = [_grid(x, y, x_label, y_label)]
+    for b in bins:
+        left, right, top = x.place(b.low), x.place(b.high), y.place(b.value)
+        said = f"{tick_label(round(b.low, 1))} to {tick_label(round(b.high, 1))}: {count(b.value)}"
+        rows.append(_rect(left + 0.5, top, max(right - left - 1, 0.5), y.start - top, b.tone, said))
+    for index, mark in enumerate(marks):
+        at = x.place(mark.at)
+        # The first label goes left of its line and the second right: they never meet.
+        anchor, shift = ("end", -6) if index == 0 and at > WIDTH / 4 else ("start", 6)
+        if at > WIDTH * 3 / 4:
+            anchor, shift = "end", -6
+        height = _TOP + 6 + (0 if index == 0 else 14 if anchor == "end" else 0)
+        rows += [
+            _stroke(at, _TOP, at, y.start, "mark"),
+            _text(at + shift, height, mark.text, anchor),
+        ]
+    return element("figure", _svg(HEIGHT, title, *rows))
+
+
+def thinned(points: Sequence[tuple[float, float]], most: int = _MOST_POINTS) -> list:
+    """At most `most` points: the means of runs of equal length."""
+    step = -(-len(points) // most)
+    runs = [points[start : start + step] for start in range(0, len(points), step)]
+    return [(sum(p[0] for p in run) / len(run), sum(p[1] for p in run) / len(run)) for run in runs]
+
+
+def smoothed(points: Sequence[tuple[float, float]], window: int) -> list[tuple[float, float]]:
+    """Each value replaced by the mean of the last `window` values up to it."""
+    result, total = [], 0.0
+    for index, (x, y) in enumerate(points):
+        total += y - (points[index - window][1] if index >= window else 0)
+        result.append((x, total / min(index + 1, window)))
+    return result
+
+
+def swatch(tone: int, name: str, look: str = "") -> Html:
+    """A legend's entry."""
+    mark = element("span", class_=f"swatch tone-{tone} {look}".strip())
+    return element("span", mark, name, class_="key")
+
+
+def _legend(series: Sequence[Series]) -> Html:
+    return element("figcaption", *(swatch(line.tone, line.name, line.look) for line in series))
+
+
+def _line(line: Series, x: Axis, y: Axis) -> Html:
+    places = [(x.place(px), y.place(py)) for px, py in line.points]
+    look = f"line tone-{line.tone} {line.look}".strip()
+    title = element("title", line.name)
+    path = " ".join(f"{px:.1f},{py:.1f}" for px, py in places)
+    parts = [element("polyline", title, points=path, class_=look)]
+    if line.look == "dots" or len(places) == 1:
+        for (px, py), (step, value) in zip(places, line.points, strict=True):
+            said = element("title", f"{line.name}: {value:.3f} at {tick_label(step)}")
+            tone = f"dot tone-{line.tone}"
+            parts.append(
+                element("circle", said, cx=f"{px:.1f}", cy=f"{py:.1f}", r=3.5, class_=tone)
+            )
+    return join(parts)
+
+
+def _grid(x: Axis, y: Axis, x_label: str, y_label: str) -> Html:
+    parts = []
+    for tick in y.ticks():
+        at = y.place(tick)
+        parts += [
+            _stroke(x.start, at, x.end, at, "grid"),
+            _text(x.start - 8, at, tick_label(tick), "end", "quiet"),
+        ]
+    for tick in x.ticks(8):
+        at = x.place(tick)
+        parts += [
+            _stroke(at, y.start, at, y.start + 5, "axis"),
+            _text(at, y.start + 16, tick_label(tick), "middle", "quiet"),
+        ]
+    middle = (y.start + y.end) / 2
+    parts += [
+        _stroke(x.start, y.start, x.end, y.start, "axis"),
+        _text((x.start + x.end) / 2, y.start + 36, x_label, "middle"),
+        element(
+            "text",
+            y_label,
+            x=0,
+            y=0,
+            transform=f"translate(12 {middle:.1f}) rotate(-90)",
+            text_anchor="middle",
+            dominant_baseline="central",
+        ),
+    ]
+    return join(parts)
+
+
+def _svg(height: float, title: str, *parts: object) -> Html:
+    box = f"0 0 {WIDTH} {height:g}"
+    return element("svg", *parts, viewBox=box, role="img", aria_label=title)
+
+
+def _text(x: float, y: float, text: str, anchor: str, look: str | None = None) -> Html:
+    return element(
+        "text",
+        text,
+        x=f"{x:.1f}",
+        y=f"{y:.1f}",
+        text_anchor=anchor,
+        dominant_baseline="central",
+        class_=look,
+    )
+
+
+def _rect(x: float, y: float, width: float, height: float, tone: int, said: str) -> Html:
+    box = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{width:.1f}", "height": f"{height:.1f}"}
+    return element("rect", element("title", said), class_=f"bar tone-{tone}", **box)
+
+
+def _stroke(x1: float, y1: float, x2: float, y2: float, look: str) -> Html:
+    ends = {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
+    return element("line", class_=look, **ends)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

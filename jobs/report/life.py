@@ -1,0 +1,182 @@
+"""The life of one document: everything each stage of a run knows of it, joined by its id.
+
+Stages keep the order of documents and files, so a document found in one file of extracted text is
+in the file of the same number of every later stage.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from corpus import decide, schema
+from corpus.batches import unit_name
+from corpus.manifest import Manifest
+from jobs.report import measures
+from jobs.report.data import Run, SourceRun
+from jobs.report.lines import LineRemoval, removal
+from jobs.report.lookup import find_rows, read_rows
+from tokenizer.shards import open_shard, shard_files
+
+
+@dataclass(frozen=True)
+class RuleCheck:
+    """One rule held against the document."""
+
+    label: str
+    value: object
+    threshold: str
+    passed: bool
+    decided: bool  # the first that failed
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where in the shards a document landed; its tokens are [start, end) of the shard's."""
+
+    path: str
+    split: str
+    document: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is known of one document, up to where it was dropped or the run stopped."""
+
+    source: str
+    record: Mapping[str, Any]  # a row of corpus.schema.DOCUMENT without its text
+    num_chars: int  # as extracted
+    num_lines: int
+    place: str  # the Parquet file of extracted text
+    row: int
+    lines: LineRemoval | None  # None where the source has no line dedup, or it is not done
+    deduped_away: bool
+    ledger: Mapping[str, Any] | None
+    cutoff: measures.Cutoff | None
+    bucket: str | None
+    checks: list[RuleCheck]
+    decision: Mapping[str, Any] | None
+    kept_in: str | None  # the Parquet file of the corpus
+    placement: Placement | None
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A record of the URL that became no document."""
+
+    stage: str
+    reason: str
+    where: str
+
+
+def find(run: Run, url: str) -> tuple[list[Life], list[Skip]]:
+    """Every document and every known skipped record of a URL, in the order of the run's files."""
+    lives, skips = [], []
+    for source in run.sources:
+        if source.extracted is None:
+            continue
+        skips += _skips(source.extracted, url)
+        for number, file in enumerate(source.extracted.files):
+            for row in find_rows(source.extracted.path(file), "url", [url]):
+                lives.append(_life(run, source, number, row))
+    return lives, skips
+
+
+def _skips(extracted: Manifest, url: str) -> list[Skip]:
+    return [
+        Skip(extracted.stage, reason, where)
+        for reason, places in extracted.counts.examples.items()
+        for where in places
+        if where.split(" ", 1)[-1] == url
+    ]
+
+
+def _life(run: Run, source: SourceRun, number: int, row: int) -> Life:
+    assert source.extracted is not None
+    place = source.extracted.path(source.extracted.files[number])
+    (record,) = read_rows(place, [row], schema.DOCUMENT.names)
+    text = record.pop("text") or ""
+    doc_id = record["doc_id"]
+    deduped = _row_of(source.deduped, number, doc_id)
+    deduped_away = source.deduped is not None and deduped is None
+    lines = None
+    if source.deduped is not None:
+        kept = [] if deduped is None else deduped["line_ids"]
+        lines = removal(source, number, text, kept)
+    ledger = _row_of(source.ledger, number, doc_id)
+    limits = measures.cutoffs(source.cutoffs) if source.cutoffs else {}
+    decision = _row_of(source.decisions, number, doc_id)
+    return Life(
+        source=source.name,
+        record=record,
+        num_chars=len(text),
+        num_lines=text.count("\n") + 1,
+        place=place,
+        row=row,
+        lines=lines,
+        deduped_away=deduped_away,
+        ledger=ledger,
+        cutoff=limits.get(ledger["language"]) if ledger else None,
+        bucket=decision["bucket"] if decision else None,
+        checks=_checks(source, ledger, limits),
+        decision=decision,
+        kept_in=_kept_in(run, source, number, doc_id),
+        placement=_placement(run, source.name, doc_id),
+    )
+
+
+def _row_of(stage: Manifest | None, number: int, doc_id: int) -> dict[str, Any] | None:
+    """A document's row in a stage without its text; None where it has none there."""
+    if stage is None:
+        return None
+    path = stage.path(stage.files[number])
+    rows = list(find_rows(path, "doc_id", [doc_id]))
+    names = [*schema.DEDUPED.names, *schema.LEDGER.names, *schema.DECISION.names]
+    columns = [name for name in dict.fromkeys(names) if name != "text"]
+    return read_rows(path, rows[:1], columns)[0] if rows else None
+
+
+def _checks(
+    source: SourceRun, ledger: Mapping[str, Any] | None, limits: Mapping[str, measures.Cutoff]
+) -> list[RuleCheck]:
+    if ledger is None:
+        return []
+    table = pa.Table.from_pylist([dict(ledger)], schema.LEDGER)
+    pairs = {language: (cutoff.head, cutoff.middle) for language, cutoff in limits.items()}
+    (bucket,) = decide.buckets(table, pairs).to_pylist()
+    checks: list[RuleCheck] = []
+    for rule in source.rules:
+        (verdict,) = decide.decide(table, pairs, [rule]).to_pylist()
+        value = bucket if rule.column == "bucket" else ledger[rule.column]
+        decided = not verdict["keep"] and all(check.passed for check in checks)
+        checks.append(RuleCheck(rule.label, value, rule.threshold, verdict["keep"], decided))
+    return checks
+
+
+def _kept_in(run: Run, source: SourceRun, number: int, doc_id: int) -> str | None:
+    if run.documents is None or source.text is None:
+        return None
+    unit = unit_name(source.text.files[number])
+    for file in run.documents.files:
+        if unit_name(file) == unit and file.facts["source"] == source.name:
+            path = run.documents.path(file)
+            return path if find_rows(path, "doc_id", [doc_id]) else None
+    return None
+
+
+def _placement(run: Run, source: str, doc_id: int) -> Placement | None:
+    if run.shards is None:
+        return None
+    for file in shard_files(f"{run.shards.folder}/manifest.json"):
+        if file.source != source:
+            continue
+        shard = open_shard(file.path)  # mapped: only the ids are read
+        found = (shard.doc_ids == doc_id).nonzero()[0]
+        if found.size:
+            document = int(found[0])
+            start, end = (int(offset) for offset in shard.offsets[document : document + 2])
+            return Placement(file.path, file.split, document, start, end)
+    return None

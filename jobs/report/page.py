@@ -1,0 +1,112 @@
+"""One self-contained HTML page on a run: no network, no script, no font or image from elsewhere."""
+
+from collections.abc import Callable
+from importlib import resources
+
+from corpus import storage
+from corpus.config import config_hash
+from jobs.report import measures, sections, training_sections
+from jobs.report.data import Run, read_run
+from jobs.report.markup import Html, count, element, join, share, size
+
+NAME = "report.html"
+
+_SECTIONS: tuple[tuple[str, str, Callable[[Run], Html]], ...] = (
+    ("funnel", "Funnel", sections.funnel),
+    ("languages", "Languages", sections.languages),
+    ("perplexity", "Perplexity", sections.perplexity),
+    ("rules", "Rules and examples", sections.rules),
+    ("skipped", "Skipped records", sections.skipped),
+    ("mixture", "Mixture", training_sections.mixture),
+    ("loss", "Training loss", training_sections.loss),
+    ("validation", "Validation", training_sections.validation),
+    ("sample", "Generated sample", training_sections.sample),
+    ("speed", "Speed", training_sections.speed),
+)
+
+
+def write_report(run_folder: str) -> str:
+    """Writes `<run>/report.html` and returns its path.
+
+    Raises DataError where the folder holds no run. What is not finished yet is said in its section.
+    """
+    run = read_run(run_folder)
+    place = storage.join(run_folder, NAME)
+    storage.put_bytes(place, page(run).encode())
+    return place
+
+
+def page(run: Run) -> str:
+    """The page of a run as HTML text."""
+    style = resources.files("jobs.report").joinpath("style.css").read_text(encoding="utf-8")
+    name = str(run.config.get("output", run.folder)).rstrip("/").rsplit("/", 1)[-1]
+    title = f"{name}: from crawl to model"
+    links = [
+        element("li", element("a", heading, href=f"#{anchor}"))
+        for anchor, heading, _ in (("run", "The run", None), *_SECTIONS)
+    ]
+    bodies = [
+        element("section", element("h2", heading), write(run), id=anchor)
+        for anchor, heading, write in _SECTIONS
+    ]
+    overview = element(
+        "section",
+        element("h2", "The run"),
+        _cards(run),
+        sections.run_facts(run, config_hash(run.config)),
+        id="run",
+    )
+    body = element(
+        "div",
+        element(
+            "header",
+            element("h1", title),
+            element(
+                "p", "What went in, what was dropped and why, and what was learnt.", class_="lead"
+            ),
+        ),
+        element(
+            "div",
+            element("nav", element("ol", *links), aria_label="Contents"),
+            element("main", overview, *bodies),
+            class_="columns",
+        ),
+        element("footer", "Written by altiplano from the run's own manifests."),
+        class_="page",
+    )
+    head = join(
+        [
+            Html('<meta charset="utf-8">'),
+            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+            Html('<link rel="icon" href="data:,">'),  # or a browser asks the server for one
+            element("title", title),
+            Html(f"<style>\n{style}</style>"),
+        ],
+        "\n",
+    )
+    whole = Html(f"\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n")
+    return f"<!doctype html>\n{element('html', whole, lang='en')}\n"
+
+
+def _cards(run: Run) -> Html:
+    """The run in a few large figures."""
+    cards = []
+    decided = [source.decisions for source in run.sources if source.decisions is not None]
+    if decided:
+        kept = sum(decisions.counts.totals["kept"] for decisions in decided)
+        total = sum(decisions.counts.totals["documents"] for decisions in decided)
+        text = sum(measures.verdicts(decisions)[None].text_bytes for decisions in decided)
+        cards.append((count(kept), f"documents kept, {share(kept, total)} of those measured"))
+        cards.append((size(text), "of text kept"))
+    if run.shards is not None:
+        tokens = sum(file.facts["tokens"] for file in run.shards.files)
+        cards.append((count(tokens), "tokens in shards"))
+    if run.training.rows:
+        last = run.training.rows[-1]
+        cards.append((f"{last['loss']:.3f}", f"loss at step {count(last['step'])}"))
+    for source, figures in sorted(run.training.evaluation.items()):
+        unigram = figures["unigram_bits_per_byte"]
+        said = f"bits/byte on {source}; unigram {unigram:.2f}"
+        cards.append((f"{figures['bits_per_byte']:.3f}", said))
+    shown = [element("div", element("b", a), element("span", b), class_="card") for a, b in cards]
+    return element("div", *shown, class_="cards")

@@ -1,0 +1,141 @@
+"""The report's sections on the model: mixture, loss, validation, speed and a sample."""
+
+from jobs.report.charts import Series, line_chart, smoothed, thinned
+from jobs.report.data import Run
+from jobs.report.markup import Html, absent, count, duration, element, join, share, size, table
+
+_SMOOTHED_PART = 40  # the mean goes over this part of the run's steps
+
+
+def mixture(run: Run) -> Html:
+    """Tokens asked of each source by its weight, and what the training took."""
+    if not run.mixture:
+        return absent("No mixture planned: the config has no training, or no shards yet.")
+    total_asked = sum(row.asked for row in run.mixture)
+    total_taken = sum(row.obtained or 0 for row in run.mixture)
+    trained = any(row.obtained is not None for row in run.mixture)
+    rows = []
+    for row in run.mixture:
+        cells = [
+            element("code", row.source),
+            count(row.available),
+            f"{100 * row.share:.2f} %",
+            count(row.asked),
+            f"{row.asked_epochs:.3f}",
+        ]
+        if trained:
+            cells += [
+                f"{100 * (row.obtained or 0) / (total_taken or 1):.2f} %",
+                count(row.obtained or 0),
+                f"{row.obtained_epochs or 0:.3f}",
+            ]
+        rows.append(cells)
+    headers = ["Source", "Tokens there are", "Share asked", "Tokens asked", "Epochs asked"]
+    headers += ["Share obtained", "Tokens obtained", "Epochs obtained"] if trained else []
+    shown = table(headers, rows, "l" + "r" * (len(headers) - 1))
+    if not trained:
+        return join([shown, absent("Nothing trained yet, so nothing obtained.")])
+    note = f"{count(total_taken)} of {count(total_asked)} tokens trained on "
+    note += f"({share(total_taken, total_asked)}); one epoch is every training token once."
+    return join([shown, element("p", note, class_="note")])
+
+
+def loss(run: Run) -> Html:
+    rows = run.training.rows
+    if not rows:
+        return absent("Not trained yet.")
+    points = [(row["step"], row["loss"]) for row in rows]
+    window = max(1, len(points) // _SMOOTHED_PART)
+    series = [Series("loss of each step", thinned(points), 1, "faint")]
+    if window > 1:
+        mean = Series(f"mean of {window} steps", thinned(smoothed(points, window)), 1)
+        series.append(mean)
+    last = rows[-1]
+    tokens_a_step = last["tokens"] / last["step"]
+    chart = line_chart(
+        series, f"step ({count(tokens_a_step)} tokens each)", "loss (nats a token)", "Training loss"
+    )
+    recent = smoothed(points, window)[-1][1]
+    said = f"From {points[0][1]:.3f} at step {points[0][0]} to {recent:.3f} at step {last['step']}."
+    return join([chart, element("p", said, class_="note")])
+
+
+def validation(run: Run) -> Html:
+    """Bits per byte on held-out text, by source, against what a unigram model needs."""
+    training = run.training
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in training.rows:
+        for source, bits in row.get("validation_bits_per_byte", {}).items():
+            curves.setdefault(source, []).append((row["step"], bits))
+    if not curves:
+        return absent("Not evaluated yet.")
+    last = training.rows[-1]["step"]
+    series = []
+    for tone, (source, points) in enumerate(sorted(curves.items()), 1):
+        colour = (tone - 1) % 5 + 1
+        series.append(Series(source, points, colour, "dots"))
+        unigram = training.evaluation.get(source, {}).get("unigram_bits_per_byte")
+        if unigram is not None:
+            line = [(points[0][0], unigram), (last, unigram)]
+            series.append(Series(f"{source}, unigram model", line, colour, "dashed"))
+    chart = line_chart(series, "step", "bits per byte", "Validation bits per byte by source")
+    if not training.evaluation:
+        return join([chart, absent("The last evaluation is not there yet.")])
+    rows = []
+    for source, figures in sorted(training.evaluation.items()):
+        model, unigram = figures["bits_per_byte"], figures["unigram_bits_per_byte"]
+        saved = f"{100 * (1 - model / unigram):.1f} %"
+        rows.append((element("code", source), f"{model:.3f}", f"{unigram:.3f}", saved))
+    headers = ("Source", "Model, bits/byte", "Unigram model, bits/byte", "Fewer bits")
+    step = f"Measured after step {training.evaluated_step}, on text no training batch holds."
+    return join([chart, table(headers, rows, "lrrr"), element("p", step, class_="note")])
+
+
+def speed(run: Run) -> Html:
+    """What every stage took when it last had something to do."""
+    if not run.speeds:
+        return absent("No stage has left its time.")
+    rows = []
+    longest = max(stage.seconds for stage in run.speeds) or 1
+    for stage in run.speeds:
+        seconds = stage.seconds or 1e-9
+        whole = stage.units_run == stage.units  # a stage resumed did not do all it counts
+        bytes_a_second = f"{stage.text_bytes / 1e6 / seconds:,.1f}" if stage.text_bytes else "–"
+        documents = f"{stage.documents / seconds:,.0f}" if stage.documents else "–"
+        meter = element("i", style=f"width:{100 * stage.seconds / longest:.2f}%")
+        rows.append(
+            (
+                element("code", stage.stage),
+                f"{stage.seconds:,.1f}",
+                element("span", meter, class_="meter"),
+                bytes_a_second if whole else "–",
+                documents if whole else "–",
+                f"{count(stage.units_run)} of {count(stage.units)}",
+            )
+        )
+    headers = ("Stage", "Seconds", "", "MB of text/s", "Documents/s", "Units done")
+    parts = [table(headers, rows, "lrlrrr")]
+    total = sum(stage.seconds for stage in run.speeds)
+    text = sum(stage.text_bytes for stage in run.speeds if stage.stage.startswith("extracted/"))
+    said = f"{duration(total)} in all stages for {size(text)} of extracted text. "
+    said += "The first stage of a session also waits for Spark to start."
+    if run.training.rows:
+        steps = run.training.rows
+        seconds = sum(_seconds(run, index) for index in range(len(steps)))
+        rate = steps[-1]["tokens"] / seconds if seconds else 0
+        said += f" Training: {count(len(steps))} steps in {duration(seconds)}, "
+        said += f"{count(rate)} tokens/s."
+    parts.append(element("p", said, class_="note"))
+    return join(parts)
+
+
+def sample(run: Run) -> Html:
+    if not run.training.sample:
+        return absent("No text generated yet.")
+    return element("pre", run.training.sample)
+
+
+def _seconds(run: Run, index: int) -> float:
+    row = run.training.rows[index]
+    tokens = row["tokens"] / row["step"]
+    return tokens / row["tokens_per_s"] if row["tokens_per_s"] else 0.0
