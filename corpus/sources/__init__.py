@@ -1,0 +1,29 @@
+"""The readers of raw formats: one module a format, each knowing nothing of the others.
+
+A reader is `read(file, source, config, counts)`, which yields Arrow batches of
+`corpus.schema.DOCUMENT`; `READERS` maps the name a config gives a format to it.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from corpus.counts import Counts
+from corpus.sources import code, warc, wet
+from corpus.storage import InputFile
+
+
+class Reader(NamedTuple):
+    """How one raw format is read."""
+
+    read: Callable[[InputFile, str, Any, Counts], Iterator[pa.RecordBatch]]
+    config: type
+    suffixes: tuple[str, ...]  # of the files it reads in an input folder
+
+
+READERS = {
+    "warc": Reader(warc.read, warc.WarcConfig, warc.SUFFIXES),
+    "wet": Reader(wet.read, wet.WetConfig, wet.SUFFIXES),
+    "code": Reader(code.read, code.CodeConfig, code.SUFFIXES),
+}

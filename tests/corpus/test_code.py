@@ -1,0 +1,125 @@
+"""The reader of code exports: formats, licences, and rows that hold no text."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.counts import Counts
+from corpus.errors import ConfigError
+from corpus.sources import code
+from corpus.storage import list_files
+
+ROW = {"repo_name": "me/it", "path": "a/b.py", "license": "mit", "content": "print('é')\n"}
+
+
+def read(folder: Path, config: code.CodeConfig | None = None) -> tuple[list[dict], Counts]:
+    counts = Counts()
+    (file,) = list_files(str(folder), code.SUFFIXES)
+    batches = code.read(file, "code", config or code.CodeConfig(), counts)
+    return [row for batch in batches for row in batch.to_pylist()], counts
+
+
+def lines(*rows: object) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def test_every_format_gives_the_same_documents(tmp_path: Path) -> None:
+    rows = [ROW, {**ROW, "path": "c.py", "content": "x = 1\n"}]
+    found = []
+    for name in ("a.jsonl", "a.jsonl.gz", "a.parquet"):
+        folder = tmp_path / name
+        folder.mkdir()
+        if name == "a.parquet":
+            pq.write_table(pa.Table.from_pylist(rows), folder / name)
+        else:
+            content = lines(*rows)
+            (folder / name).write_bytes(gzip.compress(content) if "gz" in name else content)
+        documents, counts = read(folder)
+        assert [d["origin"] for d in documents] == [f"{name}#0", f"{name}#1"]
+        assert counts.totals["records"] == 2
+        found.append([(d["url"], d["title"], d["license"], d["text"]) for d in documents])
+    assert found[0] == found[1] == found[2]
+    assert found[0][0] == ("me/it/a/b.py", "a/b.py", "mit", "print('é')\n")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({**ROW, "license": "gpl-3.0"}, "license gpl-3.0 not allowed"),
+        ({**ROW, "license": None}, "license unstated not allowed"),
+        ({**ROW, "content": None}, "no content"),
+        ({**ROW, "content": ""}, "no content"),
+        ({**ROW, "content": "\ud800"}, "not UTF-8"),
+        ({**ROW, "content": "a\0b"}, "binary"),
+        ({"path": "x"}, "not a JSON object with the columns of an export"),
+        ([1, 2], "not a JSON object with the columns of an export"),
+    ],
+)
+def test_what_is_left_out_is_counted(tmp_path: Path, row: object, reason: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(row, ROW))
+    documents, counts = read(tmp_path)
+    assert [d["origin"] for d in documents] == ["a.jsonl#1"]
+    assert counts.skipped == {reason: 1}
+
+
+def test_bytes_that_are_no_utf8_are_left_out(tmp_path: Path) -> None:
+    rows = [{**ROW, "content": content} for content in (b"fine", b"\xff\xfe")]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    documents, counts = read(tmp_path)
+    assert [d["text"] for d in documents] == ["fine"]
+    assert counts.skipped == {"not UTF-8": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason", "kept"),
+    [
+        ("a.parquet", b"PAR1 no", "not a Parquet file, or a damaged one", 0),
+        ("a.jsonl.gz", gzip.compress(lines(ROW, ROW))[:-9], "file cut short", None),
+        ("a.jsonl", lines(ROW) + b'{"repo_na', "not a JSON object", 1),
+    ],
+)
+def test_damaged_files(
+    tmp_path: Path, name: str, content: bytes, reason: str, kept: int | None
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    documents, counts = read(tmp_path)
+    assert kept is None or len(documents) == kept
+    (found,) = counts.skipped
+    assert found.startswith(reason)
+
+
+def test_a_parquet_file_of_something_else(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"path": ["x"], "content": ["y"]}), tmp_path / "a.parquet")
+    documents, counts = read(tmp_path)
+    assert documents == []
+    assert counts.skipped == {"no column repo_name, license": 1}
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("bsd-3-clause", True),
+        ("GPL-3.0-only OR MIT", True),
+        ("Apache-2.0 AND MIT", True),
+        ("Apache-2.0 AND LGPL-2.1-only", False),
+        ("(MIT OR Apache-2.0) AND BSD-2-Clause", True),
+        ("(MIT OR GPL-2.0-only) AND BSD-2-Clause", False),
+        ("MITX", False),
+        ("", False),
+    ],
+)
+def test_license_expressions(expression: str, allowed: bool) -> None:
+    assert code.license_allowed(expression, code.CodeConfig().licenses) is allowed
+
+
+def test_more_licenses_by_config(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines({**ROW, "license": "PSF-2.0"}))
+    documents, _ = read(tmp_path, code.CodeConfig(("PSF-2.0",)))
+    assert len(documents) == 1
+    with pytest.raises(ConfigError, match=r"licenses=\[\] would keep no file"):
+        code.CodeConfig(())

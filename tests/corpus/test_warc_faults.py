@@ -1,0 +1,127 @@
+"""Damaged archives: whole records are kept, every fault is counted and named, nothing raises."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from corpus.counts import Counts
+from corpus.errors import DataError
+from corpus.formats.warc_records import CUT, DAMAGED, NOT_WARC, read_records
+from corpus.sources import READERS
+from corpus.storage import InputFile, list_files
+
+COMMONCRAWL = Path(__file__).parents[2] / ".." / "shared" / "data" / "commoncrawl"
+
+
+def record(number: int, kind: str = "conversion") -> bytes:
+    block = f"record {number}\n".encode() + bytes(range(32, 127)) * (number + 3)
+    head = f"WARC/1.0\r\nWARC-Type: {kind}\r\nContent-Length: {len(block)}\r\n\r\n"
+    return head.encode() + block + b"\r\n\r\n"
+
+
+RECORDS = [record(0, "warcinfo"), *(record(i) for i in range(1, 6)), record(6, "metadata")]
+MEMBERS = [gzip.compress(r, mtime=0) for r in RECORDS]
+
+
+def numbers(folder: Path, content: bytes, name: str = "a.warc") -> tuple[list[int], Counts]:
+    (folder / name).write_bytes(content)
+    counts = Counts()
+    (file,) = list_files(str(folder))
+    found = list(read_records(file, "conversion", counts))
+    return [int(r.block.split()[1]) for r in found], counts
+
+
+def starts(parts: list[bytes]) -> list[int]:
+    return [sum(map(len, parts[:i])) for i in range(len(parts) + 1)]
+
+
+@pytest.mark.parametrize("parts", [RECORDS, MEMBERS], ids=["plain", "gzip"])
+def test_a_file_cut_anywhere_keeps_the_records_before_the_cut(
+    tmp_path: Path, parts: list[bytes]
+) -> None:
+    content, ends = b"".join(parts), starts(parts)
+    for cut in range(1, len(content) + 1, 17):
+        found, counts = numbers(tmp_path, content[:cut])
+        whole = sum(end <= cut for end in ends) - 1  # records that are there with all their bytes
+        expected = [i for i in range(whole) if 1 <= i <= 5]
+        # a record is whole without the four bytes after its block, or a gzip member's checksum
+        assert found in (expected, [*expected, whole])
+        if not any(end - 4 <= cut <= end for end in ends):
+            assert counts.skipped[CUT] + counts.skipped[NOT_WARC] == 1, cut
+
+
+def test_a_whole_file_has_no_fault(tmp_path: Path) -> None:
+    for content in (b"".join(RECORDS), b"".join(MEMBERS), gzip.compress(b"".join(RECORDS))):
+        found, counts = numbers(tmp_path, content)
+        assert found == [1, 2, 3, 4, 5]
+        assert not counts.skipped
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_damaged_gzip_member_costs_that_record_only(tmp_path: Path, at: int) -> None:
+    damaged = bytearray(MEMBERS[at])
+    damaged[12:20] = b"\xff" * 8
+    found, counts = numbers(tmp_path, b"".join([*MEMBERS[:at], bytes(damaged), *MEMBERS[at + 1 :]]))
+    assert found == [i for i in range(1, 6) if i != at]
+    assert sum(counts.skipped.values()) == 1
+    assert set(counts.skipped) <= {DAMAGED, CUT}
+
+
+def test_garbage_between_plain_records_is_passed_over(tmp_path: Path) -> None:
+    content = b"".join([*RECORDS[:3], b"garbage\r\n\xff\0", *RECORDS[3:]])
+    content = content.replace(b"garbage", b"garbage\r\n")
+    found, counts = numbers(tmp_path, content.replace(b"\xff\0", b"\xff\0\r\n"))
+    assert found == [1, 2, 3, 4, 5]
+    assert counts.skipped == {DAMAGED: 1}
+
+
+def test_headers_with_bare_line_feeds(tmp_path: Path) -> None:
+    content = b"".join(r.replace(b"\r\n", b"\n") for r in RECORDS)
+    found, counts = numbers(tmp_path, content)
+    assert found == [1, 2, 3, 4, 5]
+    assert not counts.skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.warc", b"", "empty file"),
+        ("a.warc", b"just text\n" * 100, NOT_WARC),
+        ("a.warc.gz", gzip.compress(b"just text\n" * 100), NOT_WARC),
+        ("a.warc", bytes(range(256)) * 9, NOT_WARC),
+        ("a.warc.gz", b"\x1f\x8b\x08" + b"\xff" * 100, NOT_WARC),
+        ("a.arc", b"filedesc://x 0.0.0.0 2026 text/plain 1\n", "ARC file, not WARC"),
+        ("a.arc.gz", b"", "ARC file, not WARC"),
+    ],
+)
+def test_what_is_no_warc_is_skipped_by_name(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    found, counts = numbers(tmp_path, content, name)
+    assert found == []
+    assert counts.to_tree()["skipped"] == {reason: 1}
+    assert counts.examples[reason] == [name]
+
+
+def test_a_missing_file_is_an_error_and_not_an_empty_one(tmp_path: Path) -> None:
+    file = InputFile(str(tmp_path / "gone.warc"), "gone.warc", 9)
+    with pytest.raises(DataError, match="is not there"):
+        list(read_records(file, "response", Counts()))
+
+
+def test_a_folder_in_place_of_a_file_is_an_error(tmp_path: Path) -> None:
+    file = InputFile(str(tmp_path), "folder.warc", 9)
+    with pytest.raises((DataError, OSError)):
+        list(read_records(file, "response", Counts()))
+
+
+@pytest.mark.skipif(not COMMONCRAWL.exists(), reason="no ../shared: the samples are not here")
+@pytest.mark.parametrize(("kind", "documents"), [("warc", 77), ("wet", 2)])
+def test_no_sample_of_the_collection_raises(kind: str, documents: int) -> None:
+    reader, counts = READERS[kind], Counts()
+    for file in list_files(str(COMMONCRAWL)):
+        list(reader.read(file, "web", reader.config(), counts))
+    assert counts.totals["documents"] == documents
+    assert counts.skipped[NOT_WARC] == 4
+    assert counts.skipped["ARC file, not WARC"] == 6
