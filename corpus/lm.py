@@ -113,7 +113,8 @@ def _write_pieces(lines: Path, model: bytes, path: Path) -> None:
     reader = _read_lines(lines)
     with path.open("w", encoding="utf-8", newline="\n") as out:
         while batch := list(islice(reader, _LINES_AT_ONCE)):
-            out.writelines(" ".join(pieces) + "\n" for pieces in processor.encode(batch, str))
+            encoded = processor.encode(batch, out_type=str)
+            out.writelines(" ".join(pieces) + "\n" for pieces in encoded)
 
 
 def _read_lines(path: Path) -> Iterator[str]:

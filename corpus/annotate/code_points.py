@@ -32,15 +32,15 @@ def _classes() -> np.ndarray:
 class CodePoints:
     """Texts joined by newlines, one more at the end: every line ends in a newline.
 
-    Arrays are [C] over the joined characters, [D] over documents, [L] over lines.
+    C joined characters, D documents, L lines.
     """
 
-    codes_C: np.ndarray  # uint32
-    classes_C: np.ndarray  # uint8
-    num_chars_D: np.ndarray  # without the joining newline
-    line_starts_L: np.ndarray
-    line_ends_L: np.ndarray  # where the newline is
-    num_lines_D: np.ndarray
+    codes: np.ndarray  # [C] uint32
+    classes: np.ndarray  # [C] uint8
+    num_chars: np.ndarray  # [D] without the joining newline
+    line_starts: np.ndarray  # [L]
+    line_ends: np.ndarray  # [L] where the newline is
+    num_lines: np.ndarray  # [D]
 
     @classmethod
     def of(cls, texts: pa.Array) -> "CodePoints":
@@ -53,29 +53,29 @@ class CodePoints:
         document_ends = np.cumsum(num_chars + 1)
         lines_before = np.searchsorted(line_ends, np.concatenate([[0], document_ends]))
         return cls(
-            codes_C=codes,
-            classes_C=_classes()[codes],
-            num_chars_D=num_chars,
-            line_starts_L=np.concatenate([[0], line_ends[:-1] + 1])[: len(line_ends)],
-            line_ends_L=line_ends,
-            num_lines_D=np.diff(lines_before),
+            codes=codes,
+            classes=_classes()[codes],
+            num_chars=num_chars,
+            line_starts=np.concatenate([[0], line_ends[:-1] + 1])[: len(line_ends)],
+            line_ends=line_ends,
+            num_lines=np.diff(lines_before),
         )
 
     @property
-    def alphabetic_C(self) -> np.ndarray:
-        return (self.classes_C & _ALPHABETIC) != 0
+    def alphabetic(self) -> np.ndarray:
+        return (self.classes & _ALPHABETIC) != 0
 
     @property
-    def alphanumeric_C(self) -> np.ndarray:
-        return (self.classes_C & _ALPHANUMERIC) != 0
+    def alphanumeric(self) -> np.ndarray:
+        return (self.classes & _ALPHANUMERIC) != 0
 
     @property
-    def space_C(self) -> np.ndarray:
-        return (self.classes_C & _SPACE) != 0
+    def space(self) -> np.ndarray:
+        return (self.classes & _SPACE) != 0
 
     def count_in_documents(self, positions: np.ndarray) -> np.ndarray:
         """[D] int64: how many of ascending character positions lie in each document."""
-        ends = np.cumsum(self.num_chars_D + 1)
+        ends = np.cumsum(self.num_chars + 1)
         return np.diff(np.searchsorted(positions, np.concatenate([[0], ends])))
 
 

@@ -45,13 +45,13 @@ def heuristics(texts: pa.Array) -> dict[str, pa.Array]:
     texts = pc.fill_null(texts, "")
     points = CodePoints.of(texts)
     return {
-        "num_chars": pa.array(points.num_chars_D, pa.int32()),
+        "num_chars": pa.array(points.num_chars, pa.int32()),
         "num_bytes": pc.binary_length(texts).cast(pa.int32()),
         **_line_measures(points),
         **_line_edges(points),
         **_word_measures(points),
         "alphanumeric_share": _ratio(
-            points.count_in_documents(np.flatnonzero(points.alphanumeric_C)), points.num_chars_D
+            points.count_in_documents(np.flatnonzero(points.alphanumeric)), points.num_chars
         ),
         "duplicate_line_share": _duplicate_line_share(texts, points),
         "stop_words": _stop_words(points),
@@ -59,25 +59,25 @@ def heuristics(texts: pa.Array) -> dict[str, pa.Array]:
 
 
 def _line_measures(points: CodePoints) -> dict[str, pa.Array]:
-    lengths = points.line_ends_L - points.line_starts_L
-    first_lines = np.cumsum(points.num_lines_D) - points.num_lines_D
+    lengths = points.line_ends - points.line_starts
+    first_lines = np.cumsum(points.num_lines) - points.num_lines
     longest = np.maximum.reduceat(lengths, first_lines) if len(lengths) else lengths
-    characters = points.num_chars_D - (points.num_lines_D - 1)
+    characters = points.num_chars - (points.num_lines - 1)
     return {
-        "num_lines": pa.array(points.num_lines_D, pa.int32()),
+        "num_lines": pa.array(points.num_lines, pa.int32()),
         "max_line_length": pa.array(longest, pa.int32()),
-        "mean_line_length": _ratio(characters, points.num_lines_D),
+        "mean_line_length": _ratio(characters, points.num_lines),
     }
 
 
 def _line_edges(points: CodePoints) -> dict[str, pa.Array]:
     """What lines begin and end with."""
-    visible = np.flatnonzero(~points.space_C)
-    first = np.searchsorted(visible, points.line_starts_L)
-    after_last = np.searchsorted(visible, points.line_ends_L)
+    visible = np.flatnonzero(~points.space)
+    first = np.searchsorted(visible, points.line_starts)
+    after_last = np.searchsorted(visible, points.line_ends)
     filled = after_last > first
     firsts, lasts = visible[first[filled]], visible[after_last[filled] - 1]
-    starts, codes = points.line_starts_L[filled], points.codes_C
+    starts, codes = points.line_starts[filled], points.codes
     bullet = np.isin(codes[firsts], [ord(b) for b in BULLETS])
     dots = lasts - starts >= 2
     for back in range(3):
@@ -91,14 +91,14 @@ def _line_edges(points: CodePoints) -> dict[str, pa.Array]:
 
 
 def _word_measures(points: CodePoints) -> dict[str, pa.Array]:
-    starts, ends = runs(~points.space_C)
+    starts, ends = runs(~points.space)
     words = points.count_in_documents(starts)
-    letters_before = np.concatenate([[0], np.cumsum(points.alphabetic_C)])
+    letters_before = np.concatenate([[0], np.cumsum(points.alphabetic)])
     alphabetic = letters_before[ends] > letters_before[starts]
-    visible = points.count_in_documents(np.flatnonzero(~points.space_C))
-    hashes = points.count_in_documents(np.flatnonzero(points.codes_C == ord("#")))
-    ellipses = points.count_in_documents(np.flatnonzero(points.codes_C == ord(ELLIPSIS)))
-    dot_starts, dot_ends = runs(points.codes_C == ord("."))
+    visible = points.count_in_documents(np.flatnonzero(~points.space))
+    hashes = points.count_in_documents(np.flatnonzero(points.codes == ord("#")))
+    ellipses = points.count_in_documents(np.flatnonzero(points.codes == ord(ELLIPSIS)))
+    dot_starts, dot_ends = runs(points.codes == ord("."))
     triples = (dot_ends - dot_starts) // 3
     ellipses += points.count_in_documents(np.repeat(dot_starts, triples))
     return {
@@ -112,25 +112,25 @@ def _word_measures(points: CodePoints) -> dict[str, pa.Array]:
 def _duplicate_line_share(texts: pa.Array, points: CodePoints) -> pa.Array:
     lines = pc.list_flatten(pc.split_pattern(texts, "\n"))
     index = lines.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    documents = np.repeat(np.arange(len(points.num_lines_D)), points.num_lines_D)
+    documents = np.repeat(np.arange(len(points.num_lines)), points.num_lines)
     _, first = np.unique(documents * (len(index) + 1) + index, return_index=True)
     repeated = np.ones(len(index), bool)
     repeated[first] = False
-    visible = np.flatnonzero(~points.space_C)
-    blank = np.searchsorted(visible, points.line_starts_L) == np.searchsorted(
-        visible, points.line_ends_L
+    visible = np.flatnonzero(~points.space)
+    blank = np.searchsorted(visible, points.line_starts) == np.searchsorted(
+        visible, points.line_ends
     )
-    lengths = points.line_ends_L - points.line_starts_L
+    lengths = points.line_ends - points.line_starts
     weights = np.where(repeated & ~blank, lengths, 0)
-    characters = np.bincount(documents, weights=weights, minlength=len(points.num_lines_D))
-    return _ratio(characters, points.num_chars_D)
+    characters = np.bincount(documents, weights=weights, minlength=len(points.num_lines))
+    return _ratio(characters, points.num_chars)
 
 
 def _stop_words(points: CodePoints) -> pa.Array:
-    starts, ends = runs(points.alphabetic_C)
-    documents = len(points.num_chars_D)
+    starts, ends = runs(points.alphabetic)
+    documents = len(points.num_chars)
     different = np.zeros(documents, np.int32)
-    lower = points.codes_C | ((points.codes_C >= ord("A")) & (points.codes_C <= ord("Z"))) * 32
+    lower = points.codes | ((points.codes >= ord("A")) & (points.codes <= ord("Z"))) * 32
     for word in STOP_WORDS:
         found = starts[ends - starts == len(word)]
         for place, letter in enumerate(word):

@@ -3,6 +3,7 @@
 import fasttext
 import pyarrow as pa
 
+from corpus.annotate.fasttext_file import is_whole
 from corpus.annotate.model_file import local_model
 from corpus.errors import DataError
 
@@ -15,10 +16,9 @@ class LanguageIdentifier:
 
     def __init__(self, location: str) -> None:
         with local_model(location, _FIX) as path:
-            try:
-                self._model = fasttext.load_model(path)
-            except (ValueError, RuntimeError, MemoryError) as error:
-                raise DataError(f"{location} is no fastText model ({error}); {_FIX}") from None
+            if not is_whole(path):
+                raise DataError(f"{location} is no fastText model, or cut short; {_FIX}")
+            self._model = fasttext.load_model(path)
 
     def annotate(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
         """The likeliest language of each text and its probability, rounded to 2 decimals.

@@ -3,6 +3,7 @@
 The language model, by far the dearest, is asked only about texts of a language it was made for.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,8 +37,9 @@ class Annotator:
     def __init__(self, lid: str, lm: str | None, config: AnnotateConfig) -> None:
         self._config = config
         self._identifier = LanguageIdentifier(lid)
-        wanted = lm is not None and config.perplexity
-        self._models = PerplexityModels(lm, config.perplexity_languages) if wanted else None
+        self._models: PerplexityModels | None = None
+        if lm is not None and config.perplexity:
+            self._models = PerplexityModels(lm, config.perplexity_languages)
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Measures a batch of DOCUMENT or DEDUPED; one row of LEDGER a document, in order."""
@@ -62,5 +64,5 @@ def _slices(batch: pa.RecordBatch, slice_bytes: int) -> Iterator[pa.RecordBatch]
     lengths = pc.fill_null(pc.binary_length(batch.column("text")), 0).to_numpy()
     slot = (np.cumsum(lengths, dtype=np.int64) - lengths) // slice_bytes
     starts = [0, *(np.flatnonzero(np.diff(slot)) + 1).tolist(), len(slot)]
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in itertools.pairwise(starts):
         yield batch.slice(start, end - start)

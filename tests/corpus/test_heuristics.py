@@ -1,0 +1,120 @@
+"""The ledger's cheap measures: worked examples, and against their definitions in plain Python."""
+
+import re
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.annotate.code_points import CodePoints
+from corpus.annotate.heuristics import BULLETS, STOP_WORDS, heuristics
+from corpus.schema import LEDGER
+
+MODELS = {"language", "language_score", "perplexity"}
+KEYS = {"doc_id", "source", "url", "origin"}
+TEXTS = st.lists(
+    st.text(
+        st.one_of(
+            st.characters(exclude_categories=("Cs",)),
+            st.sampled_from(" \n\n..…#•-*aTtHhEe\t\u00a0\u2028\x1c\x85é中٣𝟗🙂"),
+        )
+    ),
+    max_size=6,
+)
+
+
+def naive(text: str) -> dict[str, float]:
+    lines, words = text.split("\n"), text.split()
+    filled = [line.strip() for line in lines if line.strip()]
+    copies = [line for i, line in enumerate(lines) if line.strip() and line in lines[:i]]
+    letter_runs = "".join(c if c.isalpha() else " " for c in text).split(" ")
+    ascii_lower = {re.sub("[A-Z]", lambda m: m[0].lower(), run) for run in letter_runs}
+    ellipses = text.count("...") + text.count("…")
+
+    def share(part: float, whole: int) -> float:
+        return part / whole if whole else 0.0
+
+    return {
+        "num_chars": len(text),
+        "num_bytes": len(text.encode()),
+        "num_lines": len(lines),
+        "num_words": len(words),
+        "mean_word_length": share(sum(map(len, words)), len(words)),
+        "max_line_length": max(map(len, lines)),
+        "mean_line_length": share(sum(map(len, lines)), len(lines)),
+        "alphanumeric_share": share(sum(c.isalnum() for c in text), len(text)),
+        "alphabetic_word_share": share(sum(any(map(str.isalpha, w)) for w in words), len(words)),
+        "symbol_word_ratio": share(max(text.count("#"), ellipses), len(words)),
+        "bullet_line_share": share(sum(line[0] in BULLETS for line in filled), len(filled)),
+        "ellipsis_line_share": share(
+            sum(line.endswith(("...", "…")) for line in filled), len(filled)
+        ),
+        "duplicate_line_share": share(sum(map(len, copies)), len(text)),
+        "stop_words": len(ascii_lower & set(STOP_WORDS)),
+    }
+
+
+def measure(text: str) -> dict[str, float]:
+    return {name: column[0].as_py() for name, column in heuristics(pa.array([text])).items()}
+
+
+def test_the_ledgers_columns_and_types() -> None:
+    columns = heuristics(pa.array(["a"], pa.large_string()))
+    assert set(columns) == set(LEDGER.names) - MODELS - KEYS
+    for name, column in columns.items():
+        assert column.type == LEDGER.field(name).type, name
+
+
+def test_a_worked_example() -> None:
+    text = "The cat and THE dog...\n- with #1\n\n  • it…\n- with #1"
+    found = measure(text)
+    assert found["num_chars"] == 51
+    assert found["num_bytes"] == 55
+    assert found["num_lines"] == 5
+    assert found["num_words"] == 13
+    assert found["mean_word_length"] == pytest.approx(36 / 13)
+    assert found["max_line_length"] == 22
+    assert found["mean_line_length"] == pytest.approx(47 / 5)
+    assert found["alphabetic_word_share"] == pytest.approx(8 / 13)
+    assert found["symbol_word_ratio"] == pytest.approx(2 / 13)  # as many '#' as ellipses
+    assert found["bullet_line_share"] == 3 / 4
+    assert found["ellipsis_line_share"] == 2 / 4
+    assert found["duplicate_line_share"] == pytest.approx(9 / 51)
+    assert found["stop_words"] == 3  # the, and, with
+
+
+def test_stop_words_are_whole_words() -> None:
+    assert measure("them bee tool often sand thatch haven within")["stop_words"] == 0
+    assert measure("(The) be, TO: of; 'and' that's have-with")["stop_words"] == 8
+    assert measure("thé be")["stop_words"] == 1
+
+
+def test_null_and_empty_texts_measure_nothing() -> None:
+    columns = heuristics(pa.array([None, ""], pa.large_string()))
+    assert columns["num_lines"].to_pylist() == [1, 1]
+    others = [name for name in columns if name != "num_lines"]
+    assert all(columns[name].to_pylist() == [0, 0] for name in others)
+    assert all(len(column) == 0 for column in heuristics(pa.array([], pa.string())).values())
+
+
+@given(TEXTS, st.integers(0, 2))
+def test_definitions_hold_whatever_lies_beside(texts: list[str], skipped: int) -> None:
+    """Also on a slice, whose buffers begin with other texts."""
+    columns = heuristics(pa.array(texts, pa.large_string()).slice(skipped))
+    rows = [
+        {name: column[row].as_py() for name, column in columns.items()}
+        for row in range(len(texts[skipped:]))
+    ]
+    assert rows == [pytest.approx(naive(text)) for text in texts[skipped:]]
+
+
+def test_character_classes_are_pythons_over_all_of_unicode() -> None:
+    characters = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
+    points = CodePoints.of(pa.array([characters]))
+    for mask, method in (
+        (points.alphabetic, str.isalpha),
+        (points.alphanumeric, str.isalnum),
+        (points.space, str.isspace),
+    ):
+        assert mask[:-1].tolist() == [method(c) for c in characters]
