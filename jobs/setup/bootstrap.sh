@@ -97,6 +97,15 @@ failed() {
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 
+satisfied() { # whether every pin is installed; pip takes many seconds to say so
+    .venv/bin/python - "$lock" <<'PYTHON' 2>/dev/null
+import sys
+from importlib.metadata import version
+pins = [line.strip().split("==") for line in open(sys.argv[1]) if not line.startswith("#")]
+sys.exit(any(version(name).partition("+")[0] != wanted for name, wanted in pins))
+PYTHON
+}
+
 packages() { # everything that comes as a wheel
     grep -v -E "^($(
         IFS='|'
@@ -114,34 +123,32 @@ compile() {
     done
 }
 
-started=()
+declare -A running=() # process id -> name
 start() { # start NAME COMMAND...: in the background, its output in a log of that name
     local name=$1
     shift
     set -m # a process group each, so that stopping one stops all it started
     "$@" >"$logs/$name.log" 2>&1 </dev/null &
     set +m
-    started+=("$name:$!")
+    running[$!]=$name
+}
+
+finish() { # waits for all that was started; the first that fails ends everything
+    local pid
+    while [ ${#running[@]} -gt 0 ]; do
+        wait -n -p pid "${!running[@]}" || failed "${running[$pid]}"
+        unset "running[$pid]"
+    done
 }
 
 stop() {
-    local job
-    for job in "${started[@]}"; do
-        kill -- "-${job#*:}" 2>/dev/null || true
+    local pid
+    for pid in "${!running[@]}"; do
+        kill -- "-$pid" 2>/dev/null || true
     done
 }
 trap stop EXIT
 trap 'exit 130' INT TERM
-
-finish() {
-    local job
-    for job in "${started[@]}"; do
-        if ! wait "${job#*:}"; then
-            failed "${job%%:*}"
-        fi
-    done
-    started=()
-}
 
 main() {
     ready && return
@@ -154,14 +161,18 @@ main() {
         start venv "$(find_python)" -m venv .venv
         finish
     fi
-    say "installing the pinned packages and building kenlm's tools (minutes the first time)"
-    start setuptools pip install "$(grep '^setuptools==' "$lock")"
-    finish
-    start packages packages
-    start compile compile
-    start kenlm jobs/setup/kenlm.sh .venv/bin/python $state/kenlm
-    finish
-    start project pip install --find-links $state/wheels -r "$lock"
+    if satisfied; then
+        start kenlm jobs/setup/kenlm.sh .venv/bin/python $state/kenlm
+    else
+        say "installing the pinned packages and building kenlm's tools (minutes the first time)"
+        start setuptools pip install "$(grep '^setuptools==' "$lock")"
+        finish
+        start packages packages
+        start compile compile
+        start kenlm jobs/setup/kenlm.sh .venv/bin/python $state/kenlm
+        finish
+        start project pip install --find-links $state/wheels -r "$lock"
+    fi
     finish
     start project pip install --no-deps --no-build-isolation -e .
     finish
