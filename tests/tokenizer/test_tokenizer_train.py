@@ -38,7 +38,7 @@ def test_the_same_text_gives_the_same_bytes_under_any_name(stdlib_texts, tmp_pat
     [
         "qxq" * 20_000,  # one line far longer than SentencePiece's limit, without a space
         "qxq " * 20_000,
-        "\U00020000qxq" * 5_000,  # four-byte characters: the limit is in bytes
+        ("\U00020000" * 3 + "q") * 5_240,  # the limit is in bytes, these are four each
         "qxq\0zzz" * 50,  # SentencePiece drops sentences that hold these two
         "qxq\u2585zzz" * 50,
     ],
