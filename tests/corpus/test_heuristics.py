@@ -84,6 +84,13 @@ def test_a_worked_example() -> None:
     assert found["stop_words"] == 3  # the, and, with
 
 
+def test_an_ellipsis_is_three_full_stops_or_one_character() -> None:
+    assert measure("a.. b.... c...... #")["symbol_word_ratio"] == 3 / 4
+    found = measure("one...\ntwo..\nthree… \n...")
+    assert found["ellipsis_line_share"] == 3 / 4
+    assert found["symbol_word_ratio"] == 3 / 4
+
+
 def test_stop_words_are_whole_words() -> None:
     assert measure("them bee tool often sand thatch haven within")["stop_words"] == 0
     assert measure("(The) be, TO: of; 'and' that's have-with")["stop_words"] == 8
