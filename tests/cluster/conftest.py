@@ -63,7 +63,7 @@ def config(place: Path) -> Path:
             "model": {"preset": "demo", "dim": 64, "num_layers": 2, "ffn": 172},
             "parallel": {"processes": 2, "tp": 2, "sequence_parallel": True},
             "precision": "fp32",
-            "steps": 60,
+            "steps": 40,
             "batch_sequences": 8,
             "eval_interval": 20,
             "eval_sequences": 8,
