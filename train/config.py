@@ -54,6 +54,7 @@ class Schedule:
 
     steps: int
     batch_sequences: int
+    micro_batch: int
     lr: float
     min_lr: float
     warmup_steps: int
@@ -72,7 +73,7 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     steps: int | None = None
     batch_sequences: int | None = None  # over all processes
-    micro_batch: int = 1  # sequences a process holds at once
+    micro_batch: int | None = None  # sequences a process holds at once
     precision: Literal["fp32", "bf16"] = "bf16"
     seed: int = 0
     log_interval: int = 10  # steps between lines on the console; metrics.jsonl has every step
@@ -100,7 +101,8 @@ class TrainConfig:
         steps = preset.steps if self.steps is None else self.steps
         warmup = preset.warmup_steps if optim.warmup_steps is None else optim.warmup_steps
         batch = preset.batch_sequences if self.batch_sequences is None else self.batch_sequences
-        return Schedule(steps, batch, lr, lr * optim.min_lr_ratio, warmup)
+        micro = preset.micro_batch if self.micro_batch is None else self.micro_batch
+        return Schedule(steps, batch, micro, lr, lr * optim.min_lr_ratio, warmup)
 
     @property
     def checkpoints(self) -> Path:
@@ -121,11 +123,11 @@ def data_parallel_size(config: TrainConfig, world_size: int) -> int:
             f"choose a multiple of {model_size} (train.parallel.processes)"
         )
     dp = world_size // model_size
-    batch, micro = config.schedule.batch_sequences, config.micro_batch
+    batch, micro = config.schedule.batch_sequences, config.schedule.micro_batch
     if batch % (dp * micro):
         raise ConfigError(
             f"batch_sequences={batch} is not a multiple of micro_batch*replicas={micro}*{dp}; "
-            f"choose a multiple of {dp * micro} (train.batch_sequences)"
+            f"choose a multiple of {dp * micro} (train.batch_sequences, train.micro_batch)"
         )
     return dp
 
@@ -154,9 +156,9 @@ def _check_shape(shape: Shape, parallel: ParallelConfig) -> None:
 
 def _check_run(config: TrainConfig) -> None:
     schedule = config.schedule
-    for key in ("steps", "batch_sequences"):
+    for key in ("steps", "batch_sequences", "micro_batch"):
         _check_range(key, getattr(schedule, key), 1, None)
-    for key in ("micro_batch", "log_interval", "eval_sequences", "keep_checkpoints"):
+    for key in ("log_interval", "eval_sequences", "keep_checkpoints"):
         _check_range(key, getattr(config, key), 1, None)
     for key in ("eval_interval", "save_interval", "seed"):
         _check_range(key, getattr(config, key), 0, None)

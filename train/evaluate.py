@@ -77,7 +77,7 @@ def bits_per_byte(
     model.eval()
     result: dict[str, float] | None = {}
     for held in sets:
-        bits = _bits(model, held.windows, config.micro_batch, stop_wanted)
+        bits = _bits(model, held.windows, config.schedule.micro_batch, stop_wanted)
         if bits is None:
             result = None
             break

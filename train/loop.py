@@ -139,7 +139,7 @@ class _Run:
         training.model.zero_grad_buffer()
         training.optimizer.zero_grad()
         losses = forward.run(
-            training.model, windows, self.config.micro_batch, forward.mean_loss, forward_only=False
+            training.model, windows, schedule.micro_batch, forward.mean_loss, forward_only=False
         )
         _, grad_norm, _ = training.optimizer.step()
         mean = float(torch.stack(losses).double().mean()) if losses else 0.0

@@ -37,6 +37,7 @@ class Preset:
     shape: Shape
     lr: float  # peak
     batch_sequences: int
+    micro_batch: int  # sequences a process holds at once
     steps: int
     warmup_steps: int
 
@@ -45,14 +46,15 @@ def _paper(dim: int, num_heads: int, num_layers: int, ffn: int, lr: float, token
     shape = Shape(dim, num_heads, num_layers, ffn, vocab=32_000, seq_length=2048)
     # The paper's batch is "4M tokens": 2,048 sequences of 2,048.
     steps = round(tokens / (2048 * shape.seq_length))
-    return Preset(shape, lr, batch_sequences=2048, steps=steps, warmup_steps=2000)
+    return Preset(shape, lr, batch_sequences=2048, micro_batch=1, steps=steps, warmup_steps=2000)
 
 
 PRESETS = {
     "demo": Preset(
         Shape(dim=128, num_heads=4, num_layers=4, ffn=344, vocab=4096, seq_length=128),
         lr=3e-3,
-        batch_sequences=16,
+        batch_sequences=12,
+        micro_batch=12,
         steps=300,
         warmup_steps=20,
     ),

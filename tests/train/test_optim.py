@@ -5,7 +5,9 @@ import pytest
 from train.config import Schedule
 from train.optim import learning_rate
 
-SCHEDULE = Schedule(steps=110, batch_sequences=1, lr=1.0, min_lr=0.1, warmup_steps=10)
+SCHEDULE = Schedule(
+    steps=110, batch_sequences=1, micro_batch=1, lr=1.0, min_lr=0.1, warmup_steps=10
+)
 
 
 @pytest.mark.parametrize(
@@ -22,5 +24,7 @@ def test_it_never_rises_after_the_warm_up():
 
 
 def test_without_warm_up_it_starts_near_the_peak():
-    schedule = Schedule(steps=100, batch_sequences=1, lr=1.0, min_lr=0.0, warmup_steps=0)
+    schedule = Schedule(
+        steps=100, batch_sequences=1, micro_batch=1, lr=1.0, min_lr=0.0, warmup_steps=0
+    )
     assert 0.99 < learning_rate(1, schedule) < 1.0

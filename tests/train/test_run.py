@@ -130,6 +130,33 @@ def test_a_time_limit_stops_and_is_resumed_bit_for_bit(tp1_run, tmp_path):
     assert curve(config) == curve(tp1_run)
 
 
+def test_a_signal_during_an_evaluation_is_not_lost(tp1_run, tmp_path, monkeypatch):
+    config = dataclasses.replace(tp1_run, output=str(tmp_path / "run"))
+    before = {number: signal.getsignal(number) for number in stop.SIGNALS}
+    monkeypatch.setattr(stop, "_asked", False)
+    wanted, calls = stop.wanted, []
+
+    def wanted_with_a_signal_at_the_22nd(time_limit_s):
+        # It is asked before each of 20 steps, then before each batch of the evaluation.
+        calls.append(None)
+        if len(calls) == 22:
+            signal.raise_signal(signal.SIGUSR1)
+        return wanted(time_limit_s)
+
+    monkeypatch.setattr(stop, "wanted", wanted_with_a_signal_at_the_22nd)
+    try:
+        stop.install()
+        assert loop.train(config) == stop.REQUEUE
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert len(calls) == 22
+    assert checkpoint.latest(config.checkpoints)[0] == 20
+    monkeypatch.setattr(stop, "_asked", False)
+    assert loop.train(config) == 0
+    assert losses(config) == losses(tp1_run)
+
+
 def test_a_finished_run_started_again_does_nothing(tp1_run):
     before = {p: p.stat().st_mtime_ns for p in tp1_run.checkpoints.rglob("*")}
     curve_before = curve(tp1_run)
