@@ -54,10 +54,6 @@ class Manifest:
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
 
-    @property
-    def bytes(self) -> int:
-        return sum(file.bytes for file in self.files)
-
     def path(self, file: OutputFile) -> str:
         return storage.join(self.folder, file.name)
 

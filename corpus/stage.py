@@ -77,6 +77,7 @@ def run(stage: Stage, root: str, engine: Engine) -> StageRun:
         waiting = list(stage.units)
         done = {record.name: record for record in stage.gather(engine, stage, folder, keys)}
     elif waiting:
+        assert stage.work is not None, f"{stage.name} has neither work nor gather"
         task = partial(_work, stage.work, folder, keys)
         for result in _apply(task, waiting, stage, engine):
             if isinstance(result, _Failure):

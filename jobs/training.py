@@ -70,7 +70,8 @@ def generate(config: RunConfig, prompt: str, tokens: int) -> str:
     """The prompt and what the run's model goes on with."""
     from train.generate import generate as sample_text
 
-    return sample_text(export(config, None), prompt, tokens, config.seed)
+    folder = export(config, None)
+    return sample_text(folder, config.training().tokenizer, prompt, tokens, seed=config.seed)
 
 
 def sample(config: RunConfig, prompt: str, tokens: int) -> str:

@@ -169,7 +169,8 @@ def _write_seen(
     units, folder: str, keys: Mapping[str, str], batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """Writes one file a shard from batches that come sorted by shard."""
-    current, parts = -1, []
+    current = -1
+    parts: list[np.ndarray] = []
     for batch in batches:
         shards = batch.column(0).to_numpy()
         hashes = batch.column(1).to_numpy().view(np.uint64)
