@@ -18,7 +18,7 @@ test: setup ## the tests that need no cluster; ARGS='-k name' to choose
 
 test-cluster: setup ## the tests on a real Spark standalone cluster and a real SLURM
 	@jobs/setup/slurm.sh install
-	@.venv/bin/python -m pytest -m cluster $(ARGS)
+	@.venv/bin/python -m pytest -m cluster tests/cluster $(ARGS)
 
 check: setup ## lint, format, types and import directions
 	@.venv/bin/python -m ruff check .
