@@ -43,14 +43,19 @@ def spanning(
 
 
 def tick_label(value: float) -> str:
-    """A tick's text: 1,200 or 12M, 0.05, without an exponent or a tail of zeros."""
-    if value == 0:
-        return "0"
+    """A number's text without an exponent or a tail of zeros: 1,200 or 12M or 0.05."""
     if abs(value) >= 1e6:
         return f"{value / 1e6:,.10g}M"
-    if abs(value) >= 1:
-        return f"{value:,.10g}"
-    return f"{value:.4g}"
+    return f"{value:,.10g}" if abs(value) >= 1 or value == 0 else f"{value:.4g}"
+
+
+def tick_labels(ticks: Sequence[float]) -> list[str]:
+    """The texts of an axis's ticks, with as many decimals each as the finest of them needs."""
+    plain = [tick_label(round(tick, 10)) for tick in ticks]
+    decimals = max((len(text.partition(".")[2]) for text in plain if "M" not in text), default=0)
+    if not decimals or any("M" in text for text in plain):
+        return plain
+    return [f"{tick:,.{decimals}f}" for tick in ticks]
 
 
 def _round_step(raw: float) -> float:

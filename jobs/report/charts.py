@@ -7,12 +7,13 @@ has a `<title>`, which browsers show where the pointer rests and screen readers 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.report.axes import Axis, spanning, tick_label
+from jobs.report.axes import Axis, spanning, tick_label, tick_labels
 from jobs.report.markup import Html, count, element, join
 
 WIDTH, HEIGHT = 760, 300  # units of the view box, which are pixels at full width
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 14, 46
 _ROW = 24  # of a bar chart
+_NAME = 22  # characters of a bar's name
 _MOST_POINTS = 600  # of a line: more than there are pixels to tell them apart
 
 
@@ -67,7 +68,8 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, title: str)
 
 def bar_chart(bars: Sequence[Bar], title: str) -> Html:
     """Horizontal bars from zero, each with its name before it and its note behind it."""
-    left, notes = 150, 190
+    longest = max(len(bar.name) for bar in bars)
+    left, notes = 24 + 8 * min(longest, _NAME), 190
     height = _ROW * len(bars) + 8
     x = Axis(0, max(bar.value for bar in bars) or 1, left, WIDTH - notes)
     rows = []
@@ -76,7 +78,7 @@ def bar_chart(bars: Sequence[Bar], title: str) -> Html:
         width = max(x.place(bar.value) - left, 1)
         middle = top + _ROW / 2
         rows += [
-            _text(left - 8, middle, _shortened(bar.name, 22), "end"),
+            _text(left - 8, middle, _shortened(bar.name, _NAME), "end"),
             _rect(left, top + 4, width, _ROW - 8, bar.tone, f"{bar.name}: {bar.note}"),
             _text(left + width + 8, middle, bar.note, "start", "quiet"),
         ]
@@ -153,17 +155,17 @@ def _line(line: Series, x: Axis, y: Axis) -> Html:
 
 def _grid(x: Axis, y: Axis, x_label: str, y_label: str) -> Html:
     parts = []
-    for tick in y.ticks():
+    for tick, label in zip(y.ticks(), tick_labels(y.ticks()), strict=True):
         at = y.place(tick)
         parts += [
             _stroke(x.start, at, x.end, at, "grid"),
-            _text(x.start - 8, at, tick_label(tick), "end", "quiet"),
+            _text(x.start - 8, at, label, "end", "quiet"),
         ]
-    for tick in x.ticks(8):
+    for tick, label in zip(x.ticks(8), tick_labels(x.ticks(8)), strict=True):
         at = x.place(tick)
         parts += [
             _stroke(at, y.start, at, y.start + 5, "axis"),
-            _text(at, y.start + 16, tick_label(tick), "middle", "quiet"),
+            _text(at, y.start + 16, label, "middle", "quiet"),
         ]
     middle = (y.start + y.end) / 2
     parts += [

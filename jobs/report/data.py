@@ -15,7 +15,7 @@ from corpus import manifest as manifests
 from corpus import storage
 from corpus.config import build
 from corpus.decide import RuleConfig
-from corpus.errors import ConfigError, DataError
+from corpus.errors import ConfigError, DataError, ShardError
 from corpus.manifest import Manifest
 from jobs.config import RunConfig
 from train.data import Loader
@@ -244,12 +244,13 @@ def _obtained(
         settings = build(RunConfig, config).training()
     except ConfigError:  # a run of an earlier version, whose keys have changed since
         return {}, {}
-    loader = Loader(
-        storage.join(folder, "shards", manifests.MANIFEST_NAME),
-        settings.weights,
-        settings.shape.seq_length,
-        settings.schedule.batch_sequences,
-        settings.seed,
-    )
+    manifest = storage.join(folder, "shards", manifests.MANIFEST_NAME)
+    shape, schedule = settings.shape, settings.schedule
+    try:
+        loader = Loader(
+            manifest, settings.weights, shape.seq_length, schedule.batch_sequences, settings.seed
+        )
+    except ShardError:  # its shards are gone, or made anew without the training
+        return {}, {}
     step = training.rows[-1]["step"]
     return loader.realised(step), loader.epochs(step)

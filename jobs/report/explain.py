@@ -12,7 +12,7 @@ from corpus.errors import DataError
 from corpus.schema import LEDGER
 from jobs.report.data import Run, read_run
 from jobs.report.life import Life, RuleCheck, Skip, find
-from jobs.report.markup import count, share, visible
+from jobs.report.markup import count, plural, share, visible
 
 _LABEL = 16  # characters
 _NEAREST = 3
@@ -57,7 +57,7 @@ def _life_lines(life: Life) -> Iterator[Text]:
         if record[name]:
             yield _line(name, record[name])
     yield _line("doc_id", record["doc_id"])
-    size = f"{count(life.num_chars)} characters in {count(life.num_lines)} lines"
+    size = f"{plural(life.num_chars, 'character')} in {plural(life.num_lines, 'line')}"
     yield _line("extracted", f"{size} ({life.place}, row {life.row})")
     yield from _removed(life)
     if life.deduped_away:

@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import numpy as np
-
 from corpus.dedup.lines import document_line_hashes
 from corpus.manifest import Manifest
 from jobs.report.data import SourceRun
@@ -68,7 +66,7 @@ def _holding(stage: Manifest | None, numbers: Collection[int], hashes: list[int]
         return holding
     for number in numbers:
         path = stage.path(stage.files[number])
-        for digest in set(find_rows(path, "hash", np.unique(hashes).tolist()).values()):
+        for digest in set(find_rows(path, "hash", hashes).values()):
             holding[digest] = holding.get(digest, 0) + 1
     return holding
 

@@ -72,6 +72,10 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def size(number: float) -> str:
     """Bytes in decimal units with three digits that mean something."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

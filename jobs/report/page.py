@@ -5,7 +5,7 @@ from importlib import resources
 
 from corpus import storage
 from corpus.config import config_hash
-from jobs.report import measures, sections, training_sections
+from jobs.report import measures, rule_sections, sections, training_sections
 from jobs.report.data import Run, read_run
 from jobs.report.markup import Html, count, element, join, share, size
 
@@ -15,7 +15,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Run], Html]], ...] = (
     ("funnel", "Funnel", sections.funnel),
     ("languages", "Languages", sections.languages),
     ("perplexity", "Perplexity", sections.perplexity),
-    ("rules", "Rules and examples", sections.rules),
+    ("rules", "Rules and examples", rule_sections.rules),
     ("skipped", "Skipped records", sections.skipped),
     ("mixture", "Mixture", training_sections.mixture),
     ("loss", "Training loss", training_sections.loss),

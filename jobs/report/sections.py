@@ -1,9 +1,10 @@
 """The report's sections on the corpus: from raw files to documents, and why any was dropped."""
 
+from itertools import pairwise
+
 from jobs.report import measures
 from jobs.report.charts import Bar, Bin, Mark, bar_chart, histogram, swatch
 from jobs.report.data import Run, SourceRun
-from jobs.report.examples import Example, choose
 from jobs.report.markup import (
     Html,
     absent,
@@ -13,6 +14,7 @@ from jobs.report.markup import (
     escape,
     facts,
     join,
+    plural,
     share,
     size,
     table,
@@ -41,11 +43,10 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
     if source.extracted is None:
         return absent("Not extracted yet.")
     totals, skipped = source.extracted.counts.totals, source.extracted.counts.skipped
-    first = totals["documents"] + skipped.total()
-    read = f"{count(len(source.extracted.files))} files, {size(totals['input_bytes'])} as stored"
-    rows = [_step("Records read", first, first, size(totals.get("html_bytes", 0) or 0), read)]
-    if not totals.get("html_bytes"):
-        rows[0][3] = "–"
+    first = max(totals["records"], totals["documents"] + skipped.total())
+    read = f"{plural(len(source.extracted.files), 'file')}, {size(totals['bytes_in'])} as stored"
+    html = f"{size(totals['html_bytes'])} of HTML" if totals["html_bytes"] else "–"
+    rows = [_step("Records read", first, first, html, read)]
     rows.append(
         _step(
             "Extracted",
@@ -59,7 +60,7 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
         after = source.deduped.counts
         gone = after.totals["lines_in"] - after.totals["lines_out"]
         lines = f"{count(gone)} of {count(after.totals['lines_in'])} lines removed "
-        lines += f"({share(gone, after.totals['lines_in'])}), as repeated elsewhere"
+        lines += f"({share(gone, after.totals['lines_in'])}), as repeated"
         what = join([lines, _lost(after.skipped, "dropped")], "<br>")
         rows.append(
             _step(
@@ -100,11 +101,9 @@ def _shard_steps(run: Run, source: str, first: int) -> list[list]:
         ]
         if files:
             tokens = count(sum(file.facts["tokens"] for file in files))
-            step = _step(
-                name, sum(file.rows for file in files), first, f"{tokens} tokens", "shards: "
-            )
-            step[4] = f"{count(len(files))} shard{'s' if len(files) > 1 else ''}"
-            steps.append(step)
+            documents = sum(file.rows for file in files)
+            where = plural(len(files), "shard")
+            steps.append(_step(name, documents, first, f"{tokens} tokens", where))
     return steps
 
 
@@ -149,7 +148,7 @@ def languages(run: Run) -> Html:
         rows = [(code, language.documents) for code, language in found.items()]
         rest = sum(documents for _, documents in rows[_BARS:])
         rows = rows[:_BARS] + ([(f"{len(rows) - _BARS} others", rest)] if rest else [])
-        bars = [Bar(code, n, f"{count(n)} documents, {share(n, total)}") for code, n in rows]
+        bars = [Bar(code, n, f"{plural(n, 'document')}, {share(n, total)}") for code, n in rows]
         if not bars:
             parts.append(absent(f"{source.name}: no document to name the language of."))
             continue
@@ -169,8 +168,8 @@ def perplexity(run: Run) -> Html:
         "How surprising a document is to a language model of its own language (CCNet section 3.3): "
         "the lower, the closer to the reference text. The cutoffs part head, middle and tail."
     )
-    keys = element("p", *(swatch(t, name, "block") + " " for name, t in _TONES.items()))
-    return join([element("p", note, class_="lead"), Html(keys), *parts])
+    keys = [swatch(tone, name, "block") for name, tone in _TONES.items()]
+    return join([element("p", note, class_="lead"), element("p", *keys, class_="keys"), *parts])
 
 
 def _histograms(source: SourceRun) -> list[Html]:
@@ -183,9 +182,8 @@ def _histograms(source: SourceRun) -> list[Html]:
     for code, language in list(measured.items())[:_HISTOGRAMS]:
         cutoff = limits.get(code)
         total = language.perplexities.total()
-        parts.append(
-            element("h3", element("code", source.name), f" in {code}: {count(total)} documents")
-        )
+        said = f" in {code}: {plural(total, 'document')}"
+        parts.append(element("h3", element("code", source.name), said))
         parts.append(_histogram(code, language, cutoff))
     if len(measured) > _HISTOGRAMS:
         rest = len(measured) - _HISTOGRAMS
@@ -195,13 +193,16 @@ def _histograms(source: SourceRun) -> list[Html]:
 
 def _histogram(code: str, language: measures.Language, cutoff: measures.Cutoff | None) -> Html:
     last = measures.quantile(language.perplexities, 0.995)
+    limits = (cutoff.head, cutoff.middle) if cutoff else ()
     bins = []
     for index in range(min(language.perplexities), last + 1):
         low, high = measures.bin_edges(index)
-        middle = (low * high) ** 0.5
-        bucket = "tail" if cutoff and middle >= cutoff.middle else "middle"
-        bucket = "head" if cutoff and middle < cutoff.head else bucket
-        bins.append(Bin(low, high, language.perplexities[index], _TONES[bucket]))
+        # A bar that a cutoff runs through shows both colours.
+        edges = [low, *(limit for limit in limits if low < limit < high), high]
+        for left, right in pairwise(edges):
+            passed = sum(limit <= left for limit in limits)
+            tone = list(_TONES.values())[passed if cutoff else 1]
+            bins.append(Bin(left, right, language.perplexities[index], tone))
     marks, notes = [], []
     if cutoff:
         marks = [
@@ -213,71 +214,11 @@ def _histogram(code: str, language: measures.Language, cutoff: measures.Cutoff |
     beyond = sum(n for index, n in language.perplexities.items() if index > last)
     if beyond:
         edge = measures.bin_edges(last)[1]
-        notes.append(f"{count(beyond)} documents beyond {edge:,.0f} are not drawn.")
+        notes.append(f"Not drawn beyond {edge:,.0f}: {plural(beyond, 'document')}.")
     chart = histogram(
         bins, marks, "perplexity (logarithmic)", "documents", f"Perplexity of {code} documents"
     )
     return join([chart, element("p", " ".join(notes), class_="note")]) if notes else chart
-
-
-def rules(run: Run) -> Html:
-    """Every rule in order with what it dropped, and documents to look at."""
-    parts = []
-    for source in run.sources:
-        parts.append(element("h3", "Source ", element("code", source.name)))
-        if source.decisions is None or source.ledger is None or source.text is None:
-            parts.append(absent("Not decided yet."))
-            continue
-        verdicts = measures.verdicts(source.decisions)
-        total = sum(verdict.documents for verdict in verdicts.values())
-        rows = []
-        for number, rule in enumerate(source.rules, 1):
-            hit = verdicts.get(rule.label, measures.Verdict())
-            cells = (count(hit.documents), share(hit.documents, total), size(hit.text_bytes))
-            rows.append((str(number), element("code", rule.label), rule.threshold, *cells))
-        headers = ("#", "Rule", "Kept where", "Dropped", "Share", "Text")
-        parts.append(table(headers, rows, "rllrrr") if rows else absent("No rule: all are kept."))
-        examples = choose(source.text, source.ledger, source.decisions, run.config.get("seed", 0))
-        order = [None, *(rule.label for rule in source.rules)]
-        for rule_name in order:
-            if examples.get(rule_name):
-                parts.append(_examples(rule_name, examples[rule_name], rule_name is None))
-    return join(parts)
-
-
-def _examples(rule: str | None, examples: list[Example], is_open: bool) -> Html:
-    title = "Kept" if rule is None else join(["Dropped by ", element("code", rule)])
-    articles = [_article(example) for example in examples]
-    first = examples[0]
-    hint = f" such as {first.value} where {first.threshold} was asked" if rule else ""
-    return element(
-        "details",
-        element("summary", title, element("span", hint, class_="value")),
-        *articles,
-        open="open" if is_open else None,
-    )
-
-
-def _article(example: Example) -> Html:
-    heading = example.title or example.url
-    known = [f"{count(example.num_chars)} characters"]
-    if example.language:
-        known.append(f"language {example.language} ({example.language_score:.2f})")
-    if example.perplexity is not None:
-        known.append(f"perplexity {example.perplexity:,.1f} ({example.bucket})")
-    if example.license:
-        known.append(f"licence {example.license}")
-    decided: list[object] = []
-    if example.threshold is not None:
-        value = "no value" if example.value is None else example.value
-        decided = ["value ", element("b", value), f", kept where {example.threshold}; "]
-    return element(
-        "article",
-        element("h4", heading),
-        element("p", element("span", example.url, class_="mono")),
-        element("p", *decided, ", ".join(known)),
-        element("pre", example.excerpt, class_="short", tabindex="0"),
-    )
 
 
 def run_facts(run: Run, config_hash: str) -> Html:

@@ -1,7 +1,7 @@
 """The report's sections on the model: mixture, loss, validation, speed and a sample."""
 
 from jobs.report.charts import Series, line_chart, smoothed, thinned
-from jobs.report.data import Run
+from jobs.report.data import Run, StageSpeed
 from jobs.report.markup import Html, absent, count, duration, element, join, share, size, table
 
 _SMOOTHED_PART = 40  # the mean goes over this part of the run's steps
@@ -46,7 +46,8 @@ def loss(run: Run) -> Html:
         return absent("Not trained yet.")
     points = [(row["step"], row["loss"]) for row in rows]
     window = max(1, len(points) // _SMOOTHED_PART)
-    series = [Series("loss of each step", thinned(points), 1, "faint")]
+    look = "faint" if window > 1 else ""
+    series = [Series("loss of each step", thinned(points), 1, look)]
     if window > 1:
         mean = Series(f"mean of {window} steps", thinned(smoothed(points, window)), 1)
         series.append(mean)
@@ -100,16 +101,18 @@ def speed(run: Run) -> Html:
     for stage in run.speeds:
         seconds = stage.seconds or 1e-9
         whole = stage.units_run == stage.units  # a stage resumed did not do all it counts
-        bytes_a_second = f"{stage.text_bytes / 1e6 / seconds:,.1f}" if stage.text_bytes else "–"
-        documents = f"{stage.documents / seconds:,.0f}" if stage.documents else "–"
+        text_bytes, documents = _work_of(run, stage)
+        rates = [
+            f"{text_bytes / 1e6 / seconds:,.2f}" if text_bytes and whole else "–",
+            f"{documents / seconds:,.0f}" if documents and whole else "–",
+        ]
         meter = element("i", style=f"width:{100 * stage.seconds / longest:.2f}%")
         rows.append(
             (
                 element("code", stage.stage),
                 f"{stage.seconds:,.1f}",
                 element("span", meter, class_="meter"),
-                bytes_a_second if whole else "–",
-                documents if whole else "–",
+                *rates,
                 f"{count(stage.units_run)} of {count(stage.units)}",
             )
         )
@@ -133,6 +136,19 @@ def sample(run: Run) -> Html:
     if not run.training.sample:
         return absent("No text generated yet.")
     return element("pre", run.training.sample)
+
+
+def _work_of(run: Run, stage: StageSpeed) -> tuple[int, int]:
+    """Bytes of text and documents a stage went through: its output's, or else its input's."""
+    kind, _, name = stage.stage.partition("/")
+    source = next((source for source in run.sources if source.name == name), None)
+    of_input = None
+    if source and kind in ("ledger", "line_hashes"):
+        of_input = source.text if kind == "ledger" else source.extracted
+    if of_input is None:
+        return stage.text_bytes, stage.documents
+    totals = of_input.counts.totals
+    return totals["text_bytes"], totals["documents"]
 
 
 def _seconds(run: Run, index: int) -> float:

@@ -134,3 +134,12 @@ def tiny_run(tiny_inputs, engine, tmp_path_factory) -> Path:
     tree["output"] = str(tmp_path_factory.mktemp("tiny-run") / "run")
     build(build_config(RunConfig, tree), engine.session)
     return Path(tree["output"])
+
+
+@pytest.fixture(scope="session")
+def reported_run(tiny_inputs, engine, tmp_path_factory):
+    """A run that is built, trained and has something for every section of the report."""
+    from report_run import make_run
+
+    models = tiny_config(tiny_inputs)["corpus"]["models"]
+    return make_run(tmp_path_factory.mktemp("reported"), models, engine)
