@@ -83,6 +83,7 @@ SlurmdParameters=config_overrides
 MailProg=/bin/true
 ReturnToService=2
 JobRequeue=1
+SchedulerParameters=sched_interval=5
 KillWait=10
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from commands import BIN, run, wait_until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 MEASURED = ("tokens_per_s", "seconds")  # a clock's readings, the only things that may differ
 
@@ -49,9 +49,9 @@ def test_the_signal_saves_requeues_and_resumes(
         shown = run("scontrol", "show", "job", job, env=slurm)
         return re.findall(r"JobState=(\w+)", shown)[0]
 
-    wait_until(lambda: steps_done() >= 5 or state() == "FAILED", 120, "the first five steps")
+    wait_until(lambda: steps_done() >= 5 or state() == "FAILED", 300, "the first five steps")
     run("scancel", "--batch", "--signal=USR1", job, env=slurm)
-    wait_until(lambda: state() in ("COMPLETED", "FAILED", "CANCELLED"), 240, "the job's end")
+    wait_until(lambda: state() in ("COMPLETED", "FAILED", "CANCELLED"), 400, "the job's end")
 
     text = log.read_text()
     assert state() == "COMPLETED", text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import BIN, ROOT, run
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 def manifests(output: Path) -> dict[str, bytes]:
