@@ -12,6 +12,7 @@ from jobs.report.markup import Html, count, element, join
 
 WIDTH, HEIGHT = 760, 300  # units of the view box, which are pixels at full width
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 14, 46
+_LABEL = 130  # room for the text of a mark
 _ROW = 24  # of a bar chart
 _NAME = 22  # characters of a bar's name
 _MOST_POINTS = 600  # of a line: more than there are pixels to tell them apart
@@ -91,7 +92,7 @@ def histogram(
     """Bars over a logarithmic axis, with lines where something is decided."""
     edges = [edge for b in bins for edge in (b.low, b.high)] + [mark.at for mark in marks]
     x = Axis(min(edges), max(edges), _LEFT, WIDTH - _RIGHT, log=True)
-    y = spanning([b.value for b in bins], HEIGHT - _BOTTOM, _TOP + 22, from_zero=True)
+    y = spanning([b.value for b in bins], HEIGHT - _BOTTOM, _TOP + 30, from_zero=True)
     rows = [_grid(x, y, x_label, y_label)]
     for b in bins:
         left, right, top = x.place(b.low), x.place(b.high), y.place(b.value)
@@ -99,15 +100,12 @@ def histogram(
         rows.append(_rect(left + 0.5, top, max(right - left - 1, 0.5), y.start - top, b.tone, said))
     for index, mark in enumerate(marks):
         at = x.place(mark.at)
-        # The first label goes left of its line and the second right: they never meet.
-        anchor, shift = ("end", -6) if index == 0 and at > WIDTH / 4 else ("start", 6)
-        if at > WIDTH * 3 / 4:
-            anchor, shift = "end", -6
-        height = _TOP + 6 + (0 if index == 0 else 14 if anchor == "end" else 0)
-        rows += [
-            _stroke(at, _TOP, at, y.start, "mark"),
-            _text(at + shift, height, mark.text, anchor),
-        ]
+        # The first label lies left of its line and the others right, where there is room.
+        leftwards = at > _LEFT + _LABEL if index == 0 else at > WIDTH - _RIGHT - _LABEL
+        anchor, shift = ("end", -6) if leftwards else ("start", 6)
+        level = _TOP + 3 + 15 * (index if leftwards == (index > 0) else 0)
+        rows.append(_stroke(at, _TOP - 6, at, y.start, "mark"))
+        rows.append(_text(at + shift, level, mark.text, anchor, "label"))
     return element("figure", _svg(HEIGHT, title, *rows))
 
 
@@ -118,12 +116,12 @@ def thinned(points: Sequence[tuple[float, float]], most: int = _MOST_POINTS) -> 
     return [(sum(p[0] for p in run) / len(run), sum(p[1] for p in run) / len(run)) for run in runs]
 
 
-def smoothed(points: Sequence[tuple[float, float]], window: int) -> list[tuple[float, float]]:
-    """Each value replaced by the mean of the last `window` values up to it."""
-    result, total = [], 0.0
-    for index, (x, y) in enumerate(points):
-        total += y - (points[index - window][1] if index >= window else 0)
-        result.append((x, total / min(index + 1, window)))
+def smoothed(points: Sequence[tuple[float, float]], half: int) -> list[tuple[float, float]]:
+    """Each value replaced by the mean of it and up to `half` values on either side."""
+    result = []
+    for index, (x, _) in enumerate(points):
+        around = points[max(index - half, 0) : index + half + 1]
+        result.append((x, sum(y for _, y in around) / len(around)))
     return result
 
 

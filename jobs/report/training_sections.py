@@ -45,18 +45,17 @@ def loss(run: Run) -> Html:
     if not rows:
         return absent("Not trained yet.")
     points = [(row["step"], row["loss"]) for row in rows]
-    window = max(1, len(points) // _SMOOTHED_PART)
-    look = "faint" if window > 1 else ""
-    series = [Series("loss of each step", thinned(points), 1, look)]
-    if window > 1:
-        mean = Series(f"mean of {window} steps", thinned(smoothed(points, window)), 1)
-        series.append(mean)
+    half = len(points) // _SMOOTHED_PART // 2
+    series = [Series("loss of each step", thinned(points), 1, "faint" if half else "")]
+    if half:
+        means = smoothed(points, half)
+        series.append(Series(f"mean of {2 * half + 1} steps", thinned(means), 1))
     last = rows[-1]
     tokens_a_step = last["tokens"] / last["step"]
     chart = line_chart(
         series, f"step ({count(tokens_a_step)} tokens each)", "loss (nats a token)", "Training loss"
     )
-    recent = smoothed(points, window)[-1][1]
+    recent = smoothed(points, half)[-1][1]
     said = f"From {points[0][1]:.3f} at step {points[0][0]} to {recent:.3f} at step {last['step']}."
     return join([chart, element("p", said, class_="note")])
 
@@ -87,7 +86,7 @@ def validation(run: Run) -> Html:
         model, unigram = figures["bits_per_byte"], figures["unigram_bits_per_byte"]
         saved = f"{100 * (1 - model / unigram):.1f} %"
         rows.append((element("code", source), f"{model:.3f}", f"{unigram:.3f}", saved))
-    headers = ("Source", "Model, bits/byte", "Unigram model, bits/byte", "Fewer bits")
+    headers = ("Source", "Model, bits/byte", "Unigram model, bits/byte", "Bits saved")
     step = f"Measured after step {training.evaluated_step}, on text no training batch holds."
     return join([chart, table(headers, rows, "lrrr"), element("p", step, class_="note")])
 

@@ -1,5 +1,6 @@
 """The report's parts without a run: markup, axes, charts, and finding rows in Parquet files."""
 
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.report.axes import Axis, spanning, tick_labels
-from jobs.report.charts import Bar, Series, bar_chart, line_chart, smoothed, thinned
+from jobs.report.charts import (
+    Bar,
+    Bin,
+    Mark,
+    Series,
+    bar_chart,
+    histogram,
+    line_chart,
+    smoothed,
+    thinned,
+)
 from jobs.report.lookup import find_rows, read_rows
 from jobs.report.markup import Html, duration, element, escape, size, table, visible
 
@@ -117,13 +128,26 @@ def test_bars_are_in_proportion():
     assert second == pytest.approx(first / 2, abs=0.2)
 
 
+def test_the_marks_of_a_histogram_stand_where_their_values_are():
+    marks = [Mark(99.0, "head < 99"), Mark(101.0, "middle < 101")]
+    bins = [Bin(10, 100, 5, 3), Bin(100, 1000, 7, 6)]
+    chart = histogram(bins, marks, "x", "documents", "t")
+    lines = re.findall(r'<line class="mark" x1="([\d.]+)"', chart)
+    bars = re.findall(r'<rect class="bar tone-\d" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', chart)
+    border = float(bars[0][0]) + float(bars[0][1]) + 0.5
+    assert float(lines[0]) < border < float(lines[1]), "values just below and above the border"
+    assert [float(line) for line in lines] == pytest.approx([border] * 2, abs=4)
+    assert 'text-anchor="end" dominant-baseline="central" class="label">head &lt; 99' in chart
+    assert 'text-anchor="start" dominant-baseline="central" class="label">middle &lt; 101' in chart
+
+
 def test_thinning_keeps_the_mean_and_smoothing_the_length():
     points = [(i, float(i % 7)) for i in range(6000)]
     thin = thinned(points, 600)
     assert len(thin) == 600
     mean = sum(y for _, y in points) / 6000
     assert sum(y for _, y in thin) / 600 == pytest.approx(mean)
-    assert smoothed([(1, 2.0), (2, 4.0), (3, 9.0)], 2) == [(1, 2.0), (2, 3.0), (3, 6.5)]
+    assert smoothed([(1, 2.0), (2, 4.0), (3, 9.0)], 1) == [(1, 3.0), (2, 5.0), (3, 6.5)]
 
 
 def test_rows_are_found_and_read_over_row_groups(tmp_path):
