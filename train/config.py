@@ -82,6 +82,8 @@ class TrainConfig:
     save_interval: int = 100  # steps; 0: at the end only
     keep_checkpoints: int = 2
     time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
+    # The baseline beside the evaluation; it reads every training token once, at the end.
+    unigram_baseline: bool = True
     require_beats_unigram: bool = False
 
     def __post_init__(self) -> None:
@@ -168,6 +170,11 @@ def _check_run(config: TrainConfig) -> None:
         raise ConfigError(
             f"warmup_steps={schedule.warmup_steps} is not within steps={schedule.steps}; "
             f"choose 0 to {schedule.steps} (train.optim.warmup_steps)"
+        )
+    if config.require_beats_unigram and not config.unigram_baseline:
+        raise ConfigError(
+            "require_beats_unigram=True needs the unigram model; set unigram_baseline=True "
+            "(train.unigram_baseline)"
         )
     if len(config.optim.betas) != 2 or not all(0 <= beta < 1 for beta in config.optim.betas):
         raise ConfigError(

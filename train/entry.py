@@ -5,7 +5,9 @@ CONFIG is a YAML or JSON file that holds exactly the tree of TrainConfig. Exits 
 when stopped to be resumed, 2 with one line for an error that is the input's or the machine's.
 """
 
+import ctypes
 import os
+import signal
 import sys
 import time
 import warnings
@@ -14,6 +16,7 @@ from train import stop
 
 
 def main(arguments: list[str]) -> int:
+    _end_with_launcher()
     stop.install()  # before torch is imported: see train.stop
     if len(arguments) != 1:
         print("usage: python -m train.entry CONFIG.yaml", file=sys.stderr)
@@ -38,6 +41,18 @@ def main(arguments: list[str]) -> int:
             time.sleep(1)  # all fail alike, as a rule: let the first say it
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 2
+
+
+def _end_with_launcher() -> None:
+    """Has the kernel end this process when its launcher is killed: a run that lived on would write
+    into the same output as the one started in its place."""
+    launcher = os.environ.get("LAUNCHER_PID")
+    if launcher is None:
+        return
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != int(launcher):  # it was gone before it could be said
+        os._exit(1)
 
 
 if __name__ == "__main__":

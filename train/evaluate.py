@@ -32,7 +32,6 @@ class HeldOut:
     source: str
     windows: np.ndarray  # [N, seq_length + 1] int64
     num_bytes: int  # that the predicted tokens stand for
-    unigram_bits_per_byte: float
 
 
 def held_out(config: TrainConfig) -> list[HeldOut]:
@@ -50,12 +49,16 @@ def held_out(config: TrainConfig) -> list[HeldOut]:
     sets = []
     for source in sorted(config.weights):
         windows = validation(config.manifest, source, seq_length, config.eval_sequences)
-        targets = windows[:, 1:]
-        num_bytes = int(bytes_of[targets].sum())
-        counts = token_counts(config.manifest, source, "train", vocab)
-        bits = unigram_bits(counts, targets)
-        sets.append(HeldOut(source, windows, num_bytes, bits / num_bytes))
+        sets.append(HeldOut(source, windows, int(bytes_of[windows[:, 1:]].sum())))
     return sets
+
+
+def unigram_bits_per_byte(held: HeldOut, config: TrainConfig) -> float | None:
+    """The unigram model's figure for a source; None where the config does without it."""
+    if not config.unigram_baseline:
+        return None
+    counts = token_counts(config.manifest, held.source, "train", config.shape.vocab)
+    return unigram_bits(counts, held.windows[:, 1:]) / held.num_bytes
 
 
 def unigram_bits(counts: np.ndarray, targets: np.ndarray) -> float:
@@ -87,12 +90,14 @@ def bits_per_byte(
     return result
 
 
-def write(path: Path, step: int, bits: dict[str, float], sets: list[HeldOut]) -> None:
+def write(
+    path: Path, step: int, bits: dict[str, float], sets: list[HeldOut], config: TrainConfig
+) -> None:
     """Puts evaluation.json: the step and each source's figures."""
     sources = {
         held.source: {
             "bits_per_byte": bits[held.source],
-            "unigram_bits_per_byte": held.unigram_bits_per_byte,
+            "unigram_bits_per_byte": unigram_bits_per_byte(held, config),
         }
         for held in sets
     }

@@ -27,9 +27,9 @@ from train.config import TrainConfig
 def launch(config: TrainConfig) -> int:
     """Trains with `config.parallel.processes` processes; returns their exit code.
 
-    0 trained, 75 stopped by SIGUSR1, SIGTERM or the time limit (start it again to resume), 2 an
-    error that was told in one line. Output streams through. Raises ConfigError where the output
-    folder cannot be written.
+    0 trained; 75 stopped by SIGUSR1, SIGTERM, Ctrl-C or the time limit (start it again to resume);
+    2 an error that was told in one line. Output streams through. Raises ConfigError where the
+    output folder cannot be written.
     """
     path = Path(config.output) / "config.json"
     try:
@@ -57,6 +57,7 @@ def _environments(processes: int) -> list[dict[str, str]]:
         **os.environ,
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
+        "LAUNCHER_PID": str(os.getpid()),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),

@@ -166,7 +166,7 @@ class _Run:
 
     def _write_evaluation(self, bits: dict[str, float]) -> None:
         if parallel.is_main():
-            evaluate.write(self.evaluation, self.step, bits, self.held_out)
+            evaluate.write(self.evaluation, self.step, bits, self.held_out, self.config)
         torch.distributed.barrier()
 
     def _log(self, row: dict[str, Any]) -> None:

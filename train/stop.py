@@ -1,4 +1,4 @@
-"""The wish to stop: SIGUSR1, SIGTERM and the time limit, agreed on by all processes.
+"""The wish to stop: SIGUSR1, SIGTERM, Ctrl-C and the time limit, agreed on by all processes.
 
 A job scheduler sends SIGUSR1 before its time limit and SIGTERM when it preempts. The run then
 finishes the step, saves, and exits with REQUEUE, which tells the launcher "start me again".
@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 REQUEUE = 75  # EX_TEMPFAIL of sysexits.h: not an error, try again
-SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
+SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 
 _started = time.monotonic()
 _asked = False

@@ -1,5 +1,6 @@
 """Bits per byte and the unigram model, by hand."""
 
+import dataclasses
 import json
 import math
 
@@ -26,7 +27,9 @@ def test_held_out_bytes_are_those_of_the_predicted_tokens(tiny_config, tmp_path)
     assert code.windows.shape == (5, 33)
     sizes = piece_bytes(config.tokenizer)
     assert code.num_bytes == sum(int(sizes[t]) for row in code.windows for t in row[1:])
-    assert 0 < code.unigram_bits_per_byte < 8
+    assert 0 < evaluate.unigram_bits_per_byte(code, config) < 8
+    without = dataclasses.replace(config, unigram_baseline=False)
+    assert evaluate.unigram_bits_per_byte(code, without) is None
 
 
 def test_a_source_of_weight_zero_is_evaluated_too(tiny_config, tmp_path):

@@ -3,6 +3,7 @@
 The runs are of a tiny model, but on real processes; the undisturbed ones are shared fixtures.
 """
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -89,7 +90,7 @@ def test_a_checkpoint_continues_on_one_process(tp2_run, tmp_path):
     assert losses(config, first=21) == pytest.approx(losses(tp2_run, first=21), abs=5e-5)
 
 
-def test_interrupted_twice_it_ends_as_if_it_never_was(tp2_run, tmp_path):
+def test_interrupted_in_three_ways_it_ends_as_if_it_never_was(tp2_run, tmp_path):
     config = dataclasses.replace(tp2_run, output=str(tmp_path / "run"))
     path = tmp_path / "config.json"
     path.write_text(json.dumps(to_tree(config)))
@@ -109,6 +110,13 @@ def test_interrupted_twice_it_ends_as_if_it_never_was(tp2_run, tmp_path):
     assert stopped is not None
     assert 3 <= stopped[0] < 40
     assert curve(config)[-1]["step"] == stopped[0]
+
+    # Its processes must end with a launcher that cannot tell them to.
+    killed = subprocess.Popen([sys.executable, "-m", "train.launch", str(path)], cwd=_root())
+    wait_for(lambda: len(read(tmp_path / "run/metrics.jsonl")) > stopped[0])
+    killed.kill()
+    killed.wait()
+    wait_for(lambda: not _processes_of(tmp_path))
 
     assert launch(config) == 0
     assert curve(config) == curve(tp2_run)
@@ -194,6 +202,15 @@ def wait_for(condition, timeout_s=120):
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not come"
         time.sleep(0.01)
+
+
+def _processes_of(folder):
+    """The processes whose command line names the folder."""
+    commands = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            commands.append(path.read_text())
+    return [command for command in commands if f"{folder}/" in command]
 
 
 def _root():

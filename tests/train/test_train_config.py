@@ -51,6 +51,10 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
         ({"steps": 0}, r"steps=0 is out of range; choose 1 or more \(train.steps\)"),
         ({"weights": {"web": 0.0}}, "name no source with a positive share"),
         ({"model": {"preset": "8b"}}, "'model.preset' must be one of 'demo', '7b'"),
+        (
+            {"require_beats_unigram": True, "unigram_baseline": False},
+            "require_beats_unigram=True needs the unigram model",
+        ),
         ({"micro_bach": 4}, "unknown key 'micro_bach'; did you mean 'micro_batch'?"),
     ],
 )
