@@ -110,7 +110,7 @@ def speed(run: Run) -> Html:
             (
                 element("code", stage.stage),
                 f"{stage.seconds:,.1f}",
-                element("span", meter, class_="meter"),
+                element("span", meter, class_="meter alone"),
                 *rates,
                 f"{count(stage.units_run)} of {count(stage.units)}",
             )

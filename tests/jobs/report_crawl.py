@@ -45,7 +45,7 @@ def write_crawl(folder: Path, modules: tuple[str, ...] = tuple(MODULES)) -> None
     folder.mkdir(parents=True)
     half = len(modules) // 2
     odd = {
-        "french.html": _html("Français", [f"{FRENCH} Partie {n}." for n in range(12)]),
+        "french.html": _html("Français", [f"{FRENCH * 8} Partie {n}." for n in range(4)]),
         "shared-1.html": _html("Shared", ["A line that two pages hold, word for word. " * 9]),
         "shared-2.html": _html("Shared", ["A line that two pages hold, word for word. " * 9]),
         "short.html": _html("Short", ["Too short to keep."]),

@@ -72,12 +72,15 @@ def test_a_dropped_document_shows_every_value_and_the_rule_that_decided(reported
         assert ".arrow" not in out
 
 
-def test_every_rule_is_checked_and_only_the_first_that_fails_decides(reported_run, capsys):
-    out = told(reported_run, site("script"), capsys)
+@pytest.mark.parametrize(("name", "failing"), [("script", ["3"]), ("french", ["1", "3"])])
+def test_every_rule_is_checked_and_the_first_that_fails_decides(
+    reported_run, capsys, name, failing
+):
+    out = told(reported_run, site(name), capsys)
     checks = re.findall(r"^ +(?:rules +)?(\d)  .*(pass|FAIL)(  <- decided)?$", out, re.M)
     assert [number for number, _, _ in checks] == ["1", "2", "3", "4"]
-    failed = [number for number, verdict, _ in checks if verdict == "FAIL"]
-    assert [number for number, _, decided in checks if decided] == failed[:1] == ["3"]
+    assert [number for number, verdict, _ in checks if verdict == "FAIL"] == failing
+    assert [number for number, _, decided in checks if decided] == failing[:1]
 
 
 def test_removed_lines_are_numbered_and_counted(reported_run, capsys):
