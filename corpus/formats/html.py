@@ -31,7 +31,8 @@ def extract_text(html: bytes, content_type: str, main_content: bool) -> tuple[st
         list_bullets=True,
         alt_texts=False,
     )
-    lines = (line.strip() for line in text.splitlines())
+    # a no-break space is a matter of layout: in text it would make other words of the same words
+    lines = (line.strip() for line in text.replace("\xa0", " ").splitlines())
     title = " ".join((tree.title or "").split())
     return title, "\n".join(line for line in lines if line)
 

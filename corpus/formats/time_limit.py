@@ -15,7 +15,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
@@ -41,9 +41,15 @@ class TimeLimitedExtractor:
     the pages are grouped into calls.
     """
 
-    def __init__(self, limit_s: float, function: str = EXTRACT_TEXT) -> None:
+    def __init__(
+        self,
+        limit_s: float,
+        function: str = EXTRACT_TEXT,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._limit_s = limit_s
         self._function = function
+        self._environment = os.environ if environment is None else environment
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -100,7 +106,7 @@ class TimeLimitedExtractor:
             [sys.executable, "-c", _START_CHILD, self._function, str(self._limit_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**self._environment, "PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
 
@@ -120,6 +126,7 @@ def serve() -> None:
     """The child: answers batches of pages on standard input, one reply a page, until it ends."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the extractor may print must not end up between replies
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     module, _, name = sys.argv[1].partition(":")
     function, limit_s = getattr(import_module(module), name), float(sys.argv[2])
     while True:

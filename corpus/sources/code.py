@@ -127,9 +127,7 @@ def _json_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mapping[s
         compressed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         plain = io.BufferedReader(raw)
-        lines: Iterator[bytes] = (
-            gzip.GzipFile(fileobj=raw) if compressed else io.BufferedReader(raw)
-        )
+        lines: Iterator[bytes] = gzip.GzipFile(fileobj=plain) if compressed else plain
         for position in range(1 << 62):
             try:
                 line = next(lines)

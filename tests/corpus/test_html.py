@@ -45,13 +45,13 @@ def test_a_broken_character_does_not_change_the_encoding() -> None:
 def test_each_block_is_a_line() -> None:
     page = (
         b"<html><head><title> The\n title </title><style>p{}</style></head><body><h1>Head</h1>"
-        b"<p>One   two<br>three</p>\n\n<ul><li>a</li><li>b</li></ul><pre>x = 1\n  y = 2</pre>"
+        b"<p>One   two<br>th&nbsp;ree</p>\n\n<ul><li>a</li><li>b</li></ul><pre>x = 1\n  y = 2</pre>"
         b"<script>var z</script><p></p><div>end &amp; done</div></body></html>"
     )
     title, text = extract_text(page, "text/html", False)
     assert title == "The title"
     lines = text.split("\n")
-    assert lines == ["Head", "One two", "three", "• a", "• b", "x = 1", "y = 2", "end & done"]
+    assert lines == ["Head", "One two", "th ree", "• a", "• b", "x = 1", "y = 2", "end & done"]
 
 
 def test_main_content_leaves_navigation_out() -> None:
