@@ -61,7 +61,7 @@ def plan(
     """
     total = sum(weights.values())
     rows = []
-    for source, weight in weights.items():
+    for source, weight in sorted(weights.items()):
         if source not in available:
             known = ", ".join(sorted(available))
             raise ConfigError(f"weights.{source}: no such source; the shards hold {known}")

@@ -44,7 +44,7 @@ def ablate(path: str, overrides: Sequence[str]) -> int:
     results = {}
     for name, config in trainings.items():
         say(f"[bold]{name}[/bold]  {_shares(config.weights)}")
-        code = training.train_shards(config)
+        code = training.train_shards(config, fresh=True)
         if code:
             return code
         results[name] = _bits_per_byte(config)

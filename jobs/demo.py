@@ -25,7 +25,7 @@ def demo(config_path: str, overrides: Sequence[str]) -> int:
     say("[bold]2 build[/bold]    raw files to documents to token shards")
     build(config, notice=stage_line)
     say("[bold]3 train[/bold]    a small LLaMA on the shards")
-    code = training.train(config)
+    code = training.train(config, fresh=True)
     if code:
         return code
     say("[bold]4 export[/bold]   to Hugging Face files, and a sample")

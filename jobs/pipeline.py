@@ -74,17 +74,18 @@ def build(
 
 def _corpus(work: Build) -> Manifest:
     config = work.config.corpus
+    sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
     extracted = {}
-    for name, source in config.sources.items():
+    for name, source in sources.items():
         extracted[name] = work.bring(extract.stage(name, source.raw()))
         extract.require_documents(extracted[name], source.raw())
     trains_lm = config.models.lm is None and config.models.reference is not None
-    needs_lm = any(source.annotate.perplexity for source in config.sources.values())
+    needs_lm = any(source.annotate.perplexity for source in sources.values())
     trained = work.bring(annotate.lm_stage(config.models)) if trains_lm and needs_lm else None
     models = annotate.model_files(config.models, trained)
     tables = {
         name: _source(work, name, source, extracted[name], models)
-        for name, source in config.sources.items()
+        for name, source in sources.items()
     }
     return work.bring(documents.stage(tables))
 

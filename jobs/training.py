@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+import warnings
 from pathlib import Path
 
 from corpus import manifest, storage
@@ -15,37 +16,43 @@ from train.config import TrainConfig
 
 KEY = "key.json"
 
+# megatron-core tells on import of every optional kernel library it does without.
+warnings.filterwarnings("ignore", module="megatron")
 
-def train(config: RunConfig) -> int:
+
+def train(config: RunConfig, fresh: bool = False) -> int:
     """Trains on the run's shards; returns the trainer's exit code, 75 for "start me again"."""
-    return train_shards(config.training())
+    return train_shards(config.training(), fresh)
 
 
-def train_shards(training: TrainConfig) -> int:
+def train_shards(training: TrainConfig, fresh: bool) -> int:
     """One training by its own config; its folder holds one training and nothing else.
 
-    A finished training of the same shards, config and code is skipped, an unfinished one resumed.
-    One of other shards, config or code is deleted first: to resume it would mix two runs.
+    A finished one is skipped, an unfinished one resumed, one whose config allows it (more steps,
+    another rate) extended; the trainer refuses to resume on other shards. With `fresh`, as the demo
+    and ablations ask, a training of other shards, config or code is deleted and done anew.
     """
     from train.launch import launch
 
     shards = manifest.read(training.shards)
     folder = Path(training.output)
-    key = config_hash([_own(training), shards.digest, code_version("train.entry")])
+    key = config_hash([_own(training), shards.digest])
+    code = code_version("train.entry")
     state = _state(folder)
-    if state == {"key": key, "finished": True}:
+    same = state.get("key") == key
+    if same and state.get("finished") and (not fresh or state.get("code") == code):
         say(f"[dim]{'train':<22} up to date, skipped[/dim]")
         return 0
-    if state.get("key") != key and folder.exists():
+    if fresh and folder.exists() and (not same or state.get("finished")):
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _put_state(folder, key, finished=False)
+    _put_state(folder, {"key": key, "code": code, "finished": False})
     began = time.monotonic()
-    code = launch(training)
-    if code == 0:
-        _put_state(folder, key, finished=True)
+    result = launch(training)
+    if result == 0:
+        _put_state(folder, {"key": key, "code": code, "finished": True})
         say(f"{'train':<22} {time.monotonic() - began:6.1f} s  {training.schedule.steps} steps")
-    return code
+    return result
 
 
 def export(config: RunConfig, to: str | None) -> str:
@@ -62,7 +69,7 @@ def export(config: RunConfig, to: str | None) -> str:
         return str(target)
     export_checkpoint(str(training.checkpoints), str(target), training.tokenizer)
     if trained.get("finished"):
-        _put_state(target, trained["key"], finished=True)
+        _put_state(target, trained)
     return str(target)
 
 
@@ -97,6 +104,5 @@ def _state(folder: Path) -> dict:
         return {}
 
 
-def _put_state(folder: Path, key: str, finished: bool) -> None:
-    content = json.dumps({"key": key, "finished": finished}).encode()
-    storage.put_bytes(str(folder / KEY), content)
+def _put_state(folder: Path, state: dict) -> None:
+    storage.put_bytes(str(folder / KEY), json.dumps(state).encode())

@@ -63,6 +63,8 @@ def _environments(processes: int) -> list[dict[str, str]]:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
         # megatron-core relies on the order in which kernels and their messages are queued.
         "CUDA_DEVICE_MAX_CONNECTIONS": "1",
+        # Every process would tell of every optional kernel library that is not there.
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
     }
     root = str(Path(__file__).parents[1])
     shared["PYTHONPATH"] = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)

@@ -59,7 +59,11 @@ def test_base_and_overrides(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("place: [", "is not YAML"), ("- a\n", "must hold a YAML mapping"), ("base: a.yaml\n", "base")],
+    [
+        ("place: [", "is not YAML"),
+        ("- a\n", "must hold a YAML mapping"),
+        ("base: a.yaml\n", "base"),
+    ],
 )
 def test_files_that_are_no_config(tmp_path, content, message):
     (tmp_path / "a.yaml").write_text(content)

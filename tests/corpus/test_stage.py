@@ -12,7 +12,7 @@ import pytest
 from corpus import manifest as manifests
 from corpus.errors import DataError
 from corpus.manifest import MANIFEST_NAME
-from corpus.output import ROW_GROUP_ROWS, RECORDS, Output, Unit
+from corpus.output import RECORDS, ROW_GROUP_ROWS, Output, Unit
 from corpus.stage import Stage, run
 
 NUMBERS = pa.schema([("number", pa.int64())])
@@ -35,7 +35,8 @@ def refuse(unit: Unit, output: Output) -> None:
 def make(calls: Path, numbers: list[int], config: int = 0) -> Stage:
     units = [Unit(f"unit-{n}", (str(n),), n) for n in numbers]
     work = partial(write_numbers, calls)
-    return Stage("numbers", {"setting": config}, units, ("corpus.stage",), work=work, in_driver=True)
+    modules = ("corpus.stage",)
+    return Stage("numbers", {"setting": config}, units, modules, work=work, in_driver=True)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -75,7 +76,10 @@ def test_only_what_changed_is_redone(tmp_path, engine):
     assert called(calls) == ["unit-2", "unit-4"]
 
 
-@pytest.mark.parametrize("damage", ["delete", "shorten", "no manifest", "bad manifest", "bad record"])
+DAMAGES = ["delete", "shorten", "no manifest", "bad manifest", "bad record"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_found_and_mended(tmp_path, engine, damage):
     calls, root = tmp_path / "calls", tmp_path / "run"
     made = run(make(calls, [1, 2]), str(root), engine).manifest
@@ -124,9 +128,7 @@ def test_what_a_killed_attempt_left_is_swept(tmp_path, engine):
 
 
 def test_an_error_in_a_spark_task_is_one_line_and_commits_nothing(tmp_path, engine):
-    stage = dataclasses.replace(
-        make(tmp_path / "calls", [0, 1, 2]), work=refuse, in_driver=False
-    )
+    stage = dataclasses.replace(make(tmp_path / "calls", [0, 1, 2]), work=refuse, in_driver=False)
     with pytest.raises(DataError) as error:
         run(stage, str(tmp_path / "run"), engine)
     assert str(error.value) == "number 1 is bad; give another (stage numbers, unit-1)"
