@@ -146,9 +146,13 @@ def languages(run: Run) -> Html:
         found = measures.languages(source.ledger)
         total = sum(language.documents for language in found.values())
         rows = [(code, language.documents) for code, language in found.items()]
-        rest = sum(documents for _, documents in rows[_BARS:])
-        rows = rows[:_BARS] + ([(f"{len(rows) - _BARS} others", rest)] if rest else [])
-        bars = [Bar(code, n, f"{plural(n, 'document')}, {share(n, total)}") for code, n in rows]
+        bars = [
+            Bar(code, n, f"{plural(n, 'document')}, {share(n, total)}") for code, n in rows[:_BARS]
+        ]
+        rest = sum(n for _, n in rows[_BARS:])
+        if rest:
+            said = f"{plural(rest, 'document')}, {share(rest, total)}"
+            bars.append(Bar(f"{len(rows) - _BARS} others", rest, said, _TONES["tail"]))
         if not bars:
             parts.append(absent(f"{source.name}: no document to name the language of."))
             continue
