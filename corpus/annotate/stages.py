@@ -87,9 +87,7 @@ def model_files(config: ModelsConfig, trained: Manifest | None) -> ModelFiles:
     return ModelFiles(config.lid, folder, tuple(sorted(found.items())))
 
 
-def ledger_stage(
-    source: str, text: Manifest, models: ModelFiles, config: AnnotateConfig
-) -> Stage:
+def ledger_stage(source: str, text: Manifest, models: ModelFiles, config: AnnotateConfig) -> Stage:
     used = models if config.perplexity else ModelFiles(models.lid, None, models.fingerprints)
     units = [
         Unit(unit_name(file), (file.sha256,), (text.path(file), used, config))
