@@ -69,15 +69,6 @@ def cutoffs(manifest: Manifest) -> dict[str, Cutoff]:
     return found
 
 
-def buckets(decisions: Manifest) -> Counter[str]:
-    """Documents by head, middle, tail and all, kept or not."""
-    found: Counter[str] = Counter()
-    for file in decisions.files:
-        column = read_table(decisions.path(file), ["bucket"]).column("bucket")
-        found.update({c["values"]: c["counts"] for c in column.value_counts().to_pylist()})
-    return found
-
-
 def verdicts(decisions: Manifest) -> dict[str | None, Verdict]:
     """Documents and bytes by the rule that dropped them; None for the kept ones."""
     found: dict[str | None, Verdict] = {None: Verdict()}
