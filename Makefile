@@ -14,6 +14,7 @@ demo: setup ## from crawl to trained model, with a report at its end
 	@.venv/bin/altiplano demo
 
 test: setup ## the tests that need no cluster; ARGS='-k name' to choose
+	@jobs/setup/browser.sh
 	@.venv/bin/python -m pytest -m "not cluster" $(ARGS)
 
 test-cluster: setup ## the tests on a real Spark standalone cluster and a real SLURM

@@ -53,7 +53,7 @@ def train_lm(texts: Iterable[str], config: LmConfig, tools_folder: Path, out_fol
     `tools_folder` holds KenLM's `lmplz` and `build_binary`. ConfigError where the text cannot give
     as many pieces as asked for; DataError where a tool is missing or fails, or there is no text.
     """
-    lmplz, build_binary = (_tool(tools_folder, name) for name in ("lmplz", "build_binary"))
+    lmplz, build_binary = tools(tools_folder)
     with tempfile.TemporaryDirectory(prefix=".lm-", dir=out_folder) as name:
         scratch = Path(name)
         lines, pieces, arpa = scratch / "lines", scratch / "pieces", scratch / "arpa"
@@ -70,6 +70,11 @@ def train_lm(texts: Iterable[str], config: LmConfig, tools_folder: Path, out_fol
         _run([build_binary, arpa, packed])
         (out_folder / f"{config.language}.sp.model").write_bytes(model)
         os.replace(packed, out_folder / f"{config.language}.arpa.bin")
+
+
+def tools(folder: Path) -> tuple[Path, Path]:
+    """KenLM's `lmplz` and `build_binary` in a folder; DataError names the one that is not there."""
+    return _tool(folder, "lmplz"), _tool(folder, "build_binary")
 
 
 def _write_lines(texts: Iterable[str], config: LmConfig, path: Path) -> None:

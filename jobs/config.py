@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from corpus.annotate.ledger import AnnotateConfig
-
 from corpus.annotate.stages import ModelsConfig
 from corpus.config import build, load
 from corpus.cutoffs import BucketConfig

@@ -75,12 +75,14 @@ def build(
 def _corpus(work: Build) -> Manifest:
     config = work.config.corpus
     sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
+    needs_lm = any(source.annotate.perplexity for source in sources.values())
+    annotate.require_models(config.models, needs_lm)
+    stages = {name: extract.stage(name, source.raw()) for name, source in sources.items()}
     extracted = {}
     for name, source in sources.items():
-        extracted[name] = work.bring(extract.stage(name, source.raw()))
+        extracted[name] = work.bring(stages[name])
         extract.require_documents(extracted[name], source.raw())
     trains_lm = config.models.lm is None and config.models.reference is not None
-    needs_lm = any(source.annotate.perplexity for source in sources.values())
     trained = work.bring(annotate.lm_stage(config.models)) if trains_lm and needs_lm else None
     models = annotate.model_files(config.models, trained)
     tables = {

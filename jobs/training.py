@@ -18,6 +18,8 @@ KEY = "key.json"
 
 # megatron-core tells on import of every optional kernel library it does without.
 warnings.filterwarnings("ignore", module="megatron")
+# To read a checkpoint in one process, as an export does, is what torch warns of here.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled")
 
 
 def train(config: RunConfig, fresh: bool = False) -> int:
@@ -67,18 +69,20 @@ def export(config: RunConfig, to: str | None) -> str:
     if trained.get("finished") and _state(target) == trained:
         say(f"[dim]{'export':<22} up to date, skipped[/dim]")
         return str(target)
+    began = time.monotonic()
     export_checkpoint(str(training.checkpoints), str(target), training.tokenizer)
+    say(f"{'export':<22} {time.monotonic() - began:6.1f} s  {target}")
     if trained.get("finished"):
         _put_state(target, trained)
     return str(target)
 
 
 def generate(config: RunConfig, prompt: str, tokens: int) -> str:
-    """The prompt and what the run's model goes on with."""
+    """The prompt and what the run's newest checkpoint goes on with."""
     from train.generate import generate as sample_text
 
-    folder = export(config, None)
-    return sample_text(folder, config.training().tokenizer, prompt, tokens, seed=config.seed)
+    training = config.training()
+    return sample_text(training.output, training.tokenizer, prompt, tokens, seed=config.seed)
 
 
 def sample(config: RunConfig, prompt: str, tokens: int) -> str:

@@ -16,7 +16,7 @@ from corpus import schema, storage
 from corpus.annotate.ledger import AnnotateConfig, Annotator
 from corpus.batches import read_batches, unit_name
 from corpus.errors import DataError
-from corpus.lm import LmConfig, train_lm
+from corpus.lm import LmConfig, tools, train_lm
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit
 from corpus.stage import Stage
@@ -44,6 +44,20 @@ class ModelFiles:
     fingerprints: tuple[tuple[str, str], ...]
 
 
+def require_models(config: ModelsConfig, perplexity: bool) -> None:
+    """DataError, before any work is done, for a model, tool or reference that is not there."""
+    if not storage.exists(config.lid):
+        raise DataError(
+            f"no language-ID model at {config.lid} (corpus.models.lid); "
+            "get it by `altiplano models fetch lid`"
+        )
+    if perplexity and config.lm is not None:
+        storage.list_files(config.lm, (".sp.model", ".arpa.bin"))
+    elif perplexity and config.reference is not None:
+        storage.list_files(config.reference, REFERENCE_SUFFIXES)
+        tools(Path(config.kenlm_tools))
+
+
 def lm_stage(config: ModelsConfig) -> Stage:
     """Trains the language model in the driver: SentencePiece, then the real lmplz."""
     assert config.reference is not None
@@ -61,22 +75,17 @@ def lm_stage(config: ModelsConfig) -> Stage:
 
 
 def train_model(unit: Unit, output: Output) -> None:
-    uris, config, tools = unit.payload
+    uris, config, tools_folder = unit.payload
     folder = output.scratch / "model"
     folder.mkdir()
-    train_lm(_reference_texts(uris, output), config, Path(tools), folder)
+    train_lm(_reference_texts(uris, output), config, Path(tools_folder), folder)
     for path in sorted(folder.iterdir()):
         name, _, suffix = path.name.partition(".")
         output.put(path, name, suffix, rows=0, exact_name=True)
 
 
 def model_files(config: ModelsConfig, trained: Manifest | None) -> ModelFiles:
-    """Resolves the models to files that exist; DataError names a missing one and its mend."""
-    if not storage.exists(config.lid):
-        raise DataError(
-            f"no language-ID model at {config.lid} (corpus.models.lid); "
-            "get it by `altiplano models fetch lid`"
-        )
+    """The models that annotators load and their fingerprints; they were seen to be there."""
     found = {"lid": storage.fingerprint(config.lid)}
     folder = trained.folder if trained else config.lm
     if trained:

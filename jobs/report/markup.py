@@ -7,6 +7,7 @@ direction. All of it must show as text and change nothing around it.
 import html
 import re
 from collections.abc import Iterable, Sequence
+from importlib import resources
 
 # What HTML forbids even as a character reference, or does not show: it would be lost unseen.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
@@ -38,6 +39,23 @@ def element(tag: str, *children: object, **attributes: object) -> Html:
         if value is not None
     )
     return Html(f"<{tag}{written}>{''.join(map(escape, children))}</{tag}>")
+
+
+def document(title: str, body: object) -> str:
+    """A whole self-contained page in the report's style."""
+    style = resources.files("jobs.report").joinpath("style.css").read_text(encoding="utf-8")
+    head = join(
+        [
+            Html('<meta charset="utf-8">'),
+            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+            Html('<link rel="icon" href="data:,">'),  # or a browser asks the server for one
+            element("title", title),
+            Html(f"<style>\n{style}</style>"),
+        ],
+        "\n",
+    )
+    whole = Html(f"\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n")
+    return f"<!doctype html>\n{element('html', whole, lang='en')}\n"
 
 
 def join(parts: Iterable[object], separator: str = "") -> Html:

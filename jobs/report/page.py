@@ -1,13 +1,12 @@
 """One self-contained HTML page on a run: no network, no script, no font or image from elsewhere."""
 
 from collections.abc import Callable
-from importlib import resources
 
 from corpus import storage
 from corpus.config import config_hash
 from jobs.report import measures, rule_sections, sections, training_sections
 from jobs.report.data import Run, read_run
-from jobs.report.markup import Html, count, element, join, share, size
+from jobs.report.markup import Html, count, document, element, share, size
 
 NAME = "report.html"
 
@@ -38,7 +37,6 @@ def write_report(run_folder: str) -> str:
 
 def page(run: Run) -> str:
     """The page of a run as HTML text."""
-    style = resources.files("jobs.report").joinpath("style.css").read_text(encoding="utf-8")
     name = str(run.config.get("output", run.folder)).rstrip("/").rsplit("/", 1)[-1]
     title = f"{name}: from crawl to model"
     links = [
@@ -74,18 +72,7 @@ def page(run: Run) -> str:
         element("footer", "Written by altiplano from the run's own manifests."),
         class_="page",
     )
-    head = join(
-        [
-            Html('<meta charset="utf-8">'),
-            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Html('<link rel="icon" href="data:,">'),  # or a browser asks the server for one
-            element("title", title),
-            Html(f"<style>\n{style}</style>"),
-        ],
-        "\n",
-    )
-    whole = Html(f"\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n")
-    return f"<!doctype html>\n{element('html', whole, lang='en')}\n"
+    return document(title, body)
 
 
 def _cards(run: Run) -> Html:

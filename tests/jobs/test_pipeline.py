@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import ROOT, tiny_config
+from tiny import ROOT, tiny_config
 
 from corpus import manifest as manifests
 from corpus import schema

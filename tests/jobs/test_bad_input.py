@@ -1,0 +1,126 @@
+"""Bad input at the command: one clear line and a non-zero exit, or counted, named and skipped."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import ROOT, tiny_config
+
+from corpus import manifest as manifests
+
+PYTHON = sys.executable
+
+
+def altiplano(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [PYTHON, "-m", "jobs.cli", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def one_line(result: subprocess.CompletedProcess) -> str:
+    """The only line of an error; anything else, a traceback above all, fails the test."""
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert result.returncode == 2, result.stderr
+    errors = [line for line in lines if line.startswith("error:")]
+    assert len(errors) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return errors[0]
+
+
+@pytest.fixture
+def run_folder(tiny_inputs, tmp_path) -> Path:
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tiny_config(tiny_inputs)))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("corpus.sources.web.dedup_line=1", ["unknown key", "did you mean 'dedup_lines'"]),
+        ("corpus.sources.web.inptu=x", ["unknown key", "did you mean 'input'"]),
+        ("seed=many", ["'seed' must be of type int", "'many'"]),
+        ("corpus.sources.web.reader=warx", ["no reader 'warx'", "crawl"]),
+        ("corpus.sources.web.options={warc: {min_char: 3}}", ["min_char", "did you mean"]),
+        ("corpus.sources.web.rules=[{column: perplexty, max: 1}]", ["perplexty", "perplexity"]),
+        ("mixture.weights={wob: 1}", ["wob", "no such source"]),
+        ("train.parallel.tp=3", ["tp=3", "does not divide", "train.parallel.tp"]),
+        ("corpus.sources.web.input=nowhere", ["no input at nowhere"]),
+        ("corpus.models.lid=nowhere.ftz", ["nowhere.ftz", "altiplano models fetch lid"]),
+        ("corpus.models.kenlm_tools=nowhere", ["lmplz", "nowhere"]),
+        ("output=/proc/altiplano", ["cannot", "/proc/altiplano"]),
+    ],
+)
+def test_one_line_says_what_where_and_how_to_mend(run_folder, override, words):
+    line = one_line(altiplano(run_folder, "build", "config.yaml", "--set", override))
+    for word in words:
+        assert word in line, line
+
+
+def test_no_config_and_no_input(run_folder):
+    assert "no config file missing.yaml" in one_line(altiplano(run_folder, "build", "missing.yaml"))
+    (run_folder / "empty").mkdir()
+    line = one_line(
+        altiplano(run_folder, "build", "config.yaml", "--set", "corpus.sources.web.input=empty")
+    )
+    assert "no input files" in line
+    assert "empty" in line
+
+
+def test_without_java(run_folder):
+    folder = run_folder / "no-java"
+    folder.mkdir()
+    for tool in ("env", "sh", "bash"):
+        (folder / tool).symlink_to(shutil.which(tool))
+    line = one_line(altiplano(run_folder, "build", "config.yaml", PATH=str(folder), JAVA_HOME=""))
+    assert "Java" in line
+
+
+def test_damaged_files_are_named_and_the_rest_is_kept(tiny_inputs, run_folder):
+    crawl = run_folder / "crawl"
+    shutil.copytree(tiny_inputs / "crawl", crawl)
+    cut = crawl / "crawl-0.warc.gz"
+    cut.write_bytes(cut.read_bytes()[:-5000])
+    (crawl / "words.warc.gz").write_bytes(gzip.compress(b"no WARC at all, only words\n" * 99))
+    (crawl / "zeros.warc").write_bytes(bytes(4096))
+    overrides = ["--set", "corpus.sources.web.input=crawl"]
+    result = altiplano(run_folder, "build", "config.yaml", *overrides)
+    assert result.returncode == 0, result.stderr
+    counts = manifests.read(str(run_folder / "run/extracted/web")).counts
+    assert counts.skipped["not a WARC file"] == 2
+    assert counts.skipped["file cut short or damaged to its end"] == 1
+    named = {place.split("#")[0].split(" ")[0] for p in counts.examples.values() for place in p}
+    assert {"words.warc.gz", "zeros.warc", "crawl-0.warc.gz"} <= named
+    assert counts.totals["documents"] > 350
+
+    for path in crawl.glob("crawl-*"):
+        path.unlink()
+    line = one_line(altiplano(run_folder, "build", "config.yaml", *overrides))
+    assert "no document in crawl" in line
+    assert "not a WARC file" in line
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [("export", "train it first"), ("generate", "no model in"), ("train", "build it first")],
+)
+def test_nothing_built_yet(run_folder, verb, words):
+    assert words in one_line(altiplano(run_folder, verb, "config.yaml"))
+
+
+def test_every_verb_shows_an_example():
+    listed = altiplano(ROOT, "--help").stdout
+    for verb in "demo build train export generate report explain ablate models doctor".split():
+        assert verb in listed
+        shown = altiplano(ROOT, verb, "--help")
+        assert shown.returncode == 0
+        assert f"example: altiplano {verb}" in " ".join(shown.stdout.split())
