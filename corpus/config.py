@@ -72,7 +72,9 @@ def build(schema: type[T], tree: Mapping[str, Any], where: str = "") -> T:
     try:
         return schema(**values)
     except ConfigError as error:
-        raise ConfigError(f"{error} (in '{where or schema.__name__}')") from None
+        if not where or " (in '" in str(error):
+            raise
+        raise ConfigError(f"{error} (in '{where}')") from None
 
 
 def to_tree(config: Any) -> Any:

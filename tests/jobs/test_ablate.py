@@ -20,6 +20,7 @@ def folder(tiny_run, tiny_inputs, tmp_path):
         "precision": "fp32",
         "steps": 3,
         "batch_sequences": 4,
+        "micro_batch": 4,
         "optim": {"warmup_steps": 1},
         "eval_sequences": 4,
     }
