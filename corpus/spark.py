@@ -55,6 +55,7 @@ class Engine:
         if self._owned and self._session is not None:
             self._session.stop()
             self._session = None
+            _log_path().unlink(missing_ok=True)  # it tells something only of a run that failed
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any], label: str) -> list[Any]:
         """Applies a picklable function to every item in Spark tasks; results in item order."""
@@ -135,13 +136,16 @@ def _start(config: SparkConfig) -> "SparkSession":
 @contextmanager
 def _stderr_to_log() -> Iterator[None]:
     """Lends the JVM a log file as its stderr, for its whole life; ours comes back at once."""
-    log = Path(tempfile.gettempdir()) / f"altiplano-spark-{os.getpid()}.log"
     sys.stderr.flush()
     ours = os.dup(2)
-    with log.open("ab") as stream:
+    with _log_path().open("ab") as stream:
         os.dup2(stream.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(ours, 2)
             os.close(ours)
+
+
+def _log_path() -> Path:
+    return Path(tempfile.gettempdir()) / f"altiplano-spark-{os.getpid()}.log"

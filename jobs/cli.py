@@ -17,7 +17,7 @@ _EPILOGS = {
     "export": "altiplano export jobs/configs/demo.yaml --to runs/demo/hf",
     "generate": "altiplano generate jobs/configs/demo.yaml --prompt 'Return the number of'",
     "report": "altiplano report runs/demo",
-    "explain": "altiplano explain http://docs.python/json.html --run runs/demo",
+    "explain": "altiplano explain http://json.docs.test/json.html --run runs/demo",
     "ablate": "altiplano ablate jobs/configs/ablations/demo.yaml",
     "models": "altiplano models fetch lid",
     "shards": "altiplano shards verify runs/demo",

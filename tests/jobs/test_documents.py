@@ -1,0 +1,54 @@
+"""What is written down stays true: shipped configs load, links lead somewhere, commands parse."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import ROOT
+
+from corpus.config import load
+from jobs.ablate import AblationConfig, plan
+from jobs.cli import _parser
+from jobs.config import load_run
+
+CONFIGS = sorted((ROOT / "jobs/configs").rglob("*.yaml"))
+PAGES = [p for p in ROOT.rglob("*.md") if not {".venv", "runs", ".altiplano"} & set(p.parts)]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_shipped_config_loads(path):
+    if "mixtures" in yaml.safe_load(path.read_text()):
+        assert len(plan(load(AblationConfig, path), path.parent)) >= 2
+    else:
+        assert load_run(path).corpus.sources
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_package_has_its_page():
+    for package in ("corpus", "tokenizer", "train", "jobs"):
+        assert (ROOT / package / "README.md").is_file()
+
+
+def commands() -> list[str]:
+    text = "\n".join(page.read_text().replace("\\\n", " ") for page in PAGES)
+    found = re.findall(r"^\.venv/bin/(altiplano .*)$", text, re.MULTILINE)
+    return [*found, *re.findall(r"^#   (altiplano .*)$", (CONFIGS[-1]).read_text(), re.MULTILINE)]
+
+
+def test_commands_in_the_pages_parse():
+    assert len(commands()) >= 5
+    for command in commands():
+        _parser().parse_args(shlex.split(command, comments=True)[1:])
+
+
+def test_make_targets_that_pages_name_exist():
+    targets = set(re.findall(r"^([a-z-]+):", Path(ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        assert set(re.findall(r"`make ([a-z-]+)`", page.read_text())) <= targets, page
