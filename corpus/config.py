@@ -49,7 +49,7 @@ def read_tree(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     base = tree.pop("base", None)
     if base is None:
         return tree
-    return _merge(read_tree(path.parent / str(base), (*_seen, path.resolve())), tree)
+    return merge(read_tree(path.parent / str(base), (*_seen, path.resolve())), tree)
 
 
 def build(schema: type[T], tree: Mapping[str, Any], where: str = "") -> T:
@@ -94,12 +94,13 @@ def config_hash(config: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A tree with another laid over it, group by group; lists and values are replaced whole."""
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
         both = isinstance(old, dict) and isinstance(value, Mapping)
-        merged[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
+        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
     return merged
 
 

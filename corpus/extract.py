@@ -6,6 +6,7 @@ output does not depend on how many tasks share the work.
 
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from corpus.manifest import Manifest
 from corpus.output import Output, Unit
 from corpus.sources import READERS
 from corpus.stage import Stage
+
+LONGEST_NAME = 150  # characters; file systems take 255, and a source, a hash and a suffix are added
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,13 @@ def stage(source: str, config: InputConfig) -> Stage:
     suffixes = tuple(suffix for name in names for suffix in READERS[name].suffixes)
     configs = {name: config.reader_config(name) for name in names}
     units = []
-    for file in storage.list_files(config.input, suffixes):
+    files = storage.list_files(config.input, suffixes)
+    with ThreadPoolExecutor(storage.AT_ONCE) as pool:
+        fingerprints = list(pool.map(storage.fingerprint, [file.uri for file in files]))
+    for file, fingerprint in zip(files, fingerprints, strict=True):
         reader = _reader_of(file.name, names)
         task = ReadTask(file, source, reader, configs[reader])
-        inputs = (file.name, storage.fingerprint(file.uri), config_hash(configs[reader]))
+        inputs = (file.name, fingerprint, config_hash(configs[reader]))
         units.append(Unit(_unit_name(source, file.name), inputs, task))
     return Stage(
         name=f"extracted/{source}",
@@ -113,6 +119,7 @@ def _reader_of(name: str, readers: tuple[str, ...]) -> str:
 
 def _unit_name(source: str, name: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
-    if plain != name:  # two names could become one: tell them apart
-        plain += "-" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+    if plain != name or len(plain) > LONGEST_NAME:  # two names could become one: tell them apart
+        digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=4).hexdigest()
+        plain = f"{plain[-LONGEST_NAME:]}-{digest}"
     return f"{source}-{plain}"

@@ -6,6 +6,7 @@ it puts is its own small record, which makes the unit done: a killed build resum
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ from corpus.counts import Counts
 from corpus.manifest import OutputFile
 
 RECORDS = "_units"
+OWN_NAME = re.compile(r"-[0-9a-f]{16}\.[a-z]+$")  # how a content-named file ends
 ROW_GROUP_ROWS = 4096  # a row group of about 20 MB of web text
 
 

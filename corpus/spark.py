@@ -51,11 +51,12 @@ class Engine:
             self._session = _start(self.config)
         return self._session
 
-    def close(self) -> None:
+    def close(self, keep_log: bool = False) -> None:
         if self._owned and self._session is not None:
             self._session.stop()
             self._session = None
-            _log_path().unlink(missing_ok=True)  # it tells something only of a run that failed
+            if not keep_log:
+                log_path().unlink(missing_ok=True)
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any], label: str) -> list[Any]:
         """Applies a picklable function to every item in Spark tasks; results in item order."""
@@ -114,14 +115,14 @@ def _start(config: SparkConfig) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    if config.master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     logging.getLogger("py4j").setLevel(logging.ERROR)
     cores = os.cpu_count() or 1
     builder = (
         SparkSession.builder.appName("altiplano")
         .master(config.master)
         .config("spark.driver.memory", config.driver_memory)
-        .config("spark.driver.host", "127.0.0.1")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(config.shuffle_partitions or 2 * cores))
@@ -129,6 +130,8 @@ def _start(config: SparkConfig) -> "SparkSession":
         .config("spark.python.worker.reuse", "true")
         .config("spark.log.level", "ERROR")
     )
+    if config.master.startswith("local"):  # or executors elsewhere would look for it at home
+        builder = builder.config("spark.driver.host", "127.0.0.1")
     with _stderr_to_log():
         return builder.getOrCreate()
 
@@ -138,7 +141,7 @@ def _stderr_to_log() -> Iterator[None]:
     """Lends the JVM a log file as its stderr, for its whole life; ours comes back at once."""
     sys.stderr.flush()
     ours = os.dup(2)
-    with _log_path().open("ab") as stream:
+    with log_path().open("ab") as stream:
         os.dup2(stream.fileno(), 2)
         try:
             yield
@@ -147,5 +150,6 @@ def _stderr_to_log() -> Iterator[None]:
             os.close(ours)
 
 
-def _log_path() -> Path:
+def log_path() -> Path:
+    """Where the JVM that this process starts writes what it says."""
     return Path(tempfile.gettempdir()) / f"altiplano-spark-{os.getpid()}.log"

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,9 +18,9 @@ from corpus import manifest as manifests
 from corpus import provenance, storage
 from corpus.config import to_tree
 from corpus.counts import Counts
-from corpus.errors import AltiplanoError
+from corpus.errors import AltiplanoError, DataError
 from corpus.manifest import Manifest
-from corpus.output import RECORDS, Output, Unit, UnitRecord
+from corpus.output import OWN_NAME, RECORDS, Output, Unit, UnitRecord
 from corpus.spark import Engine
 
 Work = Callable[[Unit, Output], None]
@@ -68,9 +69,13 @@ def run(stage: Stage, root: str, engine: Engine) -> StageRun:
     stage_key = _hash([stage.name, [unit.name for unit in stage.units], keys])
     known = manifests.find(folder)
     if known is not None and known.key == stage_key and known.missing_file() is None:
+        _sweep(known, stage)  # a build may have been killed between its manifest and its sweep
         return StageRun(known, time.monotonic() - began, len(stage.units), 0)
 
+    _refuse_foreign(folder)
     storage.make_folder(storage.join(folder, RECORDS))
+    if stage.in_driver:  # its files keep their names, so the old ones are no output any more
+        _uncommit(folder)
     done = _finished(folder, keys)
     waiting = [unit for unit in stage.units if unit.name not in done]
     if stage.gather is not None:
@@ -102,6 +107,14 @@ def run(stage: Stage, root: str, engine: Engine) -> StageRun:
     manifests.put(made)
     _sweep(made, stage)
     return StageRun(made, time.monotonic() - began, len(stage.units), len(waiting))
+
+
+def forget(root: str, name: str) -> None:
+    """Makes the next run of a stage do all of its units again."""
+    folder = storage.join(root, name)
+    _uncommit(folder)
+    for record in storage.list_names(storage.join(folder, RECORDS)):
+        storage.delete(storage.join(folder, RECORDS, record))
 
 
 def unit_keys(stage: Stage) -> dict[str, str]:
@@ -136,6 +149,9 @@ def _work(work: Work, folder: str, keys: Mapping[str, str], unit: Unit) -> UnitR
         return output.close()
     except AltiplanoError as error:
         return _Failure(unit.name, error)
+    except OSError as error:
+        mend = "make room or mend the disk, then run the same command again"
+        return _Failure(unit.name, DataError(f"{error}, in {folder}; {mend}"))
     finally:
         output.discard()
 
@@ -143,23 +159,40 @@ def _work(work: Work, folder: str, keys: Mapping[str, str], unit: Unit) -> UnitR
 def _finished(folder: str, keys: Mapping[str, str]) -> dict[str, UnitRecord]:
     """Records of units that are done: of today's key, their files there and of the right size."""
     fs, inner = storage.filesystem(folder)
-    done = {}
-    for name in storage.list_names(storage.join(folder, RECORDS)):
+
+    def read(name: str) -> UnitRecord | None:
         unit = name.removesuffix(".json")
-        if keys.get(unit) is None:
-            continue
         try:
-            record = UnitRecord.from_content(
-                storage.read_bytes(storage.join(folder, RECORDS, name))
-            )
+            content = storage.read_bytes(storage.join(folder, RECORDS, name))
+            record = UnitRecord.from_content(content)
         except (ValueError, KeyError, TypeError):
-            continue  # damaged: the unit is simply done again
-        if record.key != keys[unit]:
-            continue
+            return None  # damaged: the unit is simply done again
+        if record.key != keys.get(unit):
+            return None
         infos = fs.get_file_info([f"{inner}/{file.name}" for file in record.files])
-        if all(i.is_file and i.size == f.bytes for i, f in zip(infos, record.files, strict=True)):
-            done[unit] = record
-    return done
+        whole = (i.is_file and i.size == f.bytes for i, f in zip(infos, record.files, strict=True))
+        return record if all(whole) else None
+
+    with ThreadPoolExecutor(storage.AT_ONCE) as pool:
+        records = pool.map(read, storage.list_names(storage.join(folder, RECORDS)))
+        return {record.name: record for record in records if record is not None}
+
+
+def _refuse_foreign(folder: str) -> None:
+    """DataError for a folder with files that no build left there: the sweep would delete them."""
+    names = storage.list_names(folder)
+    ours = manifests.MANIFEST_NAME in names or storage.list_names(storage.join(folder, RECORDS))
+    others = [name for name in names if not OWN_NAME.search(name)]
+    if others and not ours:
+        raise DataError(
+            f"{folder} holds {others[0]}, which no build wrote; choose another 'output' or move it"
+        )
+
+
+def _uncommit(folder: str) -> None:
+    place = storage.join(folder, manifests.MANIFEST_NAME)
+    if storage.exists(place):
+        storage.delete(place)
 
 
 def _sweep(made: Manifest, stage: Stage) -> None:

@@ -19,8 +19,10 @@ from corpus.errors import DataError
 
 SCRATCH = "_scratch"
 PARTIAL = ".partial"
+OBJECT_STORES = ("s3", "gcs", "abfs")  # no rename there, and none needed
 WHOLE_FINGERPRINT = 4 << 20  # bytes
 SAMPLE = 64 << 10
+AT_ONCE = 16  # requests: an object store answers each in tens of milliseconds
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
         return pafs.FileSystem.from_uri(location)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{location} is no location pyarrow can open: {error}") from None
+
+
+def absolute(location: str) -> str:
+    """A location that means the same in every process, wherever it runs."""
+    return location if "://" in location else os.path.abspath(location)
 
 
 def join(location: str, *names: str) -> str:
@@ -81,7 +88,8 @@ def fingerprint(location: str) -> str:
     """32 hex digits from a file's size and samples of its bytes, its time of change left out.
 
     Files up to 4 MiB are read whole; of larger ones 64 KiB at the start, middle and end, so that
-    80,000 crawl files on an object store are told apart in minutes, wherever they were copied.
+    80,000 crawl files on an object store are told apart in minutes, wherever they were copied. A
+    file mended in place at the same size may go unseen: `altiplano build --redo` is for that.
     """
     with open_input(location) as stream:
         size = stream.size()
@@ -115,15 +123,20 @@ def make_folder(location: str) -> None:
 def put_bytes(location: str, content: bytes) -> None:
     """Writes a small file, whole or not at all."""
     fs, path = filesystem(location)
-    if not isinstance(fs, pafs.LocalFileSystem):
-        with fs.open_output_stream(path) as stream:  # an object appears when its stream closes
+    if fs.type_name in OBJECT_STORES:  # where an object appears when its stream closes
+        with fs.open_output_stream(path) as stream:
             stream.write(content)
         return
-    partial = Path(f"{path}.{uuid.uuid4().hex}{PARTIAL}")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    partial = f"{path}.{uuid.uuid4().hex}{PARTIAL}"
+    if not isinstance(fs, pafs.LocalFileSystem):
+        with fs.open_output_stream(partial) as stream:
+            stream.write(content)
+        fs.move(partial, path)
+        return
+    with open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial, path)
 
 
@@ -141,11 +154,17 @@ def put_file(local: Path, location: str) -> None:
     """Moves a finished scratch file to its final place, whole or not at all."""
     fs, path = filesystem(location)
     if isinstance(fs, pafs.LocalFileSystem):
+        with local.open("rb") as stream:
+            os.fsync(stream.fileno())  # or a power cut may leave a manifest without its data
         os.replace(local, path)
         return
-    pafs.copy_files(
-        str(local), path, source_filesystem=pafs.LocalFileSystem(), destination_filesystem=fs
-    )
+    here = pafs.LocalFileSystem()
+    if fs.type_name in OBJECT_STORES:
+        pafs.copy_files(str(local), path, source_filesystem=here, destination_filesystem=fs)
+    else:
+        partial = f"{path}.{uuid.uuid4().hex}{PARTIAL}"
+        pafs.copy_files(str(local), partial, source_filesystem=here, destination_filesystem=fs)
+        fs.move(partial, path)
     local.unlink()
 
 

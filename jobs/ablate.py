@@ -65,7 +65,7 @@ def ablate(path: str, overrides: Sequence[str]) -> int:
 def plan(ablation: AblationConfig, folder: Path) -> dict[str, TrainConfig]:
     """The training of every mixture; ConfigError where one weighs a source the run lacks."""
     tree = configs.read_tree(folder / ablation.run)
-    tree["train"] = {**(tree.get("train") or {}), **ablation.train}
+    tree["train"] = configs.merge(tree.get("train") or {}, ablation.train)
     base = configs.build(RunConfig, tree)
     trainings = {}
     for name, weights in ablation.mixtures.items():

@@ -20,6 +20,7 @@ _EPILOGS = {
     "explain": "altiplano explain http://json.docs.test/json.html --run runs/demo",
     "ablate": "altiplano ablate jobs/configs/ablations/demo.yaml",
     "models": "altiplano models fetch lid",
+    "verify": "altiplano verify runs/demo",
     "shards": "altiplano shards verify runs/demo",
     "doctor": "altiplano doctor",
     "pyfiles": "altiplano pyfiles build/altiplano.zip",
@@ -50,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     _config_arguments(demo, default="jobs/configs/demo.yaml")
     build = _verb(verbs, "build", "raw files to documents and token shards", _build)
     _config_arguments(build)
+    build.add_argument(
+        "--redo",
+        action="append",
+        default=[],
+        metavar="STAGE",
+        help="do a stage such as extracted/web again whatever is there; may be repeated",
+    )
     train = _verb(verbs, "train", "train on a build's shards", _train)
     _config_arguments(train)
     export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
@@ -69,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     models = _verb(verbs, "models", "list or fetch the models a build uses", _models)
     models.add_argument("action", choices=["list", "fetch"], nargs="?", default="list")
     models.add_argument("name", nargs="?", metavar="NAME", help="which model to fetch")
+    verify = _verb(verbs, "verify", "check every file of a run against its manifest", _verify)
+    verify.add_argument("run_folder", metavar="RUN", help="the run's output folder")
     shards = _verb(verbs, "shards", "check token shards against their manifest", _shards)
     shards.add_argument("action", choices=["verify"])
     shards.add_argument("run_folder", metavar="RUN", help="the run's output folder")
@@ -119,7 +129,7 @@ def _build(options: argparse.Namespace) -> int:
 
     config = load_run(options.config, options.overrides)
     require_java()
-    build(config, notice=stage_line)
+    build(config, notice=stage_line, redo=options.redo)
     say(f"built into {config.output}; `altiplano report {config.output}` makes its page")
     return 0
 
@@ -176,6 +186,15 @@ def _models(options: argparse.Namespace) -> int:
         print(models.fetch(options.name or "lid"))
     else:
         models.list_models()
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from jobs.console import say
+    from jobs.verify import verify_run
+
+    files = verify_run(options.run_folder)
+    say(f"all {files:,} files of {options.run_folder} are as their manifests say")
     return 0
 
 

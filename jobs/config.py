@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from corpus.annotate.ledger import AnnotateConfig
-from corpus.annotate.stages import ModelsConfig
 from corpus.config import build, load
 from corpus.cutoffs import BucketConfig
 from corpus.decide import RuleConfig
@@ -14,6 +13,7 @@ from corpus.dedup.stages import LineDedupConfig
 from corpus.errors import ConfigError
 from corpus.extract import InputConfig
 from corpus.mixture import MixtureConfig
+from corpus.models import ModelsConfig
 from corpus.spark import SparkConfig
 from tokenizer.stages import MODEL_NAME, ShardsConfig
 from tokenizer.train import TokenizerConfig

@@ -1,6 +1,7 @@
 """What a person sees while stages run: one line a stage, what it did or that it was skipped."""
 
 from rich.console import Console
+from rich.markup import escape
 
 from corpus.stage import Stage, StageRun
 
@@ -29,9 +30,10 @@ def stage_line(stage: Stage, done: StageRun | None) -> None:
 
 
 def say(text: str) -> None:
+    """Prints a line of rich markup; what comes from a config or a model is escaped before."""
     console.print(text)
 
 
 def fail(text: str) -> None:
     """Prints the one line of an error."""
-    console.print(f"[red]error:[/red] {' '.join(text.split())}", markup=True)
+    console.print(f"[red]error:[/red] {escape(' '.join(text.split()))}")

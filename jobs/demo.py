@@ -4,6 +4,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.markup import escape
+
 from jobs import demo_input, training
 from jobs.config import load_run
 from jobs.console import say, stage_line
@@ -32,7 +34,7 @@ def demo(config_path: str, overrides: Sequence[str]) -> int:
     folder = training.export(config, None)
     sample = training.sample(config, PROMPT, 64)
     report = write_report(config.output)
-    say(f"\n[italic]{sample}[/italic]\n")
+    say(f"\n[italic]{escape(sample)}[/italic]\n")
     say(f"done in {time.monotonic() - began:.0f} s")
     say(f"  report  {Path(report)}")
     say(f"  model   {folder}")

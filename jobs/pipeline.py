@@ -3,22 +3,22 @@
 import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from corpus import cutoffs, decide, documents, extract, mixture, storage
+from corpus import cutoffs, decide, documents, extract, mixture, models, reference, storage
 from corpus.annotate import stages as annotate
 from corpus.config import to_tree
 from corpus.dedup import stages as dedup
-from corpus.errors import DataError
+from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.spark import Engine
-from corpus.stage import Stage, StageRun, run
+from corpus.stage import Stage, StageRun, forget, run
 from jobs.config import RunConfig, SourceConfig
 from tokenizer import stages as tokens
 
@@ -35,10 +35,13 @@ class Build:
     config: RunConfig
     engine: Engine
     notice: Notice
+    redo: Sequence[str]
     manifests: dict[str, Manifest] = field(default_factory=dict)
 
     def bring(self, stage: Stage) -> Manifest:
         self.notice(stage, None)
+        if stage.name in self.redo:
+            forget(self.config.output, stage.name)
         done = run(stage, self.config.output, self.engine)
         self.manifests[stage.name] = done.manifest
         if done.units_run:
@@ -48,25 +51,33 @@ class Build:
 
 
 def build(
-    config: RunConfig, spark_session: "SparkSession | None" = None, notice: Notice | None = None
+    config: RunConfig,
+    spark_session: "SparkSession | None" = None,
+    notice: Notice | None = None,
+    redo: Sequence[str] = (),
 ) -> dict[str, Manifest]:
     """Builds the corpus, and the shards where the config has a tokenizer.
 
-    Returns every stage's manifest by name. Errors are those of corpus.errors; whatever was
-    finished before one stays finished.
+    Returns every stage's manifest by name; `redo` names stages to do again whatever is there.
+    Errors are those of corpus.errors; whatever was finished before one stays finished.
     """
+    config = _absolute(config)
     storage.make_folder(config.output)
     engine = Engine(config.spark, spark_session)
     with _alone(config.output):
-        resolved = yaml.safe_dump(to_tree(config), sort_keys=False, allow_unicode=True)
-        storage.put_bytes(storage.join(config.output, "config.yaml"), resolved.encode())
+        work = Build(config, engine, notice or (lambda stage, done: None), redo)
         try:
-            work = Build(config, engine, notice or (lambda stage, done: None))
             _corpus(work)
             if config.tokenizer is not None:
                 _shards(work)
-        finally:
-            engine.close()
+        except BaseException:
+            engine.close(keep_log=True)
+            raise
+        engine.close()
+        unknown = set(redo) - set(work.manifests)
+        if unknown:
+            known = ", ".join(work.manifests)
+            raise ConfigError(f"--redo {min(unknown)}: no such stage; this build has {known}")
         storage.remove_partials(config.output)
         storage.remove_partials(storage.join(config.output, "metrics"))
     return work.manifests
@@ -76,30 +87,32 @@ def _corpus(work: Build) -> Manifest:
     config = work.config.corpus
     sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
     needs_lm = any(source.annotate.perplexity for source in sources.values())
-    annotate.require_models(config.models, needs_lm)
+    models.require_models(config.models, needs_lm)
     stages = {name: extract.stage(name, source.raw()) for name, source in sources.items()}
+    resolved = yaml.safe_dump(to_tree(work.config), sort_keys=False, allow_unicode=True)
+    storage.put_bytes(storage.join(work.config.output, "config.yaml"), resolved.encode())
     extracted = {}
     for name, source in sources.items():
         extracted[name] = work.bring(stages[name])
         extract.require_documents(extracted[name], source.raw())
-    trains_lm = config.models.lm is None and config.models.reference is not None
-    trained = work.bring(annotate.lm_stage(config.models)) if trains_lm and needs_lm else None
-    models = annotate.model_files(config.models, trained)
+    trains_lm = needs_lm and config.models.trains_lm
+    trained = work.bring(reference.stage(config.models)) if trains_lm else None
+    files = models.model_files(config.models, trained)
     tables = {
-        name: _source(work, name, source, extracted[name], models)
+        name: _source(work, name, source, extracted[name], files)
         for name, source in sources.items()
     }
     return work.bring(documents.stage(tables))
 
 
 def _source(
-    work: Build, name: str, source: SourceConfig, text: Manifest, models: annotate.ModelFiles
+    work: Build, name: str, source: SourceConfig, text: Manifest, files: models.ModelFiles
 ) -> documents.SourceTables:
     if source.dedup_lines.enabled:
         hashes = work.bring(dedup.hashes_stage(name, text))
         seen = work.bring(dedup.seen_stage(name, hashes, source.dedup_lines))
         text = work.bring(dedup.deduped_stage(name, text, seen))
-    ledger = work.bring(annotate.ledger_stage(name, text, models, source.annotate))
+    ledger = work.bring(annotate.ledger_stage(name, text, files, source.annotate))
     limits = None
     if source.annotate.perplexity:
         limits = work.bring(cutoffs.stage(name, ledger, source.buckets))
@@ -125,12 +138,8 @@ def _plan(config: RunConfig, shards: Manifest) -> None:
     training = config.training()
     schedule = training.schedule
     wanted = schedule.steps * schedule.batch_sequences * training.shape.seq_length
-    rows = mixture.plan(
-        tokens.split_tokens(shards, "train"),
-        config.mixture.weights,
-        wanted,
-        config.mixture.max_epochs,
-    )
+    available = tokens.split_tokens(shards, "train")
+    rows = mixture.plan(available, training.weights, wanted, config.mixture.max_epochs)
     tree = [{**to_tree(row), "epochs": round(row.epochs, 4)} for row in rows]
     content = json.dumps({"tokens": wanted, "sources": tree}, indent=1).encode() + b"\n"
     storage.put_bytes(storage.join(config.output, "mixture.json"), content)
@@ -154,13 +163,46 @@ def _write_metrics(root: str, done: StageRun) -> None:
     storage.put_bytes(storage.join(folder, name), json.dumps(tree, indent=1).encode() + b"\n")
 
 
+def _absolute(config: RunConfig) -> RunConfig:
+    """The same config with places that mean the same in a worker elsewhere as here."""
+
+    def place(location: str | None) -> str | None:
+        return None if location is None else storage.absolute(location)
+
+    sources = {
+        name: replace(
+            source,
+            input=storage.absolute(source.input),
+            buckets=replace(source.buckets, table=place(source.buckets.table)),
+        )
+        for name, source in config.corpus.sources.items()
+    }
+    found = config.corpus.models
+    found = replace(
+        found,
+        lid=storage.absolute(found.lid),
+        lm=place(found.lm),
+        reference=place(found.reference),
+        kenlm_tools=storage.absolute(found.kenlm_tools),
+    )
+    corpus = replace(config.corpus, sources=sources, models=found)
+    return replace(config, output=storage.absolute(config.output), corpus=corpus)
+
+
 @contextmanager
 def _alone(output: str) -> Iterator[None]:
-    """Holds a local output folder for one build; DataError where another build is at it."""
+    """Holds a local output folder for one build; DataError where another build is at it.
+
+    On an object store nothing holds the folder: there, one build at a time is the caller's care.
+    """
     if "://" in output:
         yield
         return
-    with (Path(output) / ".lock").open("w") as lock:
+    try:
+        lock = (Path(output) / ".lock").open("w")
+    except OSError as error:
+        raise DataError(f"cannot write to {output}: {error}; choose another 'output'") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from corpus import manifest, storage
 from corpus.config import config_hash
-from corpus.errors import CheckpointError
+from corpus.errors import CheckpointError, ConfigError
 from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
@@ -45,8 +45,8 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
     if same and state.get("finished") and (not fresh or state.get("code") == code):
         say(f"[dim]{'train':<22} up to date, skipped[/dim]")
         return 0
-    if fresh and folder.exists() and (not same or state.get("finished")):
-        shutil.rmtree(folder)
+    if fresh and (not same or state.get("finished")):
+        _clear(folder, state)
     folder.mkdir(parents=True, exist_ok=True)
     _put_state(folder, {"key": key, "code": code, "finished": False})
     began = time.monotonic()
@@ -55,6 +55,16 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
         _put_state(folder, {"key": key, "code": code, "finished": True})
         say(f"{'train':<22} {time.monotonic() - began:6.1f} s  {training.schedule.steps} steps")
     return result
+
+
+def _clear(folder: Path, state: dict) -> None:
+    """Deletes an earlier training; ConfigError for a folder that holds anything else."""
+    if folder.exists() and not state and any(folder.iterdir()):
+        raise ConfigError(
+            f"{folder} holds something that is no training of ours, so it is not deleted; "
+            "choose another (train.output)"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def export(config: RunConfig, to: str | None) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import storage
 from corpus.batches import read_batches, unit_name
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
@@ -98,7 +97,7 @@ def _training_texts(
 def shards_stage(
     documents: Manifest, tokenizer: Manifest, config: ShardsConfig, valid_share: float, seed: int
 ) -> Stage:
-    model = tokenizer.path(tokenizer.files[0])
+    model = (tokenizer.path(tokenizer.files[0]), tokenizer.files[0].sha256)
     units = []
     for source in sorted({file.facts["source"] for file in documents.files}):
         for files in _groups(documents, source, config.unit_bytes):
@@ -118,7 +117,7 @@ def shards_stage(
 def write_shards(unit: Unit, output: Output) -> None:
     """Encodes a group of one source's documents into shards of its train and valid split."""
     source, paths, model, config, valid_share, seed = unit.payload
-    encoder = _encoder(model)
+    encoder = _encoder(*model)
     writers = {
         split: _ShardWriter(unit.name, source, split, encoder, config, output)
         for split in ("train", "valid")
@@ -231,8 +230,9 @@ def _counted(texts: Iterator[str], output: Output) -> Iterator[str]:
 
 
 @functools.lru_cache(maxsize=1)
-def _encoder(model: str) -> Encoder:
-    """One loaded tokenizer a Python worker."""
-    if not storage.exists(model):
-        raise DataError(f"no tokenizer at {model}; build it first")
-    return Encoder(model)
+def _encoder(model: str, sha256: str) -> Encoder:
+    """One loaded tokenizer a Python worker; the hash is part of what it is remembered by."""
+    encoder = Encoder(model)
+    if encoder.hash != sha256:
+        raise DataError(f"{model} changed since its stage wrote it; build it again")
+    return encoder

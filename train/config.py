@@ -4,6 +4,7 @@ What a preset fixes (shape, peak rate, batch, steps) is None here unless it is o
 `TrainConfig.shape` and `TrainConfig.schedule` give the resolved numbers.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -82,7 +83,7 @@ class TrainConfig:
     save_interval: int = 100  # steps; 0: at the end only
     keep_checkpoints: int = 2
     time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
-    # The baseline beside the evaluation; it reads every training token once, at the end.
+    # The baseline beside the evaluation; it counts up to 200M training tokens a source at the end.
     unigram_baseline: bool = True
     require_beats_unigram: bool = False
 
@@ -103,7 +104,10 @@ class TrainConfig:
         steps = preset.steps if self.steps is None else self.steps
         warmup = preset.warmup_steps if optim.warmup_steps is None else optim.warmup_steps
         batch = preset.batch_sequences if self.batch_sequences is None else self.batch_sequences
-        micro = preset.micro_batch if self.micro_batch is None else self.micro_batch
+        micro = self.micro_batch
+        if micro is None:  # the preset's, or what of it a smaller batch can be cut into
+            replicas = self.parallel.processes // (self.parallel.tp * self.parallel.pp)
+            micro = math.gcd(preset.micro_batch, batch // max(replicas, 1))
         return Schedule(steps, batch, micro, lr, lr * optim.min_lr_ratio, warmup)
 
     @property

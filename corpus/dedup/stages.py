@@ -9,7 +9,6 @@ Three steps, each flat in memory whatever the crawl's size:
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -28,14 +27,13 @@ SEEN = pa.schema([("hash", pa.uint64())])
 
 @dataclass(frozen=True)
 class LineDedupConfig:
-    """Which lines go, and over which shards they are compared.
+    """Over which shards lines are compared; one seen again is removed everywhere, as CCNet does.
 
     `group_shards` shards in name order form a group (cc_net's published setting is 50); 0 compares
     over the whole input.
     """
 
     enabled: bool = True
-    policy: Literal["all_removed"] = "all_removed"
     group_shards: int = 0
 
 

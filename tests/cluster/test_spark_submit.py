@@ -67,7 +67,7 @@ def test_the_cluster_builds_the_same_bytes(
         ROOT / "jobs" / "build.py",
         config,
         "--set",
-        f"output={output}",
+        "output=submitted",  # relative: the workers must not take it for a place of their own
         env={**os.environ, "PYSPARK_PYTHON": str(python), "SPARK_LOCAL_IP": "127.0.0.1"},
         cwd=place,  # nothing may come from the checkout as the current folder
     )

@@ -12,6 +12,11 @@ import yaml
 from tiny import ROOT, tiny_config
 
 from corpus import manifest as manifests
+from corpus.config import build as build_config
+from corpus.errors import ConfigError, DataError
+from corpus.reference import read_texts
+from jobs.config import RunConfig
+from jobs.training import train
 
 PYTHON = sys.executable
 
@@ -54,10 +59,12 @@ def run_folder(tiny_inputs, tmp_path) -> Path:
         ("corpus.sources.web.rules=[{column: perplexty, max: 1}]", ["perplexty", "perplexity"]),
         ("mixture.weights={wob: 1}", ["wob", "no such source"]),
         ("train.parallel.tp=3", ["tp=3", "does not divide", "train.parallel.tp"]),
-        ("corpus.sources.web.input=nowhere", ["no input at nowhere"]),
+        ("corpus.sources.web.input=nowhere", ["no input at", "/nowhere;"]),
+        ("corpus.sources.web.input='no[/red]where'", ["no input at", "/no[/red]where;"]),
         ("corpus.models.lid=nowhere.ftz", ["nowhere.ftz", "altiplano models fetch lid"]),
         ("corpus.models.kenlm_tools=nowhere", ["lmplz", "nowhere"]),
-        ("output=/proc/altiplano", ["cannot", "/proc/altiplano"]),
+        ("output=/proc/altiplano", ["cannot write to /proc/altiplano"]),
+        ("output=/sys/kernel", ["cannot write to /sys/kernel"]),
     ],
 )
 def test_one_line_says_what_where_and_how_to_mend(run_folder, override, words):
@@ -105,8 +112,36 @@ def test_damaged_files_are_named_and_the_rest_is_kept(tiny_inputs, run_folder):
     for path in crawl.glob("crawl-*"):
         path.unlink()
     line = one_line(altiplano(run_folder, "build", "config.yaml", *overrides))
-    assert "no document in crawl" in line
+    assert "no document in" in line
     assert "not a WARC file" in line
+
+
+def test_files_of_others_are_not_swept(run_folder):
+    thesis = run_folder / "run/documents/thesis.pdf"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_bytes(b"years of work")
+    line = one_line(altiplano(run_folder, "build", "config.yaml"))
+    assert "thesis.pdf, which no build wrote" in line
+    assert thesis.read_bytes() == b"years of work"
+
+
+def test_a_training_is_not_put_where_files_of_others_are(tiny_run, tiny_inputs, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    tree = tiny_config(tiny_inputs)
+    tree["output"] = str(tiny_run)
+    tree["train"]["output"] = str(tmp_path)
+    with pytest.raises(ConfigError, match="not deleted"):
+        train(build_config(RunConfig, tree), fresh=True)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_reference_line_that_is_no_document_is_named(tmp_path):
+    path = tmp_path / "reference.jsonl"
+    path.write_text('{"text": "a\u2028b\u0085c"}\n\n{"body": 1}\n', encoding="utf-8")
+    texts = read_texts(str(path))
+    assert next(texts) == "a\u2028b\u0085c"
+    with pytest.raises(DataError, match=r"reference\.jsonl:3 is no JSON object"):
+        next(texts)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""Which models a run annotates with: given, or trained in the run from a reference text."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from corpus import storage
+from corpus.errors import DataError
+from corpus.lm import LmConfig, tools
+from corpus.manifest import Manifest
+
+LM_SUFFIXES = (".sp.model", ".arpa.bin")
+REFERENCE_SUFFIXES = (".jsonl", ".txt")
+
+
+@dataclass(frozen=True)
+class ModelsConfig:
+    """Where the models are; without `lm` the run trains its own from `reference`."""
+
+    lid: str
+    lm: str | None = None  # a folder of <language>.sp.model and <language>.arpa.bin
+    reference: str | None = None  # text files, or JSONL with a `text` a line
+    lm_training: LmConfig = field(default_factory=LmConfig)
+    kenlm_tools: str = ".altiplano/kenlm/bin"  # where lmplz and build_binary are
+
+    @property
+    def trains_lm(self) -> bool:
+        return self.lm is None and self.reference is not None
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The models that annotators load, and the fingerprints of their files by name."""
+
+    lid: str
+    lm: str | None
+    fingerprints: tuple[tuple[str, str], ...]
+
+    def without_lm(self) -> "ModelFiles":
+        """For a source without perplexity, which no language model's change concerns."""
+        return ModelFiles(self.lid, None, tuple(f for f in self.fingerprints if f[0] == "lid"))
+
+
+def require_models(config: ModelsConfig, perplexity: bool) -> None:
+    """DataError, before any work is done, for a model, tool or reference that is not there."""
+    if not storage.exists(config.lid):
+        raise DataError(
+            f"no language-ID model at {config.lid} (corpus.models.lid); "
+            "get it by `altiplano models fetch lid`"
+        )
+    if perplexity and config.lm is not None:
+        storage.list_files(config.lm, LM_SUFFIXES)
+    elif perplexity and config.trains_lm:
+        assert config.reference is not None
+        storage.list_files(config.reference, REFERENCE_SUFFIXES)
+        tools(Path(config.kenlm_tools))
+
+
+def model_files(config: ModelsConfig, trained: Manifest | None) -> ModelFiles:
+    """The files behind a run's models; `trained` is the manifest of its own language model."""
+    found = {"lid": storage.fingerprint(config.lid)}
+    if trained is not None:
+        found.update({file.name: file.sha256 for file in trained.files})
+        return ModelFiles(config.lid, trained.folder, tuple(sorted(found.items())))
+    for file in storage.list_files(config.lm, LM_SUFFIXES) if config.lm else []:
+        found[file.name] = storage.fingerprint(file.uri)
+    return ModelFiles(config.lid, config.lm, tuple(sorted(found.items())))
