@@ -129,6 +129,18 @@ def shard_files(manifest: str) -> list[ShardFile]:
     return files
 
 
+def check_tokenizer(files: list[ShardFile], tokenizer_hash: str) -> None:
+    """Raises ShardError for the first shard of another tokenizer.
+
+    A shard is only opened where its manifest states no tokenizer: open_shard holds the others to
+    what is stated.
+    """
+    for file in files:
+        stated = file.tokenizer or open_shard(file.path).tokenizer_hash
+        if stated != tokenizer_hash:
+            raise ShardError(_other_tokenizer(file.path, stated, tokenizer_hash))
+
+
 def verify(manifest: str) -> list[str]:
     """Reads every byte of every shard; returns one line for each that is not as the manifest says.
 

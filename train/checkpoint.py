@@ -23,7 +23,8 @@ from megatron.core.transformer.module import MegatronModule
 from megatron.core.utils import unwrap_model
 from torch.distributed.checkpoint.api import CheckpointException
 
-from corpus.errors import CheckpointError
+from corpus.errors import CheckpointError, ConfigError
+from tokenizer.encode import Encoder
 from train.config import TrainConfig
 from train.parallel import is_main
 from train.presets import Shape
@@ -39,6 +40,7 @@ class Identity:
     shape: Shape
     seed: int
     data: str  # fingerprint of the token shards
+    tokenizer: str  # SHA-256 of its model
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def save(training: Training, identity: Identity, config: TrainConfig, step: int)
 def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     """Puts the latest checkpoint into model and optimizer; returns its step, 0 where none is.
 
-    Raises CheckpointError where it is of another model, seed or data, or cannot be read.
+    Raises CheckpointError where it is of another model, seed, data or tokenizer, or cannot be read.
     """
     found = latest(config.checkpoints)
     if found is None:
@@ -127,6 +129,30 @@ def shape_of(folder: Path) -> Shape:
         ) from None
 
 
+def tokenizer_of(folder: Path) -> str | None:
+    """SHA-256 of the tokenizer a checkpoint was trained with; None in those that do not state it.
+
+    For a folder that shape_of accepts.
+    """
+    return json.loads((folder / RUN).read_text(encoding="utf-8")).get("tokenizer")
+
+
+def check_tokenizer(
+    name: str, encoder: Encoder, shape: Shape, trained_with: str | None, place: str
+) -> None:
+    """Raises ConfigError where an encoder, of the file `name`, is not the model's.
+
+    trained_with: SHA-256 of the model's tokenizer; where it is None, sizes are all to go by.
+    """
+    fix = f"give the tokenizer it was trained with ({place})"
+    if trained_with not in (None, encoder.hash):
+        raise ConfigError(
+            f"{name} is tokenizer {encoder.hash[:16]}, the model's is {trained_with[:16]}; {fix}"
+        )
+    if encoder.vocab_size != shape.vocab:
+        raise ConfigError(f"{name} has {encoder.vocab_size} pieces, the model {shape.vocab}; {fix}")
+
+
 def _state(training: Training, is_loading: bool) -> dict[str, Any]:
     metadata = {
         "distrib_optim_sharding_type": "fully_reshardable",
@@ -141,6 +167,8 @@ def _state(training: Training, is_loading: bool) -> dict[str, Any]:
 def _check_identity(folder: Path, identity: Identity) -> None:
     stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
     for key, wanted in asdict(identity).items():
+        if key == "tokenizer" and key not in stored:
+            continue  # it was not always stored
         if stored.get(key) != wanted:
             raise CheckpointError(
                 f"{folder} is of {key}={stored.get(key)}, the config says {wanted}; choose "

@@ -8,6 +8,7 @@ Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2)
 
 import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,6 +20,7 @@ _OPEN_SHARDS = 1024  # a source; the kernel allows a process some 65,000 maps
 _CHUNK = 4096  # samples whose places are found at once
 _CHUNKS = 4  # of them remembered
 _COUNT_CHUNK = 1 << 22  # tokens; bincount widens what it counts to int64
+_COUNT_SPANS = 4096  # that a source's counted tokens are spread over
 
 
 class TokenStream:
@@ -29,6 +31,7 @@ class TokenStream:
 
     def __init__(self, manifest: str, files: list[ShardFile], source: str, split: str):
         self.name = f"{split} split of source '{source}' in {manifest}"
+        self.split = split
         self.files = [f for f in files if (f.source, f.split) == (source, split) and f.tokens]
         sizes = [file.tokens for file in self.files]
         self.starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
@@ -38,9 +41,15 @@ class TokenStream:
     def num_samples(self, seq_length: int) -> int:
         """How many windows there are; ShardError where not even one."""
         if self.num_tokens <= seq_length:
+            # Weight 0 keeps a source out of training only: it is evaluated all the same.
+            way_out = (
+                "give it weight 0"
+                if self.split == "train"
+                else "raise mixture.valid_share, or leave the source out of the weights"
+            )
             raise ShardError(
                 f"the {self.name} has {self.num_tokens} tokens, a sample needs {seq_length + 1}; "
-                "add text to it, shorten seq_length or give it weight 0"
+                f"add text to it, shorten seq_length, or {way_out}"
             )
         return (self.num_tokens - 1) // seq_length
 
@@ -152,21 +161,51 @@ def validation(manifest: str, source: str, seq_length: int, max_sequences: int) 
     return out
 
 
-def token_counts(manifest: str, source: str, split: str, vocab_size: int) -> np.ndarray:
-    """How often each token id occurs in a source's split, [vocab_size] int64."""
+def token_counts(
+    manifest: str,
+    source: str,
+    split: str,
+    vocab_size: int,
+    max_tokens: int | None = None,
+    rank: int = 0,
+    ranks: int = 1,
+) -> np.ndarray:
+    """How often each token id occurs in a source's split, [vocab_size] int64.
+
+    Of a split with more than `max_tokens` a sample of at most so many is counted: the heads of
+    4,096 equal spans of it, the same ones in every call. Each of several ranks counts a part of
+    its own; the sum over ranks does not depend on how many they are.
+    """
     stream = TokenStream(manifest, shard_files(manifest), source, split)
+    limit = stream.num_tokens if max_tokens is None else max_tokens
     counts = np.zeros(vocab_size, dtype=np.int64)
-    for number, file in enumerate(stream.files):
-        tokens = stream.shard(number).tokens
-        for start in range(0, len(tokens), _COUNT_CHUNK):
-            found = np.bincount(tokens[start : start + _COUNT_CHUNK], minlength=vocab_size)
+    for start, stop in _count_spans(stream.num_tokens, limit, rank, ranks):
+        while start < stop:
+            [shard], [place] = stream.locate(np.array([start]))
+            wanted = min(stop - start, _COUNT_CHUNK)
+            tokens = stream.shard(int(shard)).tokens[place : place + wanted]
+            found = np.bincount(tokens, minlength=vocab_size)
             if len(found) > vocab_size:
                 raise ShardError(
-                    f"{file.path} holds token {len(found) - 1}, the vocabulary has {vocab_size}; "
-                    "give the vocabulary of the shards' tokenizer"
+                    f"{stream.files[shard].path} holds token {len(found) - 1}, the vocabulary has "
+                    f"{vocab_size}; give the vocabulary of the shards' tokenizer"
                 )
             counts += found
+            start += len(tokens)
     return counts
+
+
+def _count_spans(
+    num_tokens: int, max_tokens: int, rank: int, ranks: int
+) -> Iterator[tuple[int, int]]:
+    # Starts and ends, in a stream, of what a rank counts.
+    if num_tokens <= max_tokens:
+        yield num_tokens * rank // ranks, num_tokens * (rank + 1) // ranks
+        return
+    count = min(_COUNT_SPANS, max_tokens)
+    for span in range(count * rank // ranks, count * (rank + 1) // ranks):
+        start = num_tokens * span // count
+        yield start, start + max_tokens // count
 
 
 def _at_least_one(**values: int) -> None:

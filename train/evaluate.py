@@ -3,7 +3,8 @@
 Bits per byte compares models with different tokenizers and sources with different compression:
 the negative log likelihood of the predicted tokens, in bits, over the bytes they stand for. The
 unigram model knows only how often each token occurs in the source's training text (add-one
-smoothed); a trained model that does not beat it has learnt nothing of order.
+smoothed, counted on at most UNIGRAM_TOKENS); a trained model that does not beat it has learnt
+nothing of order.
 """
 
 import json
@@ -23,6 +24,10 @@ from tokenizer.encode import piece_bytes
 from train import forward
 from train.config import TrainConfig
 from train.data import token_counts, validation
+from train.parallel import device, is_main
+
+# Counted of a source: enough to know its tokens' frequencies, and seconds where 1.4T take hours.
+UNIGRAM_TOKENS = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,25 @@ def held_out(config: TrainConfig) -> list[HeldOut]:
 
 
 def unigram_bits_per_byte(held: HeldOut, config: TrainConfig) -> float | None:
-    """The unigram model's figure for a source; None where the config does without it."""
+    """The unigram model's figure for a source; None where the config does without it.
+
+    Its counts are of all the source's training tokens or, of more than UNIGRAM_TOKENS, of so many
+    spread evenly over them (data.token_counts). A collective of all processes: each counts a part.
+    """
     if not config.unigram_baseline:
         return None
-    counts = token_counts(config.manifest, held.source, "train", config.shape.vocab)
-    return unigram_bits(counts, held.windows[:, 1:]) / held.num_bytes
+    counts = token_counts(
+        config.manifest,
+        held.source,
+        "train",
+        config.shape.vocab,
+        UNIGRAM_TOKENS,
+        torch.distributed.get_rank(),
+        torch.distributed.get_world_size(),
+    )
+    total = torch.from_numpy(counts).to(device())
+    torch.distributed.all_reduce(total)
+    return unigram_bits(total.cpu().numpy(), held.windows[:, 1:]) / held.num_bytes
 
 
 def unigram_bits(counts: np.ndarray, targets: np.ndarray) -> float:
@@ -93,7 +112,7 @@ def bits_per_byte(
 def write(
     path: Path, step: int, bits: dict[str, float], sets: list[HeldOut], config: TrainConfig
 ) -> None:
-    """Puts evaluation.json: the step and each source's figures."""
+    """Puts evaluation.json: the step and each source's figures. A collective of all processes."""
     sources = {
         held.source: {
             "bits_per_byte": bits[held.source],
@@ -101,6 +120,8 @@ def write(
         }
         for held in sets
     }
+    if not is_main():
+        return
     partial = path.with_name(path.name + ".partial")
     tree = {"step": step, "sources": sources}
     partial.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")

@@ -33,11 +33,8 @@ def export(
     """
     folder, out = weights.resolve(Path(checkpoint_dir)), Path(out_dir)
     shape, encoder = checkpoint.shape_of(folder), Encoder(tokenizer)
-    if encoder.vocab_size != shape.vocab:
-        raise ConfigError(
-            f"{tokenizer} has {encoder.vocab_size} pieces, the model {shape.vocab}; give the "
-            "tokenizer it was trained with (export.tokenizer)"
-        )
+    trained_with = checkpoint.tokenizer_of(folder)
+    checkpoint.check_tokenizer(tokenizer, encoder, shape, trained_with, "export.tokenizer")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,5 +1,6 @@
 """Samples text from a checkpoint or from an exported folder."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def generate(
 
     model_dir: a run's output, a checkpoint, or an exported folder. temperature 0 takes the
     likeliest token; top_p keeps the likeliest tokens that together have that probability. Raises
-    CheckpointError where there is no model, ConfigError for a setting out of range.
+    CheckpointError where there is no model, ConfigError for a setting out of range or a tokenizer
+    that is not the model's.
     """
     if temperature < 0 or not 0 < top_p <= 1:
         raise ConfigError(
@@ -35,11 +37,9 @@ def generate(
             "above 0 and up to 1 (generate)"
         )
     model, encoder = load(model_dir), Encoder(tokenizer)
-    if encoder.vocab_size != model.shape.vocab:
-        raise ConfigError(
-            f"{tokenizer} has {encoder.vocab_size} pieces, the model {model.shape.vocab}; give "
-            "the tokenizer it was trained with (generate.tokenizer)"
-        )
+    checkpoint.check_tokenizer(
+        tokenizer, encoder, model.shape, _trained_with(Path(model_dir)), "generate.tokenizer"
+    )
     tokens = encode_prompt(encoder, prompt)
     random = torch.Generator().manual_seed(seed)
     cache: Cache = {}
@@ -58,7 +58,7 @@ def generate(
 def load(model_dir: str) -> Llama:
     """The model of a checkpoint or an exported folder, in fp32 on the CPU."""
     folder = Path(model_dir)
-    if (folder / "config.json").exists() and list(folder.glob("*.safetensors")):
+    if _is_export(folder):
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         shape = Shape(
             dim=config["hidden_size"],
@@ -77,6 +77,18 @@ def load(model_dir: str) -> Llama:
     else:
         raise CheckpointError(f"no model in {folder}; give a run's output or an exported folder")
     return Llama(shape, {name: tensor.float() for name, tensor in tensors.items()})
+
+
+def _is_export(folder: Path) -> bool:
+    return (folder / "config.json").exists() and any(folder.glob("*.safetensors"))
+
+
+def _trained_with(folder: Path) -> str | None:
+    # The hash of the model's tokenizer, where there is a trace of it.
+    if not _is_export(folder):
+        return checkpoint.tokenizer_of(weights.resolve(folder))
+    own = folder / "tokenizer.model"
+    return hashlib.sha256(own.read_bytes()).hexdigest() if own.exists() else None
 
 
 def encode_prompt(encoder: Encoder, prompt: str) -> list[int]:

@@ -5,6 +5,7 @@ stop. So whatever moment a run dies at, checkpoint and metrics tell the same sto
 """
 
 import hashlib
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from megatron.core.distributed import (
 from megatron.core.transformer.module import Float16Module
 
 from corpus.errors import DataError
-from tokenizer.shards import shard_files
+from tokenizer.encode import Encoder
+from tokenizer.shards import check_tokenizer, shard_files
 from train import checkpoint, evaluate, forward, model, optim, parallel, stop
 from train.config import TrainConfig
 from train.console import Console
@@ -73,6 +75,11 @@ class _Run:
 
     def __init__(self, config: TrainConfig):
         self.config, self.schedule = config, config.schedule
+        tokenizer = Encoder(config.tokenizer).hash
+        check_tokenizer(
+            [file for file in shard_files(config.manifest) if file.source in config.weights],
+            tokenizer,
+        )
         self.held_out = evaluate.held_out(config)
         self.loader = Loader(
             config.manifest,
@@ -82,7 +89,7 @@ class _Run:
             config.seed,
         )
         self.identity = checkpoint.Identity(
-            config.shape, config.seed, data_fingerprint(config.manifest)
+            config.shape, config.seed, data_fingerprint(config.manifest), tokenizer
         )
         self.evaluation = Path(config.output) / "evaluation.json"
         self.training = wrap(config)
@@ -144,11 +151,13 @@ class _Run:
         _, grad_norm, _ = training.optimizer.step()
         mean = float(torch.stack(losses).double().mean()) if losses else 0.0
         loss = forward.sum_over_replicas([mean])[0] / replicas
-        if loss != loss:
-            raise DataError(
-                f"the loss is no number at step {self.step}; lower the rate (train.optim.lr) or "
-                "lengthen the warm-up, and resume from the last checkpoint"
-            )
+        # The weights are spoilt by now; ending here is what keeps them out of a checkpoint.
+        for name, value in (("loss", loss), ("gradient norm", grad_norm)):
+            if not math.isfinite(value):
+                raise DataError(
+                    f"the {name} is no finite number at step {self.step}; lower the rate "
+                    "(train.optim.lr) or lengthen the warm-up, and resume from the last checkpoint"
+                )
         tokens = schedule.batch_sequences * self.config.shape.seq_length
         return {
             "step": self.step,
@@ -165,8 +174,7 @@ class _Run:
         )
 
     def _write_evaluation(self, bits: dict[str, float]) -> None:
-        if parallel.is_main():
-            evaluate.write(self.evaluation, self.step, bits, self.held_out, self.config)
+        evaluate.write(self.evaluation, self.step, bits, self.held_out, self.config)
         torch.distributed.barrier()
 
     def _log(self, row: dict[str, Any]) -> None:

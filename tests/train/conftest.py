@@ -78,6 +78,22 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> TinyData:
 
 
 @pytest.fixture(scope="session")
+def other_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tokenizer of as many pieces as tiny_data's, which its shards were not made with."""
+    path = tmp_path_factory.mktemp("other") / "other.model"
+    train(documents("web", 30), TokenizerConfig(VOCAB), str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def small_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tokenizer of 300 pieces, too few for the models here."""
+    path = tmp_path_factory.mktemp("small") / "small.model"
+    train(documents("web", 20), TokenizerConfig(300), str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def tiny_config(tiny_data: TinyData):
     """Makes a config of a two-layer model; keyword arguments replace its fields."""
 

@@ -6,9 +6,12 @@ import shutil
 
 import pytest
 
-from corpus.errors import CheckpointError
+from corpus.errors import CheckpointError, ConfigError
+from tokenizer.encode import Encoder
 from train import checkpoint, loop
 from train.config import ModelConfig
+from train.export import export
+from train.generate import generate
 
 
 @pytest.fixture
@@ -76,6 +79,34 @@ def test_another_models_is_refused(copy_of_run):
 def test_another_seeds_is_refused(copy_of_run):
     with pytest.raises(CheckpointError, match="is of seed=1, the config says 2"):
         loop.train(dataclasses.replace(copy_of_run, seed=2))
+
+
+def stated(config):
+    return config.checkpoints / "step-00000040/run.json"
+
+
+def test_it_states_its_tokenizer_and_another_is_refused(copy_of_run):
+    path = stated(copy_of_run)
+    run = json.loads(path.read_text())
+    assert run["tokenizer"] == Encoder(copy_of_run.tokenizer).hash
+    path.write_text(json.dumps({**run, "tokenizer": "0" * 64}))
+    with pytest.raises(CheckpointError, match="is of tokenizer=0000"):
+        loop.train(copy_of_run)
+
+
+def test_an_older_one_that_states_no_tokenizer_still_loads(copy_of_run, small_tokenizer, tmp_path):
+    run = json.loads(stated(copy_of_run).read_text())
+    del run["tokenizer"]
+    stated(copy_of_run).write_text(json.dumps(run))
+    assert loop.train(copy_of_run) == 0
+    export(copy_of_run.output, str(tmp_path / "hf"), copy_of_run.tokenizer)
+    assert generate(copy_of_run.output, copy_of_run.tokenizer, max_tokens=1) is not None
+    for use in (
+        lambda: export(copy_of_run.output, str(tmp_path / "hf"), small_tokenizer),
+        lambda: generate(copy_of_run.output, small_tokenizer),
+    ):
+        with pytest.raises(ConfigError, match="has 300 pieces, the model 320"):
+            use()
 
 
 def test_other_datas_is_refused(copy_of_run, tmp_path):

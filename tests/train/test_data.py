@@ -143,8 +143,15 @@ def test_validation_is_spread_over_the_split_and_never_changes(manifest):
     few = validation(manifest, "web", SEQ, 4)
     assert few[:, 0].tolist() == [0, 32, 80, 128]
     assert np.array_equal(few, few[:, :1] + np.arange(SEQ + 1))
-    with pytest.raises(ShardError, match=r"valid split of source 'code' .* has 0 tokens"):
+
+
+def test_too_small_a_validation_split_is_not_mended_by_a_weight(manifest):
+    with pytest.raises(
+        ShardError,
+        match=r"valid split of source 'code' .* has 0 tokens.*raise mixture\.valid_share",
+    ) as raised:
         validation(manifest, "code", SEQ, 4)
+    assert "weight 0" not in str(raised.value)
 
 
 def test_token_counts_count_every_token_of_the_split(manifest):
@@ -154,6 +161,33 @@ def test_token_counts_count_every_token_of_the_split(manifest):
     assert counts.max() == 1
     with pytest.raises(ShardError, match=r"holds token 50399, the vocabulary has 4096"):
         token_counts(manifest, "code", "train", 4096)
+
+
+@pytest.mark.parametrize("max_tokens", [None, 10_000, 2005, 2004, 600, 97, 1])
+@pytest.mark.parametrize("ranks", [1, 3, 7])
+def test_ranks_count_an_even_sample_together(manifest, max_tokens, ranks):
+    parts = [
+        token_counts(manifest, "web", "train", VOCAB, max_tokens, rank, ranks)
+        for rank in range(ranks)
+    ]
+    counts = sum(parts)
+    whole = sum(SIZES["web", "train"])
+    assert np.array_equal(counts, token_counts(manifest, "web", "train", VOCAB, max_tokens))
+    assert counts.max() == 1
+    expected = min(max_tokens or whole, whole)
+    assert counts.sum() == expected
+    # Every token is its own position, so the ids that were counted are where they stood.
+    gaps = np.diff(np.flatnonzero(counts))
+    assert gaps.max(initial=1) <= -(-whole // expected)
+    sizes = [part.sum() for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_of_a_large_source_only_the_heads_of_its_spans_are_counted(manifest, monkeypatch):
+    monkeypatch.setattr("train.data._COUNT_SPANS", 5)
+    counted = np.flatnonzero(token_counts(manifest, "web", "train", VOCAB, 1500))
+    edges = [0, 401, 802, 1203, 1604]
+    assert counted.tolist() == [edge + i for edge in edges for i in range(300)]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +215,9 @@ def test_sizes_below_one_are_refused(manifest):
 
 
 def test_a_source_shorter_than_a_sample_is_refused(manifest):
-    with pytest.raises(ShardError, match=r"'tiny' .* has 16 tokens, a sample needs 17"):
+    with pytest.raises(
+        ShardError, match=r"'tiny' .* has 16 tokens, a sample needs 17; .* give it weight 0"
+    ):
         Loader(manifest, {"tiny": 1.0}, SEQ, 4, seed=0)
 
 

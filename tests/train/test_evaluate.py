@@ -9,8 +9,9 @@ import pytest
 
 from corpus.errors import ConfigError, DataError
 from tokenizer.encode import piece_bytes
-from train import evaluate
+from train import evaluate, parallel
 from train.config import ModelConfig
+from train.data import token_counts
 
 
 def test_unigram_bits_by_hand():
@@ -27,9 +28,23 @@ def test_held_out_bytes_are_those_of_the_predicted_tokens(tiny_config, tmp_path)
     assert code.windows.shape == (5, 33)
     sizes = piece_bytes(config.tokenizer)
     assert code.num_bytes == sum(int(sizes[t]) for row in code.windows for t in row[1:])
-    assert 0 < evaluate.unigram_bits_per_byte(code, config) < 8
+
+
+def test_the_unigram_model_is_of_the_training_text_and_counts_a_bounded_sample(
+    tiny_config, tmp_path, monkeypatch
+):
+    config = tiny_config(tmp_path, eval_sequences=5)
+    (code, _) = evaluate.held_out(config)
     without = dataclasses.replace(config, unigram_baseline=False)
     assert evaluate.unigram_bits_per_byte(code, without) is None
+    with parallel.joined(config):
+        exact = evaluate.unigram_bits_per_byte(code, config)
+        monkeypatch.setattr(evaluate, "UNIGRAM_TOKENS", 500)
+        sampled = evaluate.unigram_bits_per_byte(code, config)
+    for found, limit in ((exact, None), (sampled, 500)):
+        counts = token_counts(config.manifest, "code", "train", 320, limit)
+        assert found == evaluate.unigram_bits(counts, code.windows[:, 1:]) / code.num_bytes
+    assert 0 < exact < sampled < 8
 
 
 def test_a_source_of_weight_zero_is_evaluated_too(tiny_config, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from corpus.errors import CheckpointError, ConfigError
+from tokenizer.encode import Encoder
 from train.export import export
 from train.generate import generate, load, sample
 
@@ -57,6 +58,18 @@ def test_no_more_tokens_than_asked_for_or_than_the_model_has_positions(tp1_run):
     long = generate(tp1_run.output, tp1_run.tokenizer, "", max_tokens=10_000)
     assert len(short) < len(long)
     assert long.startswith(short)
+
+
+def test_another_tokenizer_of_the_same_size_is_an_error_that_names_both(
+    tp1_run, other_tokenizer, tmp_path
+):
+    export(tp1_run.output, str(tmp_path), tp1_run.tokenizer)
+    hashes = [Encoder(path).hash[:16] for path in (other_tokenizer, tp1_run.tokenizer)]
+    for model in (tp1_run.output, str(tmp_path)):
+        with pytest.raises(
+            ConfigError, match=f"is tokenizer {hashes[0]}, the model's is {hashes[1]};"
+        ):
+            generate(model, other_tokenizer)
 
 
 def test_no_model_is_an_error(tp1_run, tmp_path):

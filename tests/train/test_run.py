@@ -6,6 +6,7 @@ The runs are of a tiny model, but on real processes; the undisturbed ones are sh
 import contextlib
 import dataclasses
 import json
+import math
 import shutil
 import signal
 import subprocess
@@ -17,9 +18,11 @@ import pytest
 import torch
 
 from corpus.config import to_tree
-from corpus.errors import DataError
-from train import checkpoint, loop, stop, weights
+from corpus.errors import DataError, ShardError
+from tokenizer.encode import Encoder
+from train import checkpoint, evaluate, forward, loop, stop, weights
 from train.config import ParallelConfig
+from train.data import token_counts
 from train.launch import launch
 from train.metrics import read
 
@@ -31,6 +34,13 @@ GOLDEN = Path(__file__).with_name("golden_losses.json")
 def curve(config):
     rows = read(Path(config.output) / "metrics.jsonl")
     return [{key: row.get(key) for key in CURVE} for row in rows]
+
+
+def unigram(config, source):
+    """The unigram model's bits per byte, with all tokens counted in this one process."""
+    [held] = [held for held in evaluate.held_out(config) if held.source == source]
+    counts = token_counts(config.manifest, source, "train", config.shape.vocab)
+    return evaluate.unigram_bits(counts, held.windows[:, 1:]) / held.num_bytes
 
 
 def losses(config, first=1):
@@ -64,6 +74,9 @@ def test_the_evaluation_beats_unigram_on_each_source(tp2_run):
     assert evaluation["step"] == 40
     assert set(evaluation["sources"]) == {"code", "web"}
     for source, figures in evaluation["sources"].items():
+        assert figures["unigram_bits_per_byte"] == pytest.approx(
+            unigram(tp2_run, source), rel=1e-12
+        )
         assert figures["bits_per_byte"] < 0.95 * figures["unigram_bits_per_byte"]
         last = curve(tp2_run)[-1]["validation_bits_per_byte"]
         assert last[source] == figures["bits_per_byte"]
@@ -177,6 +190,48 @@ def test_a_run_that_does_not_beat_unigram_fails_in_one_line(tiny_config, tmp_pat
     config = tiny_config(tmp_path, steps=8, require_beats_unigram=True)
     with pytest.raises(DataError, match="is not below the unigram model's"):
         loop.train(config)
+
+
+@pytest.mark.parametrize("is_stated", [True, False], ids=["manifest", "shards"])
+def test_shards_of_another_tokenizer_are_refused_at_the_start(
+    tiny_config, tiny_data, other_tokenizer, tmp_path, is_stated
+):
+    config = tiny_config(tmp_path / "run", tokenizer=other_tokenizer)
+    if not is_stated:
+        shards = shutil.copytree(config.shards, tmp_path / "shards")
+        manifest = json.loads((shards / "manifest.json").read_text())
+        for file in manifest["files"]:
+            del file["facts"]["tokenizer"]
+        (shards / "manifest.json").write_text(json.dumps(manifest))
+        config = dataclasses.replace(config, shards=str(shards))
+    paths = (tiny_data.tokenizer, other_tokenizer)
+    found, wanted = (Encoder(path).hash[:16] for path in paths)
+    with pytest.raises(ShardError, match=f"was written with tokenizer {found}, not {wanted}"):
+        loop.train(config)
+    assert not config.checkpoints.exists()
+
+
+@pytest.mark.parametrize("spoilt", ["loss", "gradient norm"])
+def test_what_is_not_finite_ends_the_run_before_it_is_saved(
+    tiny_config, tmp_path, monkeypatch, spoilt
+):
+    config = tiny_config(tmp_path, steps=8, save_interval=1)
+    mean_loss, calls = forward.mean_loss, []
+
+    def spoilt_third_step(losses_BS):
+        calls.append(None)
+        loss, reported = mean_loss(losses_BS)
+        if len(calls) <= 4:  # two micro-batches a step
+            return loss, reported
+        if spoilt == "loss":
+            return loss, reported * math.inf
+        return loss * math.nan, reported
+
+    monkeypatch.setattr(forward, "mean_loss", spoilt_third_step)
+    with pytest.raises(DataError, match=f"the {spoilt} is no finite number at step 3"):
+        loop.train(config)
+    assert checkpoint.latest(config.checkpoints)[0] == 2
+    assert not (config.checkpoints / "step-00000003").exists()
 
 
 def test_bf16_learns_as_fp32_does(tiny_config, tp1_run, tmp_path):
