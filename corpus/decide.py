@@ -60,8 +60,8 @@ class RuleConfig:
         """What the value is held against, as a report prints it."""
         if self.allow:
             return "one of " + ", ".join(self.allow)
-        parts = [f">= {self.min:g}"] if self.min is not None else []
-        parts += [f"<= {self.max:g}"] if self.max is not None else []
+        parts = [f">= {exact(self.min)}"] if self.min is not None else []
+        parts += [f"<= {exact(self.max)}"] if self.max is not None else []
         return " and ".join(parts)
 
 
@@ -114,7 +114,7 @@ def decide(
         deciding[broken] = index
         for row in broken:
             value = column[int(row)].as_py()
-            values[row] = None if value is None else f"{value:g}" if _is_number(value) else value
+            values[row] = exact(value) if isinstance(value, int | float) else value
     labels = [rule.label for rule in rules]
     thresholds = [rule.threshold for rule in rules]
     columns = {
@@ -130,6 +130,15 @@ def decide(
         "num_bytes": ledger.column("num_bytes"),
     }
     return pa.table(columns, schema=schema.DECISION)
+
+
+def exact(number: float) -> str:
+    """A number as text that reads back as the same: rounded, a value would seem to pass its rule.
+
+    Whole numbers are printed as integers (50, not 50.0), as far as a float holds all of them.
+    """
+    whole = isinstance(number, int) or (number.is_integer() and abs(number) < 2**53)
+    return str(int(number)) if whole else repr(number)
 
 
 def buckets(ledger: pa.Table, cutoffs: Mapping[str, tuple[float, float]]) -> pa.Array:
@@ -159,7 +168,3 @@ def _passes(column: pa.ChunkedArray, rule: RuleConfig) -> np.ndarray:
     if rule.missing == "keep":
         fits = pc.or_(fits, pc.is_null(column))
     return fits.to_numpy().astype(bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float))

@@ -43,6 +43,8 @@ class SourcePlan:
 
     @property
     def epochs(self) -> float:
+        if not self.asked:
+            return 0.0
         return self.asked / self.available if self.available else float("inf")
 
 

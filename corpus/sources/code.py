@@ -28,6 +28,9 @@ SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 _COLUMNS = ("repo_name", "path", "license", "content")
 _ROWS_A_BATCH = 256
+_LICENSE_CHARS = (
+    100  # shown of a licence that is not allowed: it is free text, even a whole licence
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def _documents(
         where = f"{origin} {url}"
         license = row["license"]
         if not isinstance(license, str) or not license_allowed(license, config.licenses):
-            counts.skip(f"license {license or 'unstated'} not allowed", where)
+            stated = str(license or "unstated")[:_LICENSE_CHARS]
+            counts.skip("license not allowed", f"{where} {stated}")
             continue
         text = _decode(row["content"])
         if isinstance(text, _Unusable):
@@ -138,7 +142,8 @@ def _json_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mapping[s
                 return
             row = _parse(line)
             if row is None:
-                counts.skip("not a JSON object with the columns of an export", file.name)
+                place = f"{file.name}#{position}"
+                counts.skip("not a JSON object with the columns of an export", place)
             else:
                 yield position, row
 

@@ -25,8 +25,9 @@ from train.data import Loader
 class SourceRun:
     """The stages of one source; None for one that is not finished or does not exist for it.
 
-    Files of the same place in two of them hold the same documents, row for row but for `deduped`,
-    which lacks those of which no line was left.
+    Files of the same unit in two of them hold the same documents, row for row but for `deduped`,
+    which lacks those of which no line was left. After a killed build the later ones may be of an
+    earlier time and lack units.
     """
 
     name: str

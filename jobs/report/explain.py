@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from corpus.batches import read_batches
+from corpus.decide import exact
 from corpus.errors import DataError
 from corpus.schema import LEDGER
 from jobs.report.data import Run, read_run
@@ -71,7 +72,8 @@ def _life_lines(life: Life) -> Iterator[Text]:
 
 def _removed(life: Life) -> Iterator[Text]:
     if life.lines is None:
-        yield _line("lines removed", "none; the source has no line dedup, or it is not done yet")
+        why = "not done yet" if life.dedups else "none; the source has no line dedup"
+        yield _line("lines removed", why)
         return
     gone, whole = len(life.lines.removed), life.lines.num_lines
     numbers = f": {_ranges(life.lines.removed)}" if gone else ""
@@ -145,7 +147,8 @@ def _label(check: RuleCheck) -> str:
 
 
 def _checked_value(check: RuleCheck) -> str:
-    return _value(check.value)
+    value = check.value
+    return exact(value) if isinstance(value, int | float) else _value(value)
 
 
 def _threshold(check: RuleCheck) -> str:

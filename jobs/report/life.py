@@ -1,7 +1,7 @@
 """The life of one document: everything each stage of a run knows of it, joined by its id.
 
-Stages keep the order of documents and files, so a document found in one file of extracted text is
-in the file of the same number of every later stage.
+A stage writes a file a unit of work, under the unit's name: a document found in one file of
+extracted text is in the file of the same unit of every later stage, once that has been done.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from corpus.manifest import Manifest
 from jobs.report import measures
 from jobs.report.data import Run, SourceRun
 from jobs.report.lines import LineRemoval, removal
-from jobs.report.lookup import find_rows, read_rows
+from jobs.report.lookup import find_rows, path_of, read_rows
 from tokenizer.shards import open_shard, shard_files
 
 
@@ -52,7 +52,8 @@ class Life:
     num_lines: int
     place: str  # the Parquet file of extracted text
     row: int
-    lines: LineRemoval | None  # None where the source has no line dedup, or it is not done
+    dedups: bool  # whether the source has line dedup
+    lines: LineRemoval | None  # None where there is none, or it is not done yet
     deduped_away: bool
     ledger: Mapping[str, Any] | None
     cutoff: measures.Cutoff | None
@@ -79,9 +80,9 @@ def find(run: Run, url: str) -> tuple[list[Life], list[Skip]]:
         if source.extracted is None:
             continue
         skips += _skips(source.extracted, url)
-        for number, file in enumerate(source.extracted.files):
+        for file in source.extracted.files:
             for row in find_rows(source.extracted.path(file), "url", [url]):
-                lives.append(_life(run, source, number, row))
+                lives.append(_life(run, source, unit_name(file), source.extracted.path(file), row))
     return lives, skips
 
 
@@ -90,25 +91,23 @@ def _skips(extracted: Manifest, url: str) -> list[Skip]:
         Skip(extracted.stage, reason, where)
         for reason, places in extracted.counts.examples.items()
         for where in places
-        if where.split(" ", 1)[-1] == url
+        if f" {url} " in f"{where} "  # origin, URL and for some reasons what decided
     ]
 
 
-def _life(run: Run, source: SourceRun, number: int, row: int) -> Life:
-    assert source.extracted is not None
-    place = source.extracted.path(source.extracted.files[number])
+def _life(run: Run, source: SourceRun, unit: str, place: str, row: int) -> Life:
     (record,) = read_rows(place, [row], schema.DOCUMENT.names)
     text = record.pop("text") or ""
     doc_id = record["doc_id"]
-    deduped = _row_of(source.deduped, number, doc_id)
-    deduped_away = source.deduped is not None and deduped is None
+    dedup_done = path_of(source.deduped, unit) is not None
+    deduped = _row_of(source.deduped, unit, doc_id)
     lines = None
-    if source.deduped is not None:
+    if dedup_done:
         kept = [] if deduped is None else deduped["line_ids"]
-        lines = removal(source, number, text, kept)
-    ledger = _row_of(source.ledger, number, doc_id)
+        lines = removal(source, unit, text, kept)
+    ledger = _row_of(source.ledger, unit, doc_id)
     limits = measures.cutoffs(source.cutoffs) if source.cutoffs else {}
-    decision = _row_of(source.decisions, number, doc_id)
+    decision = _row_of(source.decisions, unit, doc_id)
     return Life(
         source=source.name,
         record=record,
@@ -116,23 +115,24 @@ def _life(run: Run, source: SourceRun, number: int, row: int) -> Life:
         num_lines=text.count("\n") + 1,
         place=place,
         row=row,
+        dedups=source.dedups,
         lines=lines,
-        deduped_away=deduped_away,
+        deduped_away=dedup_done and deduped is None,
         ledger=ledger,
         cutoff=limits.get(ledger["language"]) if ledger else None,
         bucket=decision["bucket"] if decision else None,
         checks=_checks(source, ledger, limits),
         decision=decision,
-        kept_in=_kept_in(run, source, number, doc_id),
+        kept_in=_kept_in(run, source, unit, doc_id),
         placement=_placement(run, source.name, doc_id),
     )
 
 
-def _row_of(stage: Manifest | None, number: int, doc_id: int) -> dict[str, Any] | None:
+def _row_of(stage: Manifest | None, unit: str, doc_id: int) -> dict[str, Any] | None:
     """A document's row in a stage without its text; None where it has none there."""
-    if stage is None:
+    path = path_of(stage, unit)
+    if path is None:
         return None
-    path = stage.path(stage.files[number])
     rows = list(find_rows(path, "doc_id", [doc_id]))
     names = [*schema.DEDUPED.names, *schema.LEDGER.names, *schema.DECISION.names]
     columns = [name for name in dict.fromkeys(names) if name != "text"]
@@ -156,10 +156,9 @@ def _checks(
     return checks
 
 
-def _kept_in(run: Run, source: SourceRun, number: int, doc_id: int) -> str | None:
-    if run.documents is None or source.text is None:
+def _kept_in(run: Run, source: SourceRun, unit: str, doc_id: int) -> str | None:
+    if run.documents is None:
         return None
-    unit = unit_name(source.text.files[number])
     for file in run.documents.files:
         if unit_name(file) == unit and file.facts["source"] == source.name:
             path = run.documents.path(file)

@@ -13,6 +13,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import storage
+from corpus.batches import unit_name
+from corpus.manifest import Manifest
+
+
+def path_of(stage: Manifest | None, unit: str) -> str | None:
+    """Where a stage keeps what it made of a unit; None where it has not done the unit yet.
+
+    Units join stages, places in their lists do not: after a killed build the later stages are of
+    an earlier time, and may have other files.
+    """
+    if stage is None:
+        return None
+    return next((stage.path(file) for file in stage.files if unit_name(file) == unit), None)
 
 
 def find_rows(path: str, column: str, values: Iterable[Any]) -> dict[int, Any]:

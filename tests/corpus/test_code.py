@@ -49,8 +49,8 @@ def test_every_format_gives_the_same_documents(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({**ROW, "license": "gpl-3.0"}, "license gpl-3.0 not allowed"),
-        ({**ROW, "license": None}, "license unstated not allowed"),
+        ({**ROW, "license": "gpl-3.0"}, "license not allowed"),
+        ({**ROW, "license": None}, "license not allowed"),
         ({**ROW, "content": None}, "no content"),
         ({**ROW, "content": ""}, "no content"),
         ({**ROW, "content": "\ud800"}, "not UTF-8"),
@@ -64,6 +64,21 @@ def test_what_is_left_out_is_counted(tmp_path: Path, row: object, reason: str) -
     documents, counts = read(tmp_path)
     assert [d["origin"] for d in documents] == ["a.jsonl#1"]
     assert counts.skipped == {reason: 1}
+    ((place,),) = counts.examples.values()
+    assert place.split(" ")[0] == "a.jsonl#0"
+
+
+def test_licenses_in_free_text_are_one_reason(tmp_path: Path) -> None:
+    stated = [None, "GPL-3.0 or later", "all rights reserved " * 500]
+    stated += [f"licence {n}" for n in range(100)]
+    (tmp_path / "a.jsonl").write_bytes(lines(*({**ROW, "license": text} for text in stated)))
+    _, counts = read(tmp_path)
+    assert counts.skipped == {"license not allowed": len(stated)}
+    unstated, short, long, *_ = counts.examples["license not allowed"]
+    assert unstated == "a.jsonl#0 me/it/a/b.py unstated"
+    assert short == "a.jsonl#1 me/it/a/b.py GPL-3.0 or later"
+    assert long.startswith("a.jsonl#2 me/it/a/b.py all rights reserved all")
+    assert len(json.dumps(counts.to_tree())) < 1000
 
 
 def test_bytes_that_are_no_utf8_are_left_out(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """`explain`: the life of documents that were kept, dropped, deduplicated away, skipped, unknown."""
 
+import json
 import re
 import shutil
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -146,6 +148,44 @@ def test_a_run_that_stopped_early_tells_what_it_knows(reported_run, tmp_path, ca
     out = capsys.readouterr().out
     assert "not annotated yet" in out
     assert "not decided yet" in out
+
+
+SHARING = re.compile(r", \d of \d shards have it")  # fewer shards were compared with
+
+
+def cut_manifest(folder: Path, last: str) -> None:
+    """Leaves a stage one file, as where the other input was added later."""
+    place = folder / manifests.MANIFEST_NAME
+    tree = json.loads(place.read_text())
+    tree["files"] = [file for file in tree["files"] if last in file["name"]]
+    assert len(tree["files"]) == 1
+    place.write_text(json.dumps(tree))
+
+
+@pytest.mark.parametrize("done", ["crawl-0", "crawl-1"])
+def test_stages_of_an_earlier_time_are_joined_by_file(reported_run, tmp_path, capsys, done):
+    run = tmp_path / "run"
+    shutil.copytree(reported_run.folder, run)
+    for stage in ("line_hashes", "seen_lines", "deduped", "ledger", "decisions"):
+        cut_manifest(run / stage / "web", done)
+    for name, page in (("crawl-0", "argparse"), ("crawl-1", "zipfile")):
+        whole = told(reported_run, site(page), capsys)
+        explain(site(page), str(run))
+        out = capsys.readouterr().out
+        if name == done:
+            moved = whole.replace(str(reported_run.folder), str(run))
+            assert SHARING.sub("", out) == SHARING.sub("", moved)
+        else:
+            assert "lines removed   not done yet" in out
+            assert "not annotated yet" in out
+            assert "not decided yet" in out
+            assert "DROPPED" not in out
+
+
+def test_a_skipped_file_names_its_licence(reported_run, capsys):
+    out = told(reported_run, "gnu/gpl.py", capsys)
+    assert re.search(r"record +code\.parquet#\d+ gnu/gpl\.py GPL-3\.0\n", out)
+    assert re.search(r"skipped +license not allowed \(stage extracted/code\)", out)
 
 
 def test_one_row_group_of_text_is_read(reported_run, capsys, monkeypatch):
