@@ -124,11 +124,13 @@ def _demo(options: argparse.Namespace) -> int:
 def _build(options: argparse.Namespace) -> int:
     from jobs.config import load_run
     from jobs.console import say, stage_line
+    from jobs.demo import make_input_named_in
     from jobs.doctor import require_java
     from jobs.pipeline import build
 
     config = load_run(options.config, options.overrides)
     require_java()
+    make_input_named_in(config)
     build(config, notice=stage_line, redo=options.redo)
     say(f"built into {config.output}; `altiplano report {config.output}` makes its page")
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from jobs import demo_input, training
-from jobs.config import load_run
+from jobs.config import RunConfig, load_run
 from jobs.console import say, stage_line
 from jobs.doctor import require_java
 from jobs.pipeline import build
@@ -15,6 +15,15 @@ from jobs.report.page import write_report
 
 INPUT = ".altiplano/demo-input"
 PROMPT = "Return the number of"
+
+
+def make_input_named_in(config: RunConfig) -> None:
+    """Makes the demo's input where a config reads from it and it is not there yet."""
+    places = [source.input for source in config.corpus.sources.values()]
+    places.append(config.corpus.models.reference or "")
+    if any(place.startswith(INPUT) and not Path(place).exists() for place in places):
+        say("the config reads the demo's input, which is made now")
+        demo_input.make(INPUT)
 
 
 def demo(config_path: str, overrides: Sequence[str]) -> int:
