@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from made_text import SOURCES, documents
 
 from tokenizer.encode import Encoder
 from tokenizer.shards import write_shard
@@ -17,7 +18,6 @@ from train import loop
 from train.config import ModelConfig, OptimConfig, ParallelConfig, TrainConfig
 from train.launch import launch
 
-SOURCES = ("code", "web")
 VOCAB = 320
 
 
@@ -25,22 +25,6 @@ VOCAB = 320
 class TinyData:
     shards: str
     tokenizer: str
-
-
-def documents(source: str, count: int) -> list[str]:
-    """Sentences in which each word allows only four to follow it: order is worth learning."""
-    random = np.random.Generator(np.random.PCG64(SOURCES.index(source)))
-    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
-    words = ["".join(random.choice(letters, size)) for size in random.integers(2, 7, 60)]
-    after = random.integers(0, len(words), (len(words), 4))
-    texts = []
-    for _ in range(count):
-        word, text = 0, []
-        for choice in random.integers(0, 4, 120):
-            word = after[word, choice]
-            text.append(words[word])
-        texts.append(" ".join(text))
-    return texts
 
 
 @pytest.fixture(scope="session")

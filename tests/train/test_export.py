@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from conftest import documents
+from made_text import documents
 from transformers import AutoTokenizer, LlamaForCausalLM, LlamaTokenizer
 
 from corpus.errors import CheckpointError, ConfigError
