@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from corpus import keyed
-from corpus.batches import read_table
+from corpus.batches import read_table, unit_name
 from corpus.manifest import Manifest
-from jobs.report.lookup import read_rows
+from jobs.report.lookup import find_rows, path_of, read_rows
 
 EXAMPLES_A_RULE = 3
 EXCERPT_CHARS = 700
@@ -25,8 +25,8 @@ _KEPT = ""  # no rule has this name
 
 class _Draw(NamedTuple):
     lot: float
-    file: int  # of the stage
-    row: int  # of the file
+    unit: str
+    doc_id: int
 
 
 @dataclass(frozen=True)
@@ -52,28 +52,30 @@ def choose(
 ) -> dict[str | None, list[Example]]:
     """Examples by the rule that dropped them; those of None were kept."""
     chosen: dict[str, list[_Draw]] = {}
-    for number, file in enumerate(decisions.files):
+    for file in decisions.files:
         table = read_table(decisions.path(file), ["doc_id", "rule"])
-        draws = keyed.uniform(table.column("doc_id").to_numpy(), seed, "report examples")
+        ids = table.column("doc_id").to_numpy()
+        draws = keyed.uniform(ids, seed, "report examples")
         rules = pc.fill_null(table.column("rule"), _KEPT).to_numpy(zero_copy_only=False)
         order = np.argsort(draws)
         for rule in np.unique(rules):
             first = order[rules[order] == rule][:EXAMPLES_A_RULE]
-            drawn = [_Draw(draws[row], number, int(row)) for row in first]
+            drawn = [_Draw(draws[row], unit_name(file), int(ids[row])) for row in first]
             chosen[rule] = sorted(chosen.get(rule, []) + drawn)[:EXAMPLES_A_RULE]
-    return {
-        (None if rule == _KEPT else rule): [_read(text, ledger, decisions, draw) for draw in draws]
-        for rule, draws in chosen.items()
-    }
+    examples: dict[str | None, list[Example]] = {}
+    for rule, best in chosen.items():
+        read = [_read(text, ledger, decisions, draw) for draw in best]
+        examples[rule or None] = [example for example in read if example is not None]
+    return examples
 
 
-def _read(text: Manifest, ledger: Manifest, decisions: Manifest, draw: _Draw) -> Example:
-    def row(stage: Manifest, columns: tuple[str, ...]) -> dict[str, Any]:
-        return read_rows(stage.path(stage.files[draw.file]), [draw.row], ("doc_id", *columns))[0]
-
-    record, measured = row(text, _SHOWN), row(ledger, _MEASURED)
-    decision = row(decisions, _DECIDED)
-    assert record["doc_id"] == decision["doc_id"] == measured["doc_id"], "rows out of step"
+def _read(text: Manifest, ledger: Manifest, decisions: Manifest, draw: _Draw) -> Example | None:
+    """The drawn document; None where a killed build left its text and its decision out of step."""
+    record = _row(text, draw, _SHOWN)
+    measured = _row(ledger, draw, _MEASURED)
+    decision = _row(decisions, draw, _DECIDED)
+    if record is None or measured is None or decision is None:
+        return None
     full = record["text"] or ""
     return Example(
         url=record["url"] or "",
@@ -85,3 +87,9 @@ def _read(text: Manifest, ledger: Manifest, decisions: Manifest, draw: _Draw) ->
         **{name: decision[name] for name in _DECIDED},
         **{name: measured[name] for name in _MEASURED},
     )
+
+
+def _row(stage: Manifest, draw: _Draw, columns: tuple[str, ...]) -> dict[str, Any] | None:
+    path = path_of(stage, draw.unit)
+    rows = find_rows(path, "doc_id", [draw.doc_id]) if path else {}
+    return read_rows(path, list(rows)[:1], columns)[0] if path and rows else None

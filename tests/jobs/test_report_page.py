@@ -241,3 +241,16 @@ def _draw(page: Path, folder: Path) -> tuple[str, _Picture]:
     )
     assert done.returncode == 0, done.stderr
     return done.stderr, _Picture(shot.read_bytes())
+
+
+@pytest.mark.parametrize("done", ["crawl-0", "crawl-1"])
+def test_stages_of_an_earlier_time_give_a_page(reported_run, tmp_path, done):
+    """After a build that was killed with an input added, later stages have fewer files."""
+    run = tmp_path / "run"
+    shutil.copytree(reported_run.folder, run)
+    place = run / "decisions/web" / manifests.MANIFEST_NAME
+    tree = json.loads(place.read_text())
+    tree["files"] = [file for file in tree["files"] if done in file["name"]]
+    assert len(tree["files"]) == 1
+    place.write_text(json.dumps(tree))
+    assert "Rules and examples" in Path(write_report(str(run))).read_text()
