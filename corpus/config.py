@@ -62,7 +62,7 @@ def build(schema: type[T], tree: Mapping[str, Any], where: str = "") -> T:
     for key, value in tree.items():
         place = f"{where}.{key}" if where else str(key)
         if key not in fields:
-            raise ConfigError(f"unknown key '{place}'{_suggest(str(key), fields)}")
+            raise ConfigError(f"unknown key '{place}'{suggest(str(key), fields)}")
         values[key] = _convert(hints[key], value, place)
     for name, f in fields.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
@@ -95,9 +95,15 @@ def config_hash(config: Any) -> str:
 
 
 def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """A tree with another laid over it, group by group; lists and values are replaced whole."""
+    """A tree with another laid over it, group by group; lists and values are replaced whole.
+
+    `key: null` takes away what the base gives, so that the default holds again.
+    """
     merged = dict(base)
     for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+            continue
         old = merged.get(key)
         both = isinstance(old, dict) and isinstance(value, Mapping)
         merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
@@ -122,7 +128,8 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     node[leaf] = value
 
 
-def _suggest(key: str, known: Iterable[str]) -> str:
+def suggest(key: str, known: Iterable[str]) -> str:
+    """What to say after an unknown name: the nearest known one, or all of them."""
     near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else f"; known keys: {', '.join(sorted(known))}"
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from corpus import schema
 from corpus.batches import read_table, unit_name
+from corpus.config import suggest
 from corpus.errors import ConfigError
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit
@@ -40,7 +41,7 @@ class RuleConfig:
     def __post_init__(self) -> None:
         if self.column not in COLUMNS:
             raise ConfigError(
-                f"rule on unknown column '{self.column}'; the ledger has {', '.join(COLUMNS)}"
+                f"rule on unknown column '{self.column}'{suggest(self.column, COLUMNS)}"
             )
         is_text = self.column == "bucket" or pa.types.is_string(
             schema.LEDGER.field(self.column).type

@@ -118,15 +118,17 @@ def find(folder: str) -> Manifest | None:
         return None
 
 
-def verify(manifest: Manifest) -> None:
-    """Re-reads every listed file; DataError names the first whose bytes are not the listed ones."""
+def verify(manifest: Manifest) -> list[str]:
+    """Re-reads every listed file; one line for each whose bytes are not the listed ones."""
+    problems = []
+    mend = f"run `altiplano build` with --redo {manifest.stage}"
     for file in manifest.files:
         place = manifest.path(file)
         if not storage.exists(place):
-            raise DataError(f"{place} is listed in its manifest but missing; build it again")
+            problems.append(f"{place} is listed in its manifest but missing; {mend}")
+            continue
         with storage.open_input(place) as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
         if found != file.sha256:
-            raise DataError(
-                f"{place} is damaged: its SHA-256 is not the manifest's; build it again"
-            )
+            problems.append(f"{place} is damaged: its SHA-256 is not the listed one; {mend}")
+    return problems

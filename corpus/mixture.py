@@ -24,10 +24,10 @@ class MixtureConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.valid_share < 0.5:
-            raise ConfigError(f"valid_share={self.valid_share} must lie between 0 and 0.5")
+            raise ConfigError(f"valid_share={self.valid_share} must be above 0 and below 0.5")
         for source, weight in self.weights.items():
             if not 0 <= weight < float("inf"):
-                raise ConfigError(f"weights.{source}={weight} must be 0 or more")
+                raise ConfigError(f"weights.{source}={weight} must be a finite number, 0 or more")
         if self.weights and sum(self.weights.values()) <= 0:
             raise ConfigError("the weights add up to 0; give one source a weight above 0")
 

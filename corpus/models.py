@@ -45,7 +45,7 @@ def require_models(config: ModelsConfig, perplexity: bool) -> None:
     if not storage.exists(config.lid):
         raise DataError(
             f"no language-ID model at {config.lid} (corpus.models.lid); "
-            "get it by `altiplano models fetch lid`"
+            "get it by `altiplano models fetch lid`, or run from the project's folder"
         )
     if perplexity and config.lm is not None:
         storage.list_files(config.lm, LM_SUFFIXES)

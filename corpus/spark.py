@@ -20,6 +20,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from corpus.errors import ConfigError
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
@@ -132,8 +134,16 @@ def _start(config: SparkConfig) -> "SparkSession":
     )
     if config.master.startswith("local"):  # or executors elsewhere would look for it at home
         builder = builder.config("spark.driver.host", "127.0.0.1")
-    with _stderr_to_log():
-        return builder.getOrCreate()
+    logging.getLogger().setLevel(logging.CRITICAL)  # py4j tells of its broken call on Ctrl-C
+    try:
+        with _stderr_to_log():
+            return builder.getOrCreate()
+    except Exception as error:
+        raise ConfigError(
+            f"Spark does not start with master={config.master} and "
+            f"driver_memory={config.driver_memory}: {str(error).splitlines()[0]}; "
+            f"{log_path()} has what it said (spark.master, spark.driver_memory)"
+        ) from None
 
 
 @contextmanager

@@ -192,12 +192,15 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from jobs.console import say
+    from jobs.console import fail, say
     from jobs.verify import verify_run
 
-    files = verify_run(options.run_folder)
-    say(f"all {files:,} files of {options.run_folder} are as their manifests say")
-    return 0
+    files, problems = verify_run(options.run_folder)
+    for problem in problems:
+        fail(problem)
+    if not problems:
+        say(f"all {files:,} files of {options.run_folder} are as their manifests say")
+    return 2 if problems else 0
 
 
 def _shards(options: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from rich.markup import escape
 
 from corpus.stage import Stage, StageRun
 
+REASONS_SHOWN = 4
+
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -17,13 +19,15 @@ def stage_line(stage: Stage, done: StageRun | None) -> None:
         return
     totals = done.manifest.counts.totals
     facts = []
-    if totals.get("documents"):
+    if "documents" in totals:
         facts.append(f"{totals['documents']:,} documents")
     if totals.get("text_bytes"):
         facts.append(f"{totals['text_bytes'] / 1e6:.1f} MB of text")
-    skipped = done.manifest.counts.skipped.total()
-    if skipped:
-        facts.append(f"{skipped:,} skipped")
+    for reason, number in done.manifest.counts.skipped.most_common(REASONS_SHOWN):
+        facts.append(f"{number:,} {escape(reason)}")
+    others = len(done.manifest.counts.skipped) - REASONS_SHOWN
+    if others > 0:
+        facts.append(f"{others} other reasons in the report")
     if 0 < done.units_run < done.units:
         facts.append(f"{done.units - done.units_run} of {done.units} units were done before")
     console.print(f"{stage.name:<22} {done.seconds:6.1f} s  {', '.join(facts)}")

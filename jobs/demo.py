@@ -21,7 +21,9 @@ def make_input_named_in(config: RunConfig) -> None:
     """Makes the demo's input where a config reads from it and it is not there yet."""
     places = [source.input for source in config.corpus.sources.values()]
     places.append(config.corpus.models.reference or "")
-    if any(place.startswith(INPUT) and not Path(place).exists() for place in places):
+    missing = [p for p in places if p and "://" not in p and not Path(p).exists()]
+    # Where another input is missing the build says so at once, not after the minutes of a crawl.
+    if missing and all(place.startswith(INPUT) for place in missing):
         say("the config reads the demo's input, which is made now")
         demo_input.make(INPUT)
 

@@ -63,6 +63,7 @@ def make(folder: str | Path, config: DemoInputConfig | None = None) -> dict[str,
     """
     config = config or DemoInputConfig()
     folder = Path(folder)
+    _sweep(folder)
     kept = _read_manifest(folder)
     if kept is not None and kept["key"] == _key(config):
         return kept
@@ -70,7 +71,6 @@ def make(folder: str | Path, config: DemoInputConfig | None = None) -> dict[str,
         raise DataError(f"{folder} holds something other than demo input; choose another folder")
     began = time.monotonic()
     making = folder.with_name(f"{folder.name}.making-{os.getpid()}")
-    _sweep(folder)
     try:
         for name in ("crawl", "code", "reference"):
             (making / name).mkdir(parents=True)

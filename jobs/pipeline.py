@@ -19,11 +19,13 @@ from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.spark import Engine
 from corpus.stage import Stage, StageRun, forget, run
-from jobs.config import RunConfig, SourceConfig
+from jobs.config import CorpusConfig, RunConfig, SourceConfig
 from tokenizer import stages as tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+STEPS = "extracted line_hashes seen_lines deduped ledger cutoffs decisions".split()
 
 Notice = Callable[[Stage, StageRun | None], None]
 
@@ -74,10 +76,6 @@ def build(
             engine.close(keep_log=True)
             raise
         engine.close()
-        unknown = set(redo) - set(work.manifests)
-        if unknown:
-            known = ", ".join(work.manifests)
-            raise ConfigError(f"--redo {min(unknown)}: no such stage; this build has {known}")
         storage.remove_partials(config.output)
         storage.remove_partials(storage.join(config.output, "metrics"))
     return work.manifests
@@ -88,7 +86,8 @@ def _corpus(work: Build) -> Manifest:
     sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
     needs_lm = any(source.annotate.perplexity for source in sources.values())
     models.require_models(config.models, needs_lm)
-    stages = {name: extract.stage(name, source.raw()) for name, source in sources.items()}
+    _require_known(work.redo, config)
+    stages = {name: _extraction(name, source) for name, source in sources.items()}
     resolved = yaml.safe_dump(to_tree(work.config), sort_keys=False, allow_unicode=True)
     storage.put_bytes(storage.join(work.config.output, "config.yaml"), resolved.encode())
     extracted = {}
@@ -102,7 +101,38 @@ def _corpus(work: Build) -> Manifest:
         name: _source(work, name, source, extracted[name], files)
         for name, source in sources.items()
     }
-    return work.bring(documents.stage(tables))
+    kept = work.bring(documents.stage(tables))
+    _require_kept(work.config, tables)
+    return kept
+
+
+def _require_kept(config: RunConfig, tables: dict[str, documents.SourceTables]) -> None:
+    """DataError where the rules left nothing of a source that the mixture wants, or of all."""
+    totals = {name: table.decisions.counts.totals for name, table in tables.items()}
+    nothing = not any(counts["kept"] for counts in totals.values())
+    for name, counts in totals.items():
+        if not counts["kept"] and (nothing or config.mixture.weights.get(name)):
+            reasons = ", ".join(f"{n:,} {r}" for r, n in counts.items() if r.startswith("dropped"))
+            raise DataError(
+                f"no document of source '{name}' was kept: {reasons or 'there was none'}; "
+                f"change its rules (corpus.sources.{name}.rules)"
+            )
+
+
+def _extraction(name: str, source: SourceConfig) -> Stage:
+    try:
+        return extract.stage(name, source.raw())
+    except DataError as error:
+        raise DataError(f"{error} (corpus.sources.{name}.input)") from None
+
+
+def _require_known(redo: Sequence[str], config: CorpusConfig) -> None:
+    """ConfigError for a stage to redo that no build of this config has."""
+    known = ["lm", "documents", "tokenizer", "shards"]
+    known += [f"{step}/{source}" for step in STEPS for source in config.sources]
+    for name in redo:
+        if name not in known:
+            raise ConfigError(f"--redo {name}: no such stage; there are {', '.join(known)}")
 
 
 def _source(

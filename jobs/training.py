@@ -8,13 +8,15 @@ from pathlib import Path
 
 from corpus import manifest, storage
 from corpus.config import config_hash
-from corpus.errors import CheckpointError, ConfigError
+from corpus.errors import CheckpointError, ConfigError, ShardError
 from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
+from tokenizer.shards import verify
 from train.config import TrainConfig
 
 KEY = "key.json"
+CHECKED_BYTES = 4 << 30  # of shards, re-read before training; of more, `altiplano shards verify`
 
 # megatron-core tells on import of every optional kernel library it does without.
 warnings.filterwarnings("ignore", module="megatron")
@@ -49,6 +51,9 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
         _clear(folder, state)
     folder.mkdir(parents=True, exist_ok=True)
     _put_state(folder, {"key": key, "code": code, "finished": False})
+    if sum(file.bytes for file in shards.files) <= CHECKED_BYTES:
+        for problem in verify(training.manifest):
+            raise ShardError(f"{problem} (`altiplano build` with --redo shards)")
     began = time.monotonic()
     result = launch(training)
     if result == 0:

@@ -6,8 +6,8 @@ from corpus import manifest
 from corpus.errors import DataError
 
 
-def verify_run(folder: str) -> int:
-    """Returns how many files were read; DataError names the first that is not as listed.
+def verify_run(folder: str) -> tuple[int, list[str]]:
+    """How many files were read, and one line for each that is not as listed.
 
     Works on a local folder. Which stages a run has is read from the manifests in it.
     """
@@ -16,8 +16,9 @@ def verify_run(folder: str) -> int:
     if not found:
         raise DataError(f"{folder} holds no finished stage of a build; give a run's output folder")
     files = 0
+    problems = []
     for place in found:
         stage = manifest.read(str(place.parent))
-        manifest.verify(stage)
+        problems += manifest.verify(stage)
         files += len(stage.files)
-    return files
+    return files, problems

@@ -57,6 +57,12 @@ def test_base_and_overrides(tmp_path):
     assert config == Outer("a", Inner(5, 3e-4), {"web": 1.0}, ("a", "b"), 4, True)
 
 
+def test_null_takes_a_key_away(tmp_path):
+    (tmp_path / "base.yaml").write_text("place: a\nlimit: 3\nweights: {web: 1, code: 2}\n")
+    (tmp_path / "child.yaml").write_text("base: base.yaml\nlimit: null\nweights: {code: null}\n")
+    assert load(Outer, tmp_path / "child.yaml") == Outer("a", weights={"web": 1.0})
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -133,7 +133,7 @@ def test_a_threshold_said_in_plain_python(values, least: float, missing) -> None
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ({"column": "num_word", "min": 1}, "unknown column 'num_word'; the ledger has doc_id, "),
+        ({"column": "num_word", "min": 1}, "unknown column 'num_word'; did you mean 'num_words'"),
         ({"column": "num_words"}, "'num_words' needs 'min' or 'max'"),
         ({"column": "num_words", "allow": ("1",)}, "'num_words' needs 'min' or 'max'"),
         ({"column": "language"}, "'language' needs 'allow'"),

@@ -64,11 +64,11 @@ def test_an_empty_source_has_no_weight() -> None:
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"valid_share": 0.0}, "valid_share=0.0 must lie"),
-        ({"valid_share": 0.5}, "valid_share=0.5 must lie"),
-        ({"weights": {"web": -1.0}}, r"weights\.web=-1\.0 must be 0 or more"),
-        ({"weights": {"web": float("nan")}}, r"weights\.web=nan must be 0 or more"),
-        ({"weights": {"web": float("inf")}}, r"weights\.web=inf must be 0 or more"),
+        ({"valid_share": 0.0}, "valid_share=0.0 must be above 0"),
+        ({"valid_share": 0.5}, "valid_share=0.5 must be above 0"),
+        ({"weights": {"web": -1.0}}, r"weights\.web=-1\.0 must be a finite number"),
+        ({"weights": {"web": float("nan")}}, r"weights\.web=nan must be a finite number"),
+        ({"weights": {"web": float("inf")}}, r"weights\.web=inf must be a finite number"),
         ({"weights": {"web": 0.0, "code": 0.0}}, "add up to 0"),
     ],
 )

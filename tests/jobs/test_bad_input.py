@@ -13,7 +13,7 @@ from tiny import ROOT, tiny_config
 
 from corpus import manifest as manifests
 from corpus.config import build as build_config
-from corpus.errors import ConfigError, DataError
+from corpus.errors import ConfigError, DataError, ShardError
 from corpus.reference import read_texts
 from jobs.config import RunConfig
 from jobs.training import train
@@ -56,13 +56,17 @@ def run_folder(tiny_inputs, tmp_path) -> Path:
         ("seed=many", ["'seed' must be of type int", "'many'"]),
         ("corpus.sources.web.reader=warx", ["no reader 'warx'", "crawl"]),
         ("corpus.sources.web.options={warc: {min_char: 3}}", ["min_char", "did you mean"]),
-        ("corpus.sources.web.rules=[{column: perplexty, max: 1}]", ["perplexty", "perplexity"]),
+        ("corpus.sources.web.rules=[{column: perplexty, max: 1}]", ["did you mean 'perplexity'"]),
         ("mixture.weights={wob: 1}", ["wob", "no such source"]),
         ("train.parallel.tp=3", ["tp=3", "does not divide", "train.parallel.tp"]),
-        ("corpus.sources.web.input=nowhere", ["no input at", "/nowhere;"]),
+        (
+            "corpus.sources.web.input=nowhere",
+            ["no input at", "/nowhere;", "(corpus.sources.web.input)"],
+        ),
         ("corpus.sources.web.input='no[/red]where'", ["no input at", "/no[/red]where;"]),
         ("corpus.models.lid=nowhere.ftz", ["nowhere.ftz", "altiplano models fetch lid"]),
         ("corpus.models.kenlm_tools=nowhere", ["lmplz", "nowhere"]),
+        ("spark.master=foo", ["Spark does not start with master=foo", "spark.master"]),
         ("output=/proc/altiplano", ["cannot write to /proc/altiplano"]),
         ("output=/sys/kernel", ["cannot write to /sys/kernel"]),
     ],
@@ -114,6 +118,27 @@ def test_damaged_files_are_named_and_the_rest_is_kept(tiny_inputs, run_folder):
     line = one_line(altiplano(run_folder, "build", "config.yaml", *overrides))
     assert "no document in" in line
     assert "not a WARC file" in line
+
+
+def test_rules_that_leave_nothing_are_told(run_folder):
+    rules = "corpus.sources.web.rules=[{column: num_words, min: 5000000}]"
+    line = one_line(altiplano(run_folder, "build", "config.yaml", "--set", rules))
+    assert "no document of source 'web' was kept" in line
+    assert "dropped by num_words" in line
+    assert "corpus.sources.web.rules" in line
+
+
+def test_a_damaged_shard_stops_a_training_before_its_first_step(tiny_run, tiny_inputs, tmp_path):
+    tree = tiny_config(tiny_inputs)
+    tree["output"] = str(tmp_path / "run")
+    shutil.copytree(tiny_run, tree["output"])
+    shard = next((tmp_path / "run/shards").glob("web-*train*.arrow"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 0x80
+    shard.write_bytes(content)
+    with pytest.raises(ShardError, match="--redo shards"):
+        train(build_config(RunConfig, tree))
+    assert not (tmp_path / "run/train/metrics.jsonl").exists()
 
 
 def test_files_of_others_are_not_swept(run_folder):
