@@ -77,7 +77,6 @@ class Output:
         self,
         batches: Iterable[pa.RecordBatch],
         schema: pa.Schema,
-        name: str | None = None,
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Writes batches of a schema as one Parquet file, its row groups cut by rows alone."""
@@ -90,7 +89,7 @@ class Output:
                 waiting.append(batch)
                 waiting = _drain(writer, waiting, schema, ROW_GROUP_ROWS)
             _drain(writer, waiting, schema, 1)
-        self.put(local, name or self.unit.name, "parquet", rows, facts)
+        self.put(local, self.unit.name, "parquet", rows, facts)
 
     def put(
         self,

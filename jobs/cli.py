@@ -192,26 +192,28 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from jobs.console import fail, say
     from jobs.verify import verify_run
 
-    files, problems = verify_run(options.run_folder)
-    for problem in problems:
-        fail(problem)
-    if not problems:
-        say(f"all {files:,} files of {options.run_folder} are as their manifests say")
-    return 2 if problems else 0
+    run = options.run_folder
+    files, problems = verify_run(run)
+    return _told(problems, f"all {files:,} files of {run} are as their manifests say")
 
 
 def _shards(options: argparse.Namespace) -> int:
-    from jobs.console import fail, say
     from tokenizer.shards import verify
 
     problems = verify(f"{options.run_folder}/shards/manifest.json")
+    return _told(problems, f"every shard of {options.run_folder} is as its manifest says")
+
+
+def _told(problems: Sequence[str], all_well: str) -> int:
+    """Prints each problem, or that there is none; returns the exit code."""
+    from jobs.console import fail, say
+
     for problem in problems:
         fail(problem)
     if not problems:
-        say(f"every shard of {options.run_folder} is as its manifest says")
+        say(all_well)
     return 2 if problems else 0
 
 

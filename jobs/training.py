@@ -47,13 +47,13 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
     if same and state.get("finished") and (not fresh or state.get("code") == code):
         say(f"[dim]{'train':<22} up to date, skipped[/dim]")
         return 0
+    if sum(file.bytes for file in shards.files) <= CHECKED_BYTES:
+        for problem in verify(training.manifest):
+            raise ShardError(f"{problem} (`altiplano build` with --redo shards)")
     if fresh and (not same or state.get("finished")):
         _clear(folder, state)
     folder.mkdir(parents=True, exist_ok=True)
     _put_state(folder, {"key": key, "code": code, "finished": False})
-    if sum(file.bytes for file in shards.files) <= CHECKED_BYTES:
-        for problem in verify(training.manifest):
-            raise ShardError(f"{problem} (`altiplano build` with --redo shards)")
     began = time.monotonic()
     result = launch(training)
     if result == 0:
