@@ -12,7 +12,16 @@ import importlib.metadata
 import importlib.util
 
 OWN_PACKAGES = ("corpus", "tokenizer", "train", "jobs")
-LIBRARIES = ("fasttext", "fastwarc", "kenlm", "numpy", "pyarrow", "resiliparse", "sentencepiece")
+LIBRARIES = (
+    "fasttext",
+    "fastwarc",
+    "kenlm",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "resiliparse",
+    "sentencepiece",
+)
 
 
 @functools.cache
