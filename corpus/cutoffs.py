@@ -6,8 +6,9 @@ share of the language's documents do not exceed.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import pyarrow as pa
 
@@ -31,6 +32,8 @@ class BucketConfig:
     table: str | None = None  # a CSV in CCNet's form; none: percentiles of the run
     head: int = 30
     middle: int = 60
+    # A language that the table lacks: `run` takes the run's percentiles, `all` no bucket (CCNet).
+    without_row: Literal["run", "all"] = "run"
 
     def __post_init__(self) -> None:
         if not 0 <= self.head < self.middle <= 99:
@@ -47,7 +50,7 @@ def stage(source: str, ledger: Manifest, config: BucketConfig) -> Stage:
     paths = tuple(ledger.path(file) for file in ledger.files)
     return Stage(
         name=f"cutoffs/{source}",
-        config={"head": config.head, "middle": config.middle},
+        config=replace(config, table=None),  # its content counts, not its place
         units=[Unit("cutoffs", (ledger.digest,), (paths, config))],
         inputs=inputs,
         modules=("corpus.cutoffs",),
@@ -73,6 +76,8 @@ def find_cutoffs(
         histograms.setdefault(row["language"], {})[row["perplexity"]] = row["documents"]
     rows = []
     for language, histogram in sorted(histograms.items()):
+        if language not in table and config.without_row == "all":
+            continue
         head, middle = table.get(language) or (
             nearest_rank(histogram, config.head),
             nearest_rank(histogram, config.middle),

@@ -3,12 +3,16 @@
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.cutoffs import BucketConfig, nearest_rank
+from corpus.cutoffs import BucketConfig, find_cutoffs, nearest_rank
 from corpus.errors import ConfigError
+from corpus.output import Unit
+from corpus.stage import Stage
 
 
 @pytest.mark.parametrize(
@@ -61,3 +65,25 @@ def test_percentiles_must_ascend_below_100(head: int, middle: int) -> None:
 def test_the_paper_and_the_bounds_are_allowed() -> None:
     assert (BucketConfig().head, BucketConfig().middle) == (30, 60)
     assert BucketConfig(head=0, middle=99).middle == 99
+
+
+@pytest.mark.parametrize(
+    ("without_row", "expected"),
+    [("run", {"de": (370.0, 590.0), "en": (2.0, 3.0)}), ("all", {"de": (370.0, 590.0)})],
+)
+def test_a_language_the_table_lacks(tmp_path, engine, without_row: str, expected: dict) -> None:
+    table = tmp_path / "cutoff.csv"
+    table.write_text(
+        ",de\n" + "".join(f"{row},{row * 10 + 70 - row // 60 * 80}\n" for row in range(100))
+    )
+    ledger = pa.table(
+        {"language": ["en"] * 5 + ["de"], "perplexity": [1.0, 2.0, 3.0, 4.0, 5.0, 9.0]}
+    )
+    pq.write_table(ledger, tmp_path / "ledger.parquet")
+    (tmp_path / "out").mkdir()
+    config = BucketConfig(str(table), 30, 60, without_row)
+    unit = Unit("cutoffs", (), ((str(tmp_path / "ledger.parquet"),), config))
+    stage = Stage("cutoffs/web", config, [unit], modules=(), gather=find_cutoffs)
+    (record,) = find_cutoffs(engine, stage, str(tmp_path / "out"), {"cutoffs": "key"})
+    rows = pq.read_table(tmp_path / "out" / record.files[0].name).to_pylist()
+    assert {row["language"]: (row["head"], row["middle"]) for row in rows} == expected

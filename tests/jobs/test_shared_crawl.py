@@ -1,7 +1,7 @@
-"""The demo's config on the shared crawl, its input changed and nothing else of the pipeline.
+"""The shipped configs on the shared crawl, their input changed and nothing else of the pipeline.
 
-And the public cc_net's own output as the judge: with its models, cutoffs and one threshold, the
-WET files give its documents and no other, equal to the last digit.
+For ccnet.yaml the public cc_net's own output is the judge: the WET files give its documents and no
+other, equal to the last digit.
 """
 
 import gzip
@@ -15,7 +15,7 @@ from tiny import ROOT
 
 from corpus import manifest as manifests
 from corpus.config import build as build_config
-from jobs.config import RunConfig
+from jobs.config import RunConfig, load_run
 from jobs.pipeline import build
 
 
@@ -40,12 +40,17 @@ def golden(shared) -> dict[str, dict]:
 
 
 def test_wet_gives_what_cc_net_gives(shared, golden, engine, tmp_path):
-    tree = config_on(shared, tmp_path / "run", "wet")
-    web = tree["corpus"]["sources"]["web"]
-    web["buckets"] = {"table": str(shared / "models/cc_net/cutoff.csv")}
-    web["rules"] = [{"column": "language_score", "min": 0.5}]
-    del tree["tokenizer"], tree["train"]
-    manifest = build(build_config(RunConfig, tree), engine.session)["documents"]
+    config = load_run(
+        ROOT / "jobs/configs/ccnet.yaml",
+        [
+            f"corpus.sources.web.input={shared}/crawl/wet",
+            f"corpus.sources.web.buckets.table={shared}/models/cc_net/cutoff.csv",
+            f"corpus.models.lid={shared}/models/fasttext-lid/lid.176.ftz",
+            f"corpus.models.lm={shared}/models/ccnet-lm",
+            f"output={tmp_path}/run",
+        ],
+    )
+    manifest = build(config, engine.session)["documents"]
     rows = [row for f in manifest.files for row in pq.read_table(manifest.path(f)).to_pylist()]
     ours = {row["url"]: row for row in rows}
     assert len(rows) == len(golden) == 6777
