@@ -80,7 +80,7 @@ def test_a_language_the_table_lacks(tmp_path, engine, without_row: str, expected
         {"language": ["en"] * 5 + ["de"], "perplexity": [1.0, 2.0, 3.0, 4.0, 5.0, 9.0]}
     )
     pq.write_table(ledger, tmp_path / "ledger.parquet")
-    (tmp_path / "out").mkdir()
+    (tmp_path / "out/_units").mkdir(parents=True)
     config = BucketConfig(str(table), 30, 60, without_row)
     unit = Unit("cutoffs", (), ((str(tmp_path / "ledger.parquet"),), config))
     stage = Stage("cutoffs/web", config, [unit], modules=(), gather=find_cutoffs)
