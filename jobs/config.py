@@ -7,6 +7,7 @@ from typing import Any
 
 from corpus.annotate.ledger import AnnotateConfig
 from corpus.config import build, load
+from corpus.crawl import CrawlConfig
 from corpus.cutoffs import BucketConfig
 from corpus.decide import RuleConfig
 from corpus.dedup.stages import LineDedupConfig
@@ -25,7 +26,7 @@ class SourceConfig:
     """One source from raw files to kept documents."""
 
     reader: str
-    input: str
+    input: str | CrawlConfig
     options: dict[str, Any] = field(default_factory=dict)
     dedup_lines: LineDedupConfig = field(default_factory=LineDedupConfig)
     annotate: AnnotateConfig = field(default_factory=AnnotateConfig)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -196,13 +196,13 @@ def _write_metrics(root: str, done: StageRun) -> None:
 def _absolute(config: RunConfig) -> RunConfig:
     """The same config with places that mean the same in a worker elsewhere as here."""
 
-    def place(location: str | None) -> str | None:
-        return None if location is None else storage.absolute(location)
+    def place(location: Any) -> Any:
+        return storage.absolute(location) if isinstance(location, str) else location
 
     sources = {
         name: replace(
             source,
-            input=storage.absolute(source.input),
+            input=place(source.input),
             buckets=replace(source.buckets, table=place(source.buckets.table)),
         )
         for name, source in config.corpus.sources.items()
