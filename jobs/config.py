@@ -51,6 +51,14 @@ class CorpusConfig:
         for name in self.sources:
             if not name.isidentifier():
                 raise ConfigError(f"source name '{name}' must be letters, digits and _ alone")
+        for name, source in self.sources.items():
+            measured = self.models.references is not None and source.annotate.references
+            if not measured and any(r.column == "reference_probability" for r in source.rules):
+                raise ConfigError(
+                    "the rule on 'reference_probability' needs a classifier: give "
+                    "corpus.models.references, and leave "
+                    f"corpus.sources.{name}.annotate.references true"
+                )
 
 
 @dataclass(frozen=True)

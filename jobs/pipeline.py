@@ -213,6 +213,7 @@ def _absolute(config: RunConfig) -> RunConfig:
         lid=storage.absolute(found.lid),
         lm=place(found.lm),
         reference=place(found.reference),
+        references=place(found.references),
         kenlm_tools=storage.absolute(found.kenlm_tools),
     )
     corpus = replace(config.corpus, sources=sources, models=found)
