@@ -10,7 +10,7 @@ from corpus.config import build, load
 from corpus.crawl import CrawlConfig
 from corpus.cutoffs import BucketConfig
 from corpus.decide import RuleConfig
-from corpus.dedup.stages import LineDedupConfig
+from corpus.dedup.lines import LineDedupConfig
 from corpus.errors import ConfigError
 from corpus.extract import InputConfig
 from corpus.mixture import MixtureConfig
