@@ -5,11 +5,11 @@ from pathlib import Path
 
 from corpus import storage
 from corpus.errors import DataError
+from corpus.formats.texts import text_files
 from corpus.lm import LmConfig, tools
 from corpus.manifest import Manifest
 
 LM_SUFFIXES = (".sp.model", ".arpa.bin")
-REFERENCE_SUFFIXES = (".jsonl", ".txt")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ModelsConfig:
 
     lid: str
     lm: str | None = None  # a folder of <language>.sp.model and <language>.arpa.bin
-    reference: str | None = None  # text files, or JSONL with a `text` a line
+    reference: str | None = None  # texts in any form of corpus.formats.texts
     references: str | None = None  # the Wikipedia-reference classifier, a fastText file
     lm_training: LmConfig = field(default_factory=LmConfig)
     kenlm_tools: str = ".altiplano/kenlm/bin"  # where lmplz and build_binary are
@@ -65,7 +65,7 @@ def require_models(config: ModelsConfig, perplexity: bool) -> None:
         storage.list_files(config.lm, LM_SUFFIXES)
     elif perplexity and config.trains_lm:
         assert config.reference is not None
-        storage.list_files(config.reference, REFERENCE_SUFFIXES)
+        text_files(config.reference)
         tools(Path(config.kenlm_tools))
 
 
