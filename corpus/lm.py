@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import sentencepiece
 
@@ -44,7 +45,10 @@ class LmConfig:
     order: int = 5
     prune: tuple[int, ...] = ()  # n-grams seen so often or less go, an entry an order
     max_documents: int = 1_000_000
-    memory: str = "1G"  # of lmplz, in sort's form: 1G, 20%
+    structure: Literal["probing", "trie"] = "probing"  # a trie is smaller and slower
+    quantize_bits: int = 0  # of a trie's probabilities and backoffs; 0: whole floats
+    pointer_bits: int = 0  # of a trie's pointers that may be an array of offsets; 0: none
+    memory: str = "1G"  # of lmplz and build_binary, in sort's form: 1G, 20%
     threads: int = 2  # of SentencePiece; another number may give other pieces
 
     def __post_init__(self) -> None:
@@ -61,7 +65,14 @@ class LmConfig:
                 f"prune={list(self.prune)} must begin with 0, not fall, and have at most "
                 f"order={self.order} entries, as 0, 0, 1"
             )
-        for name in ("max_sentence_length", "piece_documents"):
+        if self.structure != "trie" and (self.quantize_bits or self.pointer_bits):
+            raise ConfigError(
+                f"quantize_bits={self.quantize_bits} and pointer_bits={self.pointer_bits} are of a "
+                "trie; set structure: trie, or both to 0"
+            )
+        if not 0 <= self.quantize_bits <= 25:
+            raise ConfigError(f"quantize_bits={self.quantize_bits} must be 0 to 25")
+        for name in ("max_sentence_length", "piece_documents", "pointer_bits"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}={getattr(self, name)} must be 0 or more")
 
@@ -71,6 +82,7 @@ class Trained:
     """What a training read and made."""
 
     documents: int  # with any text
+    piece_documents: int  # of them, those that pieces were learnt from
     characters: int  # of them, normalised
     tokens: int  # pieces of them
     vocabulary: int  # pieces of the SentencePiece model
@@ -97,7 +109,7 @@ def train_lm(
         lines, pieces, arpa = scratch / "lines", scratch / "pieces", scratch / "arpa"
         documents, characters = _write_lines(texts, config, lines, tell)
         tell("learning pieces", 0)
-        model = _train_pieces(lines, documents, characters, config)
+        model, learnt_from = _train_pieces(lines, documents, characters, config)
         tokens = _write_pieces(lines, model, config.threads, pieces, tell)
         lines.unlink()  # beside what lmplz sorts it would be in the way
         tell("counting n-grams", 0)
@@ -105,11 +117,11 @@ def train_lm(
         pieces.unlink()
         tell("packing n-grams", 0)
         packed = scratch / "arpa.bin"
-        _run([build_binary, arpa, packed])
+        _run([build_binary, *_packing(config), arpa, packed])
         (out_folder / f"{config.language}.sp.model").write_bytes(model)
         os.replace(packed, out_folder / f"{config.language}.arpa.bin")
         vocabulary = sentencepiece.SentencePieceProcessor(model_proto=model).get_piece_size()
-        return Trained(documents, characters, tokens, vocabulary, _ngrams(arpa))
+        return Trained(documents, learnt_from, characters, tokens, vocabulary, _ngrams(arpa))
 
 
 def tools(folder: Path) -> tuple[Path, Path]:
@@ -140,18 +152,23 @@ def _write_lines(
     return written, characters
 
 
-def _train_pieces(lines: Path, documents: int, characters: int, config: LmConfig) -> bytes:
+def _train_pieces(
+    lines: Path, documents: int, characters: int, config: LmConfig
+) -> tuple[bytes, int]:
+    """The SentencePiece model, and how many documents it was learnt from."""
     model = io.BytesIO()
+    longest = config.max_sentence_length or _LONGEST_LINE
+    chosen = _Short(_spread(_read_lines(lines), documents, config.piece_documents), longest)
     try:
         # From an iterator to a writer, so that no path of this machine gets into the model.
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_spread(_read_lines(lines), documents, config.piece_documents),
+            sentence_iterator=iter(chosen),
             model_writer=model,
             model_type="unigram",
             vocab_size=config.pieces,
             hard_vocab_limit=config.hard_vocab_limit,
             character_coverage=config.character_coverage,
-            max_sentence_length=config.max_sentence_length or _LONGEST_LINE,
+            max_sentence_length=longest,
             num_threads=config.threads,
             train_extremely_large_corpus=characters >= _EXTREMELY_LARGE,
             minloglevel=2,
@@ -162,7 +179,22 @@ def _train_pieces(lines: Path, documents: int, characters: int, config: LmConfig
             f"pieces={config.pieces} cannot be trained from this text; choose another number, "
             f"hard_vocab_limit: false, or more text ({reason})"
         ) from None
-    return model.getvalue()
+    return model.getvalue(), chosen.passed
+
+
+class _Short:
+    """Lines of up to so many bytes of UTF-8, counted: SentencePiece itself would not tell."""
+
+    def __init__(self, lines: Iterator[str], longest: int) -> None:
+        self._lines = lines
+        self._longest = longest
+        self.passed = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            if len(line.encode()) <= self._longest:
+                self.passed += 1
+                yield line
 
 
 def _spread(lines: Iterator[str], total: int, wanted: int) -> Iterator[str]:
@@ -212,6 +244,17 @@ def _estimate(lmplz: Path, pieces: Path, arpa: Path, config: LmConfig) -> None:
     if config.prune:
         command += ["--prune", *map(str, config.prune)]
     _run([*command, "--skip_symbols", "--text", pieces, "--arpa", arpa])
+
+
+def _packing(config: LmConfig) -> list[str]:
+    options = []
+    if config.structure == "trie":
+        options += ["-S", config.memory]
+    if config.pointer_bits:
+        options += ["-a", str(config.pointer_bits)]
+    if config.quantize_bits:
+        options += ["-q", str(config.quantize_bits), "-b", str(config.quantize_bits)]
+    return [*options, config.structure]
 
 
 def _ngrams(arpa: Path) -> tuple[int, ...]:

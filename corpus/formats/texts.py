@@ -137,7 +137,8 @@ def _opening_texts(lines: Iterable[str], uri: str, counts: Counts) -> Iterator[s
         if text := _object(line).get("opening_text"):
             yield str(text)
         else:
-            counts.skip("article without opening_text", f"{uri}:{number}")
+            name = uri.rsplit("/", 1)[-1]  # a manifest holds no folder of this machine
+            counts.skip("article without opening_text", f"{name}:{number}")
 
 
 def _object(line: str) -> dict[str, Any]:

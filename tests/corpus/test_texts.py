@@ -66,7 +66,9 @@ def test_every_form_packed_in_every_way(
 
 
 @given(
-    st.lists(st.text().filter(lambda text: "\n" not in text and "\r" not in text), min_size=1, max_size=8),
+    st.lists(
+        st.text().filter(lambda text: "\n" not in text and "\r" not in text), min_size=1, max_size=8
+    ),
     st.sampled_from([".gz", ".bz2", ".xz"]),
 )
 def test_packed_streams_one_after_the_other(tmp_path_factory, texts: list[str], suffix) -> None:
@@ -89,7 +91,7 @@ def test_articles_without_an_opening_are_counted(tmp_path: Path) -> None:
     counts = Counts()
     assert list(read_texts(str(path), counts=counts)) == ["kept"]
     assert counts.skipped == {"article without opening_text": 3}
-    assert counts.examples["article without opening_text"][0] == f"{path}:4"
+    assert counts.examples["article without opening_text"][0] == f"{path.name}:4"
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
