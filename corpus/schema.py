@@ -86,48 +86,6 @@ DECISION = pa.schema(
     ]
 )
 
-# A page that a Wikipedia page cites; one row a citing page and cited URL.
-CITATION = pa.schema(
-    [
-        ("url", pa.string()),  # canonical, as corpus.references.urls defines it
-        ("address", pa.string()),  # as it was written
-        ("archive", pa.string()),  # a copy in a web archive, null where none is given
-        ("wiki", pa.string()),
-        ("title", pa.string()),  # of the citing page
-        ("citations", pa.int32()),  # <ref> tags of the citing page that cite it
-    ]
-)
-
-# The same over all dumps, one row a cited URL, sorted by it.
-CITED = pa.schema(
-    [
-        ("url", pa.string()),
-        ("key", pa.uint64()),  # its hash, which pages are looked up by
-        ("address", pa.string()),
-        ("archive", pa.string()),
-        ("title", pa.string()),  # of the first citing page, by wiki and title
-        ("pages", pa.int32()),
-        ("citations", pa.int32()),
-    ]
-)
-
-# A page the reference classifier may learn from.
-EXAMPLE = pa.schema(
-    [
-        ("url", pa.string()),
-        ("is_reference", pa.bool_()),
-        ("key", pa.uint64()),  # hash of the canonical URL
-        ("site", pa.uint64()),  # hash of its host
-        ("digest", pa.uint64()),  # hash of the text, its case and white space levelled
-        ("line", pa.large_string()),  # the text as the classifier takes it
-    ]
-)
-
-# A held-out example and what the classifier says of it.
-SCORE = pa.schema(
-    [("url", pa.string()), ("is_reference", pa.bool_()), ("probability", pa.float64())]
-)
-
 # The corpus: every kept document, with what CCNet publishes of it.
 KEPT = pa.schema(
     [

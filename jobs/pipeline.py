@@ -139,9 +139,9 @@ def _source(
     work: Build, name: str, source: SourceConfig, text: Manifest, files: models.ModelFiles
 ) -> documents.SourceTables:
     if source.dedup_lines.enabled:
-        hashes = work.bring(dedup.hashes_stage(name, text, source.dedup_lines))
+        hashes = work.bring(dedup.hashes_stage(name, text))
         seen = work.bring(dedup.seen_stage(name, hashes, source.dedup_lines))
-        text = work.bring(dedup.deduped_stage(name, text, seen, source.dedup_lines))
+        text = work.bring(dedup.deduped_stage(name, text, seen))
     ledger = work.bring(annotate.ledger_stage(name, text, files, source.annotate))
     limits = None
     if source.annotate.perplexity:

@@ -59,7 +59,7 @@ class SeenLines:
     def __init__(self, hashes: np.ndarray, keepers: np.ndarray | None = None) -> None:
         self.hashes = hashes
         self.keepers = _NONE if keepers is None else keepers
-        self.directory = directory(hashes, max(len(hashes).bit_length() - 2, 1))
+        self.directory = directory(hashes, min(max(len(hashes).bit_length(), 1), 26))
 
 
 def document_line_hashes(text: str) -> np.ndarray:
