@@ -81,16 +81,16 @@ class Manifest:
         return None
 
 
-def put(manifest: Manifest, name: str = MANIFEST_NAME) -> None:
+def put(manifest: Manifest) -> None:
     """Publishes a stage's output by putting its manifest."""
-    storage.put_bytes(storage.join(manifest.folder, name), manifest.content())
+    storage.put_bytes(storage.join(manifest.folder, MANIFEST_NAME), manifest.content())
 
 
-def read(folder: str, name: str = MANIFEST_NAME) -> Manifest:
+def read(folder: str) -> Manifest:
     """Reads a stage's manifest; DataError where it is absent or damaged."""
-    place = storage.join(folder, name)
+    place = storage.join(folder, MANIFEST_NAME)
     if not storage.exists(place):
-        raise DataError(f"{folder} holds no finished output (no {name}); build it first")
+        raise DataError(f"{folder} holds no finished output (no {MANIFEST_NAME}); build it first")
     try:
         tree = json.loads(storage.read_bytes(place))
         if tree["version"] != VERSION:
@@ -110,10 +110,10 @@ def read(folder: str, name: str = MANIFEST_NAME) -> Manifest:
         raise DataError(f"{place} is damaged ({error}); delete it and build again") from None
 
 
-def find(folder: str, name: str = MANIFEST_NAME) -> Manifest | None:
+def find(folder: str) -> Manifest | None:
     """The manifest of a folder, or None where nothing whole and readable is there."""
     try:
-        return read(folder, name)
+        return read(folder)
     except DataError:
         return None
 

@@ -45,7 +45,6 @@ LEDGER = pa.schema(
         ("language", pa.string()),  # null where nothing could be said (empty text)
         ("language_score", pa.float64()),  # rounded to 2 decimals, as CCNet decides on it
         ("perplexity", pa.float64()),  # rounded to 1 decimal; null without a model
-        ("reference_probability", pa.float64()),  # of being cited by Wikipedia; null: not measured
         ("mean_word_length", pa.float64()),
         ("max_line_length", pa.int32()),
         ("mean_line_length", pa.float64()),

@@ -60,30 +60,16 @@ class Engine:
             if not keep_log:
                 log_path().unlink(missing_ok=True)
 
-    def map(
-        self,
-        function: Callable[[Any], Any],
-        items: Sequence[Any],
-        label: str,
-        at_most: int | None = None,
-    ) -> list[Any]:
-        """Applies a picklable function to every item in Spark tasks; results in item order.
-
-        No more than `at_most` tasks run at a time, on however many machines. A cluster where
-        `spark.speculation` is on runs some of them twice.
-        """
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any], label: str) -> list[Any]:
+        """Applies a picklable function to every item in Spark tasks; results in item order."""
         if not items:
             return []
-        rows = watch(self.session, label, self.map_frame(function, items, at_most).collect)
+        rows = watch(self.session, label, self.map_frame(function, items).collect)
         results = {row["index"]: pickle.loads(row["result"]) for row in rows}
         return [results[i] for i in range(len(items))]
 
-    def map_frame(
-        self, function: Callable[[Any], Any], items: Sequence[Any], at_most: int | None = None
-    ) -> "DataFrame":
+    def map_frame(self, function: Callable[[Any], Any], items: Sequence[Any]) -> "DataFrame":
         tasks = min(self.config.partitions or len(items), len(items))
-        if at_most is not None and not self._runs_at_most(at_most):
-            tasks = min(tasks, at_most)
         frame = self.session.range(0, len(items), 1, tasks)
         shared = self.session.sparkContext.broadcast(pickle.dumps(list(items)))
 
@@ -97,14 +83,6 @@ class Engine:
                     )
 
         return frame.mapInArrow(work, RESULT_SCHEMA)
-
-    def _runs_at_most(self, tasks: int) -> bool:
-        """Whether there is no room for more tasks at a time, however many there are.
-
-        Known of a local session only: a cluster may grow while a stage runs.
-        """
-        context = self.session.sparkContext
-        return (context.master or "").startswith("local") and context.defaultParallelism <= tasks
 
 
 def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -196,13 +196,13 @@ def _write_metrics(root: str, done: StageRun) -> None:
 def _absolute(config: RunConfig) -> RunConfig:
     """The same config with places that mean the same in a worker elsewhere as here."""
 
-    def place(location: Any) -> Any:
-        return storage.absolute(location) if isinstance(location, str) else location
+    def place(location: str | None) -> str | None:
+        return None if location is None else storage.absolute(location)
 
     sources = {
         name: replace(
             source,
-            input=place(source.input),
+            input=storage.absolute(source.input),
             buckets=replace(source.buckets, table=place(source.buckets.table)),
         )
         for name, source in config.corpus.sources.items()
@@ -213,7 +213,6 @@ def _absolute(config: RunConfig) -> RunConfig:
         lid=storage.absolute(found.lid),
         lm=place(found.lm),
         reference=place(found.reference),
-        references=place(found.references),
         kenlm_tools=storage.absolute(found.kenlm_tools),
     )
     corpus = replace(config.corpus, sources=sources, models=found)

@@ -9,6 +9,10 @@ from corpus import storage
 from corpus.errors import DataError
 
 
+class MisfitError(Exception):
+    """Why a model is for its own library alone, and not for the compiled kernels."""
+
+
 @contextlib.contextmanager
 def local_model(location: str, fix: str) -> Iterator[str]:
     """A local path to a model while it is loaded; `fix` says how to get one that is missing."""

@@ -4,39 +4,76 @@ A model is two files of one folder: `<language>.sp.model` (SentencePiece unigram
 `<language>.arpa.bin` (a KenLM 5-gram over its pieces).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
 
 import kenlm
+import numpy as np
 import pyarrow as pa
 import sentencepiece
 
 from corpus import storage
-from corpus.annotate.model_file import local_model
+from corpus.annotate.kenlm_file import NgramModel
+from corpus.annotate.lm_lines import lines_of, text_buffers
+from corpus.annotate.model_file import MisfitError, local_model
+from corpus.annotate.sentencepiece_file import Encoded, UnigramModel
 from corpus.dedup.normalize import normalize_for_lm
 from corpus.errors import DataError
+from corpus.kernels.unigram import UNKNOWN
 
 _PIECES = ".sp.model"
 _NGRAMS = ".arpa.bin"
 _FIX = "give a folder of <language>.sp.model and <language>.arpa.bin, or a reference to train on"
-_BATCH = 64  # texts: enough to leave Python behind, few enough to keep their pieces in memory
+_BATCH_BYTES = 1 << 20  # of text: enough to leave Python behind, and its pieces stay in cache
+
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Model:
-    pieces: sentencepiece.SentencePieceProcessor
-    ngrams: kenlm.Model
+class _Model(Protocol):
+    def perplexities(self, texts: pa.Array, rows: np.ndarray) -> list[float]: ...
 
-    def perplexities(self, texts: list[str]) -> list[float]:
+
+class CompiledModel:
+    """The kernels' way: no text or piece becomes a Python object."""
+
+    def __init__(self, pieces: UnigramModel, ngrams: NgramModel) -> None:
+        self._pieces = pieces
+        self._ngrams = ngrams
+        self._words = ngrams.look_up(pieces.texts.values, pieces.texts.spans())
+
+    def perplexities(self, texts: pa.Array, rows: np.ndarray) -> list[float]:
+        encoded = self._pieces.encode(lines_of(texts, rows))
+        lengths = np.diff(encoded.offsets)
+        return list(map(_perplexity, self.scores(encoded).tolist(), lengths.tolist()))
+
+    def scores(self, encoded: Encoded) -> np.ndarray:
+        """log10 probability of each text's pieces; float32, as KenLM adds it up."""
+        words = self._words[encoded.ids]
+        words[encoded.ids == UNKNOWN] = self._ngrams.look_up(encoded.text, encoded.unknown)
+        return self._ngrams.score(words, encoded.offsets)
+
+
+class LibraryModel:
+    """The libraries' own way, for models that the kernels are not made for."""
+
+    def __init__(self, pieces: sentencepiece.SentencePieceProcessor, ngrams: kenlm.Model) -> None:
+        self._pieces = pieces
+        self._ngrams = ngrams
+
+    def perplexities(self, texts: pa.Array, rows: np.ndarray) -> list[float]:
+        lines = [normalize_for_lm(text) for text in texts.take(pa.array(rows)).to_pylist()]
         # One thread: the tasks beside this one have the other cores.
-        encoded = self.pieces.encode(
-            [normalize_for_lm(text) for text in texts], out_type=str, num_threads=1
-        )
-        return [self._perplexity(pieces) for pieces in encoded]
+        encoded = self._pieces.encode(lines, out_type=str, num_threads=1)
+        return [
+            _perplexity(self._ngrams.score(" ".join(pieces), bos=True, eos=True), len(pieces))
+            for pieces in encoded
+        ]
 
-    def _perplexity(self, pieces: list[str]) -> float:
-        score = self.ngrams.score(" ".join(pieces), bos=True, eos=True)  # log10
-        return round(10.0 ** (-score / (len(pieces) + 1)), 1)  # + 1 for </s>
+
+def _perplexity(score: float, num_pieces: int) -> float:
+    return round(10.0 ** (-score / (num_pieces + 1)), 1)  # score: log10; + 1 for </s>
 
 
 class PerplexityModels:
@@ -67,26 +104,36 @@ class PerplexityModels:
         for row, language in enumerate(languages.to_pylist()):
             if language in self._models:
                 rows_of.setdefault(language, []).append(row)
-        perplexities: list[float | None] = [None] * len(texts)
+        perplexities = np.full(len(texts), np.nan)
+        sizes = np.diff(text_buffers(texts).offsets)
         for language, rows in rows_of.items():
-            for start in range(0, len(rows), _BATCH):
-                part = rows[start : start + _BATCH]
-                found = self._models[language].perplexities(texts.take(pa.array(part)).to_pylist())
-                for row, perplexity in zip(part, found, strict=True):
-                    perplexities[row] = perplexity
-        return pa.array(perplexities, pa.float64())
+            for part in _batches(np.array(rows), sizes):
+                perplexities[part] = self._models[language].perplexities(texts, part)
+        return pa.array(perplexities, pa.float64(), from_pandas=True)
+
+
+def _batches(rows: np.ndarray, sizes: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows in runs of texts that begin in the same so many bytes."""
+    begins = np.cumsum(sizes[rows]) - sizes[rows]
+    return iter(np.split(rows, np.flatnonzero(np.diff(begins // _BATCH_BYTES)) + 1))
 
 
 def _load(folder: str, language: str) -> _Model:
     with local_model(storage.join(folder, language + _PIECES), _FIX) as path:
         try:
-            pieces = sentencepiece.SentencePieceProcessor(model_file=path)
+            library = sentencepiece.SentencePieceProcessor(model_file=path)
         except (OSError, RuntimeError) as error:
             raise DataError(f"{path} is no SentencePiece model ({error}); {_FIX}") from None
+        content = Path(path).read_bytes()
     with local_model(storage.join(folder, language + _NGRAMS), _FIX) as path:
         try:
-            ngrams = kenlm.Model(path)
+            return CompiledModel(UnigramModel(content), NgramModel(path))
+        except MisfitError as misfit:
+            reason = str(misfit)
+        try:
+            model = LibraryModel(library, kenlm.Model(path))
         except (OSError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{path} is no KenLM model ({reason}); {_FIX}") from None
-    return _Model(pieces, ngrams)
+            said = " ".join(str(error).split())
+            raise DataError(f"{path} is no KenLM model ({said}); {_FIX}") from None
+    _log.warning("%s: scored by the libraries, some times slower: %s", language, reason)
+    return model

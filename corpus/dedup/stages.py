@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from corpus import schema
 from corpus.batches import counted, read_batches, read_table, unit_name
-from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_hashes
+from corpus.dedup.lines import remove_lines, shard_hashes
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit, UnitRecord
 from corpus.spark import Engine, watch
@@ -23,6 +23,18 @@ from corpus.stage import Stage
 
 HASHES = pa.schema([("hash", pa.uint64()), ("repeated", pa.bool_())])
 SEEN = pa.schema([("hash", pa.uint64())])
+
+
+@dataclass(frozen=True)
+class LineDedupConfig:
+    """Over which shards lines are compared; one seen again is removed everywhere, as CCNet does.
+
+    `group_shards` shards in name order form a group (cc_net's published setting is 50); 0 compares
+    over the whole input.
+    """
+
+    enabled: bool = True
+    group_shards: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ def hashes_stage(source: str, extracted: Manifest) -> Stage:
 
 def hash_shard(unit: Unit, output: Output) -> None:
     """Writes a shard's unique line hashes, sorted, with whether two documents share each."""
-    hashes, repeated, _ = shard_hashes(read_batches(unit.payload, ["doc_id", "text"]))
+    hashes, repeated = shard_hashes(batch.column("text") for batch in read_batches(unit.payload))
     output.counts.add("unique_lines", len(hashes))
     batch = pa.RecordBatch.from_arrays([pa.array(hashes), pa.array(repeated)], schema=HASHES)
     output.write_table([batch], HASHES)
@@ -120,7 +132,7 @@ def deduped_stage(source: str, extracted: Manifest, seen: Manifest) -> Stage:
 def dedup_shard(unit: Unit, output: Output) -> None:
     """Writes a shard's documents without the lines that its group has seen again."""
     shard: _Shard = unit.payload
-    seen = SeenLines(read_table(shard.seen_path).column("hash").to_numpy())
+    seen = read_table(shard.seen_path).column("hash").to_numpy()
     output.write_table(
         counted(
             (remove_lines(batch, seen, output.counts) for batch in read_batches(shard.path)),

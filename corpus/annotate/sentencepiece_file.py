@@ -1,0 +1,170 @@
+"""A SentencePiece unigram model for the compiled kernels, read from its file.
+
+The file is a protocol buffer (sentencepiece_model.proto); the few fields read are named below.
+CCNet's models, and all that SentencePiece's trainer makes by default, fit the kernels. For one that
+does not, UnigramModel says why; the library itself then segments.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from corpus.annotate.lm_lines import Bytes
+from corpus.annotate.model_file import MisfitError
+from corpus.kernels.charsmap import OTHER, PLAIN, SPACE, rewrite
+from corpus.kernels.unigram import (
+    ROW_BYTES,
+    ROWS,
+    Memory,
+    Pieces,
+    build_trie,
+    encode,
+    find_node,
+)
+
+_PIECE, _TRAINER, _NORMALIZER = 1, 2, 3
+_TEXT, _SCORE, _TYPE = 1, 2, 3  # of a piece
+_MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK = 3, 24, 35  # of the trainer
+_CHARSMAP, _DUMMY_PREFIX, _EXTRA_SPACES, _ESCAPE = 2, 3, 4, 5  # of the normalizer
+_UNIGRAM = 1
+_NORMAL, _USER_DEFINED, _BYTE = 1, 4, 6
+_SPACE_SYMBOL = "\u2581".encode()
+_UNKNOWN_PENALTY = np.float32(10)
+_LABEL, _HAS_LEAF = 0x800000FF, 0x100  # of a unit of the character map
+_TRIE_BYTES = 1 << 24  # that a node's number has room for
+
+
+class Encoded(NamedTuple):
+    """Pieces of normalised texts, and the bytes of those that are unknown."""
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    unknown: np.ndarray  # (n, 2): start and end in text, of each UNKNOWN in turn
+    text: np.ndarray
+
+
+class UnigramModel:
+    """The pieces of a model; MisfitError where only the library can encode with it.
+
+    `content` is the bytes of a file that the library has loaded.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        rows, trainer, normalizer = [], {}, {}
+        for field, value in _fields(content):
+            if field == _PIECE:
+                rows.append(dict(_fields(value)))
+            elif field == _TRAINER:
+                trainer = dict(_fields(value))
+            elif field == _NORMALIZER:
+                normalizer = dict(_fields(value))
+        _check(trainer, normalizer)
+        self.texts = Bytes.join([row[_TEXT] for row in rows])
+        self._units, self._replacements = _charsmap(normalizer.get(_CHARSMAP, b""))
+        self._kinds = _kinds(self._units)
+        self._pieces = _pieces(rows)
+        raw = np.zeros((ROWS, ROW_BYTES), np.uint8)
+        self._memory = Memory(raw.view(np.int32), raw)
+
+    def encode(self, lines: Bytes) -> Encoded:
+        text, offsets = rewrite(
+            lines.values, lines.offsets, self._units, self._replacements, self._kinds
+        )
+        ids, id_offsets, unknown = encode(text, offsets, self._pieces, self._memory)
+        return Encoded(ids, id_offsets, unknown, text)
+
+
+def _check(trainer: dict, normalizer: dict) -> None:
+    if trainer.get(_MODEL_TYPE, _UNIGRAM) != _UNIGRAM:
+        raise MisfitError("it is no unigram model")
+    if trainer.get(_BYTE_FALLBACK):
+        raise MisfitError("it falls back to bytes")
+    if trainer.get(_SUFFIX):
+        raise MisfitError("it has spaces after words")
+    if not all(normalizer.get(field, 1) for field in (_DUMMY_PREFIX, _EXTRA_SPACES, _ESCAPE)):
+        raise MisfitError("it keeps white space as it is")
+
+
+def _pieces(rows: list[dict]) -> Pieces:
+    keys, scores = [], np.zeros(len(rows), np.float32)
+    for piece, row in enumerate(rows):
+        kind, text = row.get(_TYPE, _NORMAL), row[_TEXT]
+        if kind in (_USER_DEFINED, _BYTE):
+            raise MisfitError("it has pieces of its own making, or bytes")
+        if _SPACE_SYMBOL in text[1:]:
+            raise MisfitError("it has pieces that go over a space")
+        keys.append(text if kind == _NORMAL else b"")
+        if _SCORE in row:
+            (scores[piece],) = struct.unpack("<f", row[_SCORE])
+    values, offsets = Bytes.join(keys)
+    if len(values) >= _TRIE_BYTES:
+        raise MisfitError("it has too many pieces")
+    normal = scores[np.diff(offsets) > 0]
+    if not len(normal) or not np.isfinite(normal).all():
+        raise MisfitError("its scores are no numbers")
+    unknown = normal.min() - _UNKNOWN_PENALTY
+    trie, ends = build_trie(values, offsets, 2 << len(values).bit_length())
+    space = int(find_node(trie, np.frombuffer(_SPACE_SYMBOL, np.uint8)))
+    widest = float(max(abs(unknown), np.abs(normal).max()))
+    return Pieces(trie, ends, scores, float(unknown), widest, space)
+
+
+def _charsmap(blob: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The double array, and the zero-ended strings its values are places in."""
+    size = int.from_bytes(blob[:4], "little")
+    units = np.frombuffer(bytearray(blob[4 : 4 + size]), np.uint32)
+    replacements = blob[4 + size :]
+    if _SPACE_SYMBOL in replacements:
+        raise MisfitError("it normalises to a space symbol")
+    return units, np.frombuffer(bytearray(replacements), np.uint8)
+
+
+def _kinds(units: np.ndarray) -> np.ndarray:
+    """PLAIN or SPACE of each ASCII byte that no key is alone, or begins with before another."""
+    kinds = np.full(256, OTHER, np.uint8)
+    kinds[1:128] = PLAIN
+    kinds[ord(" ")] = SPACE
+    if len(units):
+        root = _children(units[0])
+        for byte in range(1, 128):
+            unit = units[root ^ byte]
+            if unit & _LABEL == byte:
+                below = root ^ byte ^ _children(unit)
+                longer = any(units[below ^ label] & _LABEL == label for label in range(1, 128))
+                if longer or unit & _HAS_LEAF:
+                    kinds[byte] = OTHER
+    return kinds
+
+
+def _children(unit: np.uint32) -> int:
+    return (int(unit) >> 10) << ((int(unit) & 1 << 9) >> 6)
+
+
+def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
+    """A message's fields by number: bytes, or a varint's value."""
+    at = 0
+    while at < len(content):
+        tag, at = _varint(content, at)
+        kind = tag & 7
+        if kind == 0:
+            value, at = _varint(content, at)
+            yield tag >> 3, value
+            continue
+        if kind == 2:
+            length, at = _varint(content, at)
+        else:
+            length = {1: 8, 5: 4}[kind]
+        yield tag >> 3, content[at : at + length]
+        at += length
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = content[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at

@@ -1,0 +1,301 @@
+"""SentencePiece's unigram segmentation (arXiv:1804.10959), as its library does it to the bit.
+
+The library's Viterbi search adds float32 scores from the start of a text, so that far into a long
+one rounding decides between segmentations nearly as good. No piece goes over a space, so each
+word's best pieces depend on what came before by rounding alone. They are remembered with the score
+down to which rounding cannot undo the margin by which they won. Beyond it, and of a word too long
+to remember, the search runs anew from the score so far.
+
+A text is what `charsmap.rewrite` gives: every word begins with a space.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from corpus.kernels import kernel
+
+UNKNOWN = -1
+ROWS, ROW_BYTES = 1 << 17, 128  # a row is two cache lines
+_RESET = 100_000.0  # where the library takes the score so far off all paths
+_WORD_BYTES, _WORD_PIECES = 58, 16  # what a row has room for
+_WORD_AT, _PIECES_AT = 6, 16  # in bytes, after the limit and two lengths; in int32
+_PIECE_BITS = 24
+_PIECE = (1 << _PIECE_BITS) - 1
+_HASH = 0x9E3779B97F4A7C15
+
+
+class Pieces(NamedTuple):
+    """A model: piece i has `scores[i]`, and is a path of the trie.
+
+    A cell of `trie`, a hash table, is `(node << 8 | byte) << 32 | child`, or 0; the root is node 0.
+    `ends[node]` is the piece that ends at a node, or UNKNOWN.
+    """
+
+    trie: np.ndarray  # uint64, a power of two
+    ends: np.ndarray  # int32
+    scores: np.ndarray  # float32
+    unknown_score: float
+    widest: float  # no score is further from 0
+    space: int  # the node of the space symbol, or -1
+
+
+class Memory(NamedTuple):
+    """Words met, one buffer in two views; zeros at first.
+
+    A row is the limit (int32), bytes and pieces of the word (uint8), the word, and for each of
+    its pieces where in the word it ends and the piece + 1, as `end << 24 | piece + 1`.
+    """
+
+    cells: np.ndarray  # int32, (ROWS, 32)
+    raw: np.ndarray  # uint8, (ROWS, 128)
+
+
+class _Paths(NamedTuple):
+    """The search's state, a place for each byte of a word and one more."""
+
+    best: np.ndarray  # score of the best path that ends here
+    second: np.ndarray  # of the next best one that ends here by another piece
+    origin: np.ndarray  # where the best path's last piece starts; -1 where none ends
+    piece: np.ndarray
+    path: np.ndarray  # int64: the best path's steps, `end << 24 | piece + 1`
+
+
+@kernel
+def build_trie(values, offsets, cells):
+    """A trie of the keys `values[offsets[i]:offsets[i + 1]]` that are not empty; `trie`, `ends`.
+
+    `cells`: a power of two above the number of bytes.
+    """
+    trie = np.zeros(cells, np.uint64)
+    ends = np.full(len(values) + 1, UNKNOWN, np.int32)
+    nodes = np.uint64(1)
+    for piece in range(len(offsets) - 1):
+        node = np.uint64(0)
+        for place in range(offsets[piece], offsets[piece + 1]):
+            key = node << np.uint64(8) | np.uint64(values[place])
+            cell = _cell(trie, key)
+            if trie[cell] == 0:
+                trie[cell] = key << np.uint64(32) | nodes
+                nodes += np.uint64(1)
+            node = trie[cell] & np.uint64(0xFFFFFFFF)
+        if offsets[piece] < offsets[piece + 1]:
+            ends[node] = piece
+    return trie, ends[:nodes].copy()
+
+
+@kernel
+def find_node(trie, key):
+    """The node a key's bytes lead to from the root, or -1."""
+    node = np.int64(0)
+    for byte in key:
+        node = _child(trie, node, byte) if node >= 0 else node
+    return node
+
+
+@kernel
+def encode(text, offsets, pieces, memory):
+    """The pieces of the texts `text[offsets[i]:offsets[i + 1]]`.
+
+    Gives ids (int32), UNKNOWN for a run of characters without a piece; the ids' offsets, one more
+    than texts; and of each UNKNOWN in turn the bytes' start and end.
+    """
+    longest = np.int64(0)
+    for row in range(len(offsets) - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    paths = _Paths(
+        np.empty(longest + 1),
+        np.empty(longest + 1),
+        np.empty(longest + 1, np.int32),
+        np.empty(longest + 1, np.int32),
+        np.empty(longest + 1, np.int64),
+    )
+    ids = np.empty(len(text), np.int32)
+    id_offsets = np.zeros(len(offsets), np.int64)
+    runs = np.empty((64, 2), np.int64)
+    out, num_runs = np.int64(0), np.int64(0)
+    for row in range(len(offsets) - 1):
+        at, end = offsets[row], offsets[row + 1]
+        first, score = out, 0.0
+        while at < end:
+            stop, slot = _word(text, at, end)
+            found = np.int64(-1)
+            if stop - at <= _WORD_BYTES:
+                found = _find(text, at, stop, slot, memory)
+                if found < 0:
+                    found = _learn(text, at, stop, slot, pieces, memory, paths)
+            known = found >= 0 and abs(score) <= memory.cells[found, 0]
+            if known:
+                steps = np.int64(memory.raw[found, 5])
+                for step in range(steps):
+                    paths.path[step] = memory.cells[found, _PIECES_AT + step]
+            else:
+                _search(text, at, stop, score, True, pieces, paths)
+                steps = _trace(paths, stop - at)
+            start = at
+            for step in range(steps):
+                code = paths.path[step]
+                piece, after = (code & _PIECE) - 1, at + (code >> _PIECE_BITS)
+                if piece != UNKNOWN:
+                    score = np.float64(np.float32(score + pieces.scores[piece]))
+                else:
+                    score = np.float64(np.float32(score + pieces.unknown_score))
+                    if out > first and ids[out - 1] == UNKNOWN:
+                        out -= 1
+                    else:
+                        if num_runs == len(runs):
+                            runs = np.concatenate((runs, np.empty_like(runs)))
+                        runs[num_runs, 0] = start
+                        num_runs += 1
+                    runs[num_runs - 1, 1] = after
+                ids[out] = piece
+                out += 1
+                start = after
+            if not known:
+                score = paths.best[stop - at]  # not the sum of all where it was reset on the way
+            at = stop
+        id_offsets[row + 1] = out
+    return ids[:out], id_offsets, runs[:num_runs]
+
+
+@kernel
+def _word(text, at, end):
+    """Where the word that begins at a place ends, and its row in the memory."""
+    stop, mixed = at + 1, np.uint64(0)
+    while stop < end and text[stop] != 32:
+        mixed = (mixed ^ np.uint64(text[stop])) * np.uint64(_HASH)
+        mixed ^= mixed >> np.uint64(32)
+        stop += 1
+    return stop, np.int64(mixed & np.uint64(ROWS - 1))
+
+
+@kernel
+def _find(text, at, stop, slot, memory):
+    """The row of a word, its own or the next, or -1."""
+    for row in (slot, slot ^ 1):
+        if memory.raw[row, 4] == stop - at:
+            place = at
+            while place < stop and memory.raw[row, _WORD_AT + place - at] == text[place]:
+                place += 1
+            if place == stop:
+                return row
+    return np.int64(-1)
+
+
+@kernel
+def _learn(text, at, stop, slot, pieces, memory, paths):
+    """Writes a word's best pieces to its row and gives it; -1 where they are not for a row."""
+    characters = _search(text, at, stop, 0.0, False, pieces, paths)
+    length = stop - at
+    steps = _trace(paths, length)
+    if steps > _WORD_PIECES:
+        return np.int64(-1)
+    margin = np.inf
+    for step in range(steps):
+        place = paths.path[step] >> _PIECE_BITS
+        margin = min(margin, paths.best[place] - paths.second[place])
+    # Two sums of as many float32 terms as characters, from a score s, are each within
+    # characters * (|s| + reach) / 2^24 of their exact values.
+    reach = characters * pieces.widest
+    limit = min(margin * 2.0**23 / characters, _RESET) - reach - 1.0
+    memory.raw[slot ^ 1] = memory.raw[slot]
+    memory.cells[slot, 0] = max(np.int64(limit), np.int64(-1))
+    memory.raw[slot, 4] = length
+    memory.raw[slot, 5] = steps
+    for place in range(length):
+        memory.raw[slot, _WORD_AT + place] = text[at + place]
+    for step in range(steps):
+        memory.cells[slot, _PIECES_AT + step] = paths.path[step]
+    return slot
+
+
+@kernel
+def _search(text, at, stop, score, rounded, pieces, paths):
+    """Fills `paths` for a word, from a score on; gives the word's characters.
+
+    `rounded`: to float32 at each step and reset as the library does; else as good as exact.
+    A float64 sum of two float32, rounded to float32, is their float32 sum.
+    """
+    length = stop - at
+    paths.origin[: length + 1] = -1
+    paths.best[0] = score
+    start = frontier = characters = np.int64(0)
+    while start < length:
+        here = paths.best[start]
+        if rounded and abs(here) > _RESET:
+            for end in range(start, frontier + 1):
+                if end == start or paths.origin[end] >= 0:
+                    paths.best[end] = np.float64(np.float32(paths.best[end] - here))
+            here = 0.0
+        after = start + min(_character_bytes(text[at + start]), length - start)
+        whole = False
+        place = start
+        node = np.int64(0)
+        while place < length:
+            byte = text[at + place]
+            node = pieces.space if byte == 32 else _child(pieces.trie, node, byte)
+            if node < 0:
+                break
+            place += 1
+            piece = pieces.ends[node]
+            if piece >= 0:
+                whole |= place == after
+                frontier = max(frontier, place)
+                _offer(paths, start, place, piece, here + pieces.scores[piece], rounded)
+        if not whole:
+            frontier = max(frontier, after)
+            _offer(paths, start, after, UNKNOWN, here + pieces.unknown_score, rounded)
+        start = after
+        characters += np.int64(1)
+    return characters
+
+
+@kernel
+def _offer(paths, start, place, piece, score, rounded):
+    """A path that ends at a place; of equal ones the first stays."""
+    score = np.float64(np.float32(score)) if rounded else score
+    if paths.origin[place] < 0 or score > paths.best[place]:
+        paths.second[place] = paths.best[place] if paths.origin[place] >= 0 else -np.inf
+        paths.best[place] = score
+        paths.origin[place] = start
+        paths.piece[place] = piece
+    elif score > paths.second[place]:
+        paths.second[place] = score
+
+
+@kernel
+def _trace(paths, length):
+    """Writes the best path's steps; gives their number."""
+    steps, place = 0, np.int64(length)
+    while place > 0:
+        paths.path[steps] = place << _PIECE_BITS | np.int64(paths.piece[place] + 1)
+        place = np.int64(paths.origin[place])
+        steps += 1
+    for step in range(steps // 2):
+        other = paths.path[steps - 1 - step]
+        paths.path[steps - 1 - step] = paths.path[step]
+        paths.path[step] = other
+    return steps
+
+
+@kernel
+def _cell(trie, key):
+    """Where a key is in the hash table, or would be."""
+    last = np.int64(len(trie) - 1)
+    cell = np.int64(key * np.uint64(_HASH) >> np.uint64(32)) & last
+    while trie[cell] != 0 and trie[cell] >> np.uint64(32) != key:
+        cell = (cell + 1) & last
+    return cell
+
+
+@kernel
+def _child(trie, node, byte):
+    found = trie[_cell(trie, np.uint64(node) << np.uint64(8) | np.uint64(byte))]
+    return np.int64(found & np.uint64(0xFFFFFFFF)) if found else np.int64(-1)
+
+
+@kernel
+def _character_bytes(lead):
+    """Of a UTF-8 character by its first byte, as the library reads it."""
+    length = 1 if lead < 0xC0 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+    return np.int64(length)
