@@ -13,11 +13,18 @@ from corpus.manifest import OutputFile
 BATCH_ROWS = 1024
 
 
-def read_batches(path: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Record batches of up to 1,024 rows of a Parquet file, in order; one row group in memory."""
+def read_batches(
+    path: str, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """Record batches of up to `rows` rows of a Parquet file, in order; one row group in memory.
+
+    No batch reaches over a row group, so none has more text than Output.write_table lets stand
+    together.
+    """
     with storage.open_input(path) as stream:
         file = pq.ParquetFile(stream)
-        yield from file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(rows, [group], columns=columns, use_threads=False)
 
 
 def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:

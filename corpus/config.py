@@ -139,7 +139,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in args:
             return None
-        return _convert(next(a for a in args if a is not type(None)), value, where)
+        return _convert(_alternative(args, value), value, where)
     if dataclasses.is_dataclass(kind):
         return build(kind, value, where)  # type: ignore[arg-type]
     if origin is Literal:
@@ -156,6 +156,19 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             raise ConfigError(f"'{where}' must be a mapping, not {value!r}")
         return {str(k): _convert(args[1], v, f"{where}.{k}") for k, v in value.items()}
     return _scalar(kind, value, where)
+
+
+def _alternative(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Of a union's kinds the one that a value has the shape of: a group, a list or one value."""
+    kinds = tuple(kind for kind in kinds if kind is not type(None))
+    shapes = {
+        Mapping: lambda kind: dataclasses.is_dataclass(kind) or typing.get_origin(kind) is dict,
+        list: lambda kind: typing.get_origin(kind) is tuple,
+    }
+    for shape, fits in shapes.items():
+        if isinstance(value, shape):
+            return next((kind for kind in kinds if fits(kind)), kinds[0])
+    return kinds[0]
 
 
 def _scalar(kind: type, value: Any, where: str) -> Any:

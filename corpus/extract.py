@@ -13,11 +13,14 @@ from typing import Any
 from corpus import schema, storage
 from corpus.batches import with_text_bytes
 from corpus.config import build, config_hash
+from corpus.crawl import CrawlConfig, list_crawl, on_disk
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit
+from corpus.retry import RetryConfig
 from corpus.sources import READERS
 from corpus.stage import Stage
+from corpus.storage import InputFile
 
 LONGEST_NAME = 150  # characters; file systems take 255, and a source, a hash and a suffix are added
 
@@ -26,22 +29,24 @@ LONGEST_NAME = 150  # characters; file systems take 255, and a source, a hash an
 class ReadTask:
     """What a unit of extraction is given."""
 
-    file: storage.InputFile
+    file: InputFile
     source: str
     reader: str
     config: Any
+    retry: RetryConfig
 
 
 @dataclass(frozen=True)
 class InputConfig:
     """Where a source's raw files are and how to read them.
 
+    `input` is a file or a folder, or the mapping of `corpus.crawl` for a Common Crawl snapshot.
     `reader: crawl` takes WET files by the `wet` reader and the others by `warc`. `options` holds a
     mapping a reader (`options: {warc: {...}}`), checked against the reader's own config.
     """
 
     reader: str
-    input: str
+    input: str | CrawlConfig
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,6 +58,10 @@ class InputConfig:
                 )
         for name in names:
             self.reader_config(name)
+        if isinstance(self.input, CrawlConfig) and self.input.kind not in names:
+            raise ConfigError(
+                f"reader '{self.reader}' does not read {self.input.kind} files; choose 'crawl'"
+            )
 
     def reader_config(self, reader: str) -> Any:
         return build(READERS[reader].config, self.options.get(reader) or {}, f"options.{reader}")
@@ -71,15 +80,14 @@ def reader_names(reader: str) -> tuple[str, ...]:
 def stage(source: str, config: InputConfig) -> Stage:
     """The extraction of one source; its input is listed now, DataError where there is none."""
     names = reader_names(config.reader)
-    suffixes = tuple(suffix for name in names for suffix in READERS[name].suffixes)
     configs = {name: config.reader_config(name) for name in names}
+    crawl = config.input if isinstance(config.input, CrawlConfig) else None
+    retry = crawl.retry if crawl else RetryConfig()
     units = []
-    files = storage.list_files(config.input, suffixes)
-    with ThreadPoolExecutor(storage.AT_ONCE) as pool:
-        fingerprints = list(pool.map(storage.fingerprint, [file.uri for file in files]))
-    for file, fingerprint in zip(files, fingerprints, strict=True):
-        reader = _reader_of(file.name, names)
-        task = ReadTask(file, source, reader, configs[reader])
+    found, listing = _files(config, names)
+    for file, fingerprint in found:
+        reader = crawl.kind if crawl else _reader_of(file.name, names)
+        task = ReadTask(file, source, reader, configs[reader], retry)
         inputs = (file.name, fingerprint, config_hash(configs[reader]))
         units.append(Unit(_unit_name(source, file.name), inputs, task))
     return Stage(
@@ -87,15 +95,32 @@ def stage(source: str, config: InputConfig) -> Stage:
         config={"source": source, "readers": configs},
         units=units,
         modules=("corpus.extract",),
+        inputs={"listing": listing} if listing else {},
         work=extract,
+        at_most=crawl.max_connections if crawl else None,
     )
+
+
+def _files(
+    config: InputConfig, readers: tuple[str, ...]
+) -> tuple[list[tuple[InputFile, str]], str | None]:
+    """The input's files with their fingerprints, and that of a snapshot's listing."""
+    if isinstance(config.input, CrawlConfig):
+        files, listing = list_crawl(config.input)
+        return [(file, "published") for file in files], listing
+    suffixes = tuple(suffix for name in readers for suffix in READERS[name].suffixes)
+    files = storage.list_files(config.input, suffixes)
+    with ThreadPoolExecutor(storage.AT_ONCE) as pool:
+        fingerprints = list(pool.map(storage.fingerprint, [file.uri for file in files]))
+    return list(zip(files, fingerprints, strict=True)), None
 
 
 def extract(unit: Unit, output: Output) -> None:
     """Reads one raw file into DOCUMENT records."""
     task: ReadTask = unit.payload
     reader = READERS[task.reader]
-    batches = reader.read(task.file, task.source, task.config, output.counts)
+    file = on_disk(task.file, output.scratch, task.retry)
+    batches = reader.read(file, task.source, task.config, output.counts)
     facts = {"source": task.source, "input": task.file.name}
     output.write_table(with_text_bytes(batches, output.counts), schema.DOCUMENT, facts=facts)
 

@@ -81,16 +81,16 @@ class Manifest:
         return None
 
 
-def put(manifest: Manifest) -> None:
+def put(manifest: Manifest, name: str = MANIFEST_NAME) -> None:
     """Publishes a stage's output by putting its manifest."""
-    storage.put_bytes(storage.join(manifest.folder, MANIFEST_NAME), manifest.content())
+    storage.put_bytes(storage.join(manifest.folder, name), manifest.content())
 
 
-def read(folder: str) -> Manifest:
+def read(folder: str, name: str = MANIFEST_NAME) -> Manifest:
     """Reads a stage's manifest; DataError where it is absent or damaged."""
-    place = storage.join(folder, MANIFEST_NAME)
+    place = storage.join(folder, name)
     if not storage.exists(place):
-        raise DataError(f"{folder} holds no finished output (no {MANIFEST_NAME}); build it first")
+        raise DataError(f"{folder} holds no finished output (no {name}); build it first")
     try:
         tree = json.loads(storage.read_bytes(place))
         if tree["version"] != VERSION:
@@ -110,10 +110,10 @@ def read(folder: str) -> Manifest:
         raise DataError(f"{place} is damaged ({error}); delete it and build again") from None
 
 
-def find(folder: str) -> Manifest | None:
+def find(folder: str, name: str = MANIFEST_NAME) -> Manifest | None:
     """The manifest of a folder, or None where nothing whole and readable is there."""
     try:
-        return read(folder)
+        return read(folder, name)
     except DataError:
         return None
 

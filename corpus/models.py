@@ -5,11 +5,11 @@ from pathlib import Path
 
 from corpus import storage
 from corpus.errors import DataError
+from corpus.formats.texts import text_files
 from corpus.lm import LmConfig, tools
 from corpus.manifest import Manifest
 
 LM_SUFFIXES = (".sp.model", ".arpa.bin")
-REFERENCE_SUFFIXES = (".jsonl", ".txt")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class ModelsConfig:
 
     lid: str
     lm: str | None = None  # a folder of <language>.sp.model and <language>.arpa.bin
-    reference: str | None = None  # text files, or JSONL with a `text` a line
+    reference: str | None = None  # texts in any form of corpus.formats.texts
+    references: str | None = None  # the Wikipedia-reference classifier, a fastText file
     lm_training: LmConfig = field(default_factory=LmConfig)
     kenlm_tools: str = ".altiplano/kenlm/bin"  # where lmplz and build_binary are
 
@@ -33,11 +34,19 @@ class ModelFiles:
 
     lid: str
     lm: str | None
+    references: str | None
     fingerprints: tuple[tuple[str, str], ...]
 
-    def without_lm(self) -> "ModelFiles":
-        """For a source without perplexity, which no language model's change concerns."""
-        return ModelFiles(self.lid, None, tuple(f for f in self.fingerprints if f[0] == "lid"))
+    def used(self, perplexity: bool, references: bool) -> "ModelFiles":
+        """What a source loads: a change of any other model does not concern it."""
+        found = [f for f in self.fingerprints if perplexity or f[0] in ("lid", "references")]
+        found = [f for f in found if references or f[0] != "references"]
+        return ModelFiles(
+            self.lid,
+            self.lm if perplexity else None,
+            self.references if references else None,
+            tuple(found),
+        )
 
 
 def require_models(config: ModelsConfig, perplexity: bool) -> None:
@@ -47,20 +56,28 @@ def require_models(config: ModelsConfig, perplexity: bool) -> None:
             f"no language-ID model at {config.lid} (corpus.models.lid); "
             "get it by `altiplano models fetch lid`, or run from the project's folder"
         )
+    if config.references is not None and not storage.exists(config.references):
+        raise DataError(
+            f"no classifier at {config.references} (corpus.models.references); "
+            "train one by `altiplano references train`"
+        )
     if perplexity and config.lm is not None:
         storage.list_files(config.lm, LM_SUFFIXES)
     elif perplexity and config.trains_lm:
         assert config.reference is not None
-        storage.list_files(config.reference, REFERENCE_SUFFIXES)
+        text_files(config.reference)
         tools(Path(config.kenlm_tools))
 
 
 def model_files(config: ModelsConfig, trained: Manifest | None) -> ModelFiles:
     """The files behind a run's models; `trained` is the manifest of its own language model."""
     found = {"lid": storage.fingerprint(config.lid)}
+    if config.references is not None:
+        found["references"] = storage.fingerprint(config.references)
     if trained is not None:
         found.update({file.name: file.sha256 for file in trained.files})
-        return ModelFiles(config.lid, trained.folder, tuple(sorted(found.items())))
+        lm: str | None = trained.folder
+        return ModelFiles(config.lid, lm, config.references, tuple(sorted(found.items())))
     for file in storage.list_files(config.lm, LM_SUFFIXES) if config.lm else []:
         found[file.name] = storage.fingerprint(file.uri)
-    return ModelFiles(config.lid, config.lm, tuple(sorted(found.items())))
+    return ModelFiles(config.lid, config.lm, config.references, tuple(sorted(found.items())))

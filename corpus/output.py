@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus import storage
@@ -23,6 +25,7 @@ from corpus.manifest import OutputFile
 RECORDS = "_units"
 OWN_NAME = re.compile(r"-[0-9a-f]{16}\.[a-z]+$")  # how a content-named file ends
 ROW_GROUP_ROWS = 4096  # a row group of about 20 MB of web text
+ROW_GROUP_BYTES = 32 << 20  # of text: one document of 1 GB is a row group of its own, not 4,096
 
 
 @dataclass(frozen=True)
@@ -78,18 +81,23 @@ class Output:
         batches: Iterable[pa.RecordBatch],
         schema: pa.Schema,
         facts: Mapping[str, Any] | None = None,
+        row_group_rows: int = ROW_GROUP_ROWS,
+        dictionary: bool = True,
     ) -> None:
-        """Writes batches of a schema as one Parquet file, its row groups cut by rows alone."""
+        """Writes batches of a schema as one Parquet file; in memory stands one row group.
+
+        A row group ends at `row_group_rows` rows or ROW_GROUP_BYTES of text (large_string columns),
+        wherever batches end, so the file's bytes depend on the rows alone. `dictionary` is for
+        columns whose values repeat.
+        """
         local = self.scratch / "table.parquet"
-        rows = 0
-        waiting: list[pa.RecordBatch] = []
-        with pq.ParquetWriter(local, schema, compression="zstd", compression_level=1) as writer:
+        options = {"compression": "zstd", "compression_level": 1, "use_dictionary": dictionary}
+        with pq.ParquetWriter(local, schema, **options) as writer:
+            groups = _RowGroups(writer, row_group_rows)
             for batch in batches:
-                rows += batch.num_rows
-                waiting.append(batch)
-                waiting = _drain(writer, waiting, schema, ROW_GROUP_ROWS)
-            _drain(writer, waiting, schema, 1)
-        self.put(local, self.unit.name, "parquet", rows, facts)
+                groups.add(batch)
+            groups.end()
+        self.put(local, self.unit.name, "parquet", groups.rows_written, facts)
 
     def put(
         self,
@@ -119,13 +127,44 @@ class Output:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
-def _drain(
-    writer: pq.ParquetWriter, waiting: list[pa.RecordBatch], schema: pa.Schema, at_least: int
-) -> list[pa.RecordBatch]:
-    """Writes whole row groups of the waiting rows; the bytes do not depend on batch borders."""
-    while sum(batch.num_rows for batch in waiting) >= at_least:
-        table = pa.Table.from_batches(waiting, schema).slice(0, ROW_GROUP_ROWS).combine_chunks()
-        rest = pa.Table.from_batches(waiting, schema).slice(ROW_GROUP_ROWS)
-        writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        waiting = rest.to_batches()
-    return waiting
+class _RowGroups:
+    """Gathers rows from batches of any size and writes them as row groups."""
+
+    def __init__(self, writer: pq.ParquetWriter, most_rows: int) -> None:
+        self._writer = writer
+        self._most_rows = most_rows
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._bytes = 0
+        self.rows_written = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        until = np.concatenate([[0], np.cumsum(_text_bytes(batch))])  # [rows + 1] bytes
+        begin = 0
+        while begin < batch.num_rows:
+            full = until[begin] + ROW_GROUP_BYTES - self._bytes
+            end = min(int(np.searchsorted(until, full)), begin + self._most_rows - self._rows)
+            end = max(min(end, batch.num_rows), begin + 1)
+            self._waiting.append(batch.slice(begin, end - begin))
+            self._rows += end - begin
+            self._bytes += int(until[end] - until[begin])
+            if self._rows == self._most_rows or self._bytes >= ROW_GROUP_BYTES:
+                self.end()
+            begin = end
+
+    def end(self) -> None:
+        """Writes what waits, if anything, as a row group."""
+        if self._rows:
+            table = pa.Table.from_batches(self._waiting).combine_chunks()
+            self._writer.write_table(table, row_group_size=self._rows)
+        self.rows_written += self._rows
+        self._waiting, self._rows, self._bytes = [], 0, 0
+
+
+def _text_bytes(batch: pa.RecordBatch) -> np.ndarray:
+    """[rows] int64: bytes in the columns that hold texts."""
+    sizes = np.zeros(batch.num_rows, np.int64)
+    for column in batch.columns:
+        if pa.types.is_large_string(column.type):
+            sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return sizes

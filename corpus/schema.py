@@ -45,6 +45,7 @@ LEDGER = pa.schema(
         ("language", pa.string()),  # null where nothing could be said (empty text)
         ("language_score", pa.float64()),  # rounded to 2 decimals, as CCNet decides on it
         ("perplexity", pa.float64()),  # rounded to 1 decimal; null without a model
+        ("reference_probability", pa.float64()),  # of being cited by Wikipedia; null: not measured
         ("mean_word_length", pa.float64()),
         ("max_line_length", pa.int32()),
         ("mean_line_length", pa.float64()),
@@ -83,6 +84,48 @@ DECISION = pa.schema(
         ("num_chars", pa.int32()),
         ("num_bytes", pa.int32()),
     ]
+)
+
+# A page that a Wikipedia page cites; one row a citing page and cited URL.
+CITATION = pa.schema(
+    [
+        ("url", pa.string()),  # canonical, as corpus.references.urls defines it
+        ("address", pa.string()),  # as it was written
+        ("archive", pa.string()),  # a copy in a web archive, null where none is given
+        ("wiki", pa.string()),
+        ("title", pa.string()),  # of the citing page
+        ("citations", pa.int32()),  # <ref> tags of the citing page that cite it
+    ]
+)
+
+# The same over all dumps, one row a cited URL, sorted by it.
+CITED = pa.schema(
+    [
+        ("url", pa.string()),
+        ("key", pa.uint64()),  # its hash, which pages are looked up by
+        ("address", pa.string()),
+        ("archive", pa.string()),
+        ("title", pa.string()),  # of the first citing page, by wiki and title
+        ("pages", pa.int32()),
+        ("citations", pa.int32()),
+    ]
+)
+
+# A page the reference classifier may learn from.
+EXAMPLE = pa.schema(
+    [
+        ("url", pa.string()),
+        ("is_reference", pa.bool_()),
+        ("key", pa.uint64()),  # hash of the canonical URL
+        ("site", pa.uint64()),  # hash of its host
+        ("digest", pa.uint64()),  # hash of the text, its case and white space levelled
+        ("line", pa.large_string()),  # the text as the classifier takes it
+    ]
+)
+
+# A held-out example and what the classifier says of it.
+SCORE = pa.schema(
+    [("url", pa.string()), ("is_reference", pa.bool_()), ("probability", pa.float64())]
 )
 
 # The corpus: every kept document, with what CCNet publishes of it.

@@ -60,16 +60,30 @@ class Engine:
             if not keep_log:
                 log_path().unlink(missing_ok=True)
 
-    def map(self, function: Callable[[Any], Any], items: Sequence[Any], label: str) -> list[Any]:
-        """Applies a picklable function to every item in Spark tasks; results in item order."""
+    def map(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        label: str,
+        at_most: int | None = None,
+    ) -> list[Any]:
+        """Applies a picklable function to every item in Spark tasks; results in item order.
+
+        No more than `at_most` tasks run at a time, on however many machines. A cluster where
+        `spark.speculation` is on runs some of them twice.
+        """
         if not items:
             return []
-        rows = watch(self.session, label, self.map_frame(function, items).collect)
+        rows = watch(self.session, label, self.map_frame(function, items, at_most).collect)
         results = {row["index"]: pickle.loads(row["result"]) for row in rows}
         return [results[i] for i in range(len(items))]
 
-    def map_frame(self, function: Callable[[Any], Any], items: Sequence[Any]) -> "DataFrame":
+    def map_frame(
+        self, function: Callable[[Any], Any], items: Sequence[Any], at_most: int | None = None
+    ) -> "DataFrame":
         tasks = min(self.config.partitions or len(items), len(items))
+        if at_most is not None and not self._runs_at_most(at_most):
+            tasks = min(tasks, at_most)
         frame = self.session.range(0, len(items), 1, tasks)
         shared = self.session.sparkContext.broadcast(pickle.dumps(list(items)))
 
@@ -83,6 +97,14 @@ class Engine:
                     )
 
         return frame.mapInArrow(work, RESULT_SCHEMA)
+
+    def _runs_at_most(self, tasks: int) -> bool:
+        """Whether there is no room for more tasks at a time, however many there are.
+
+        Known of a local session only: a cluster may grow while a stage runs.
+        """
+        context = self.session.sparkContext
+        return (context.master or "").startswith("local") and context.defaultParallelism <= tasks
 
 
 def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any:
@@ -129,6 +151,8 @@ def _start(config: SparkConfig) -> "SparkSession":
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(config.shuffle_partitions or 2 * cores))
         .config("spark.sql.adaptive.enabled", "false")
+        # rows are unit numbers or blobs of up to half a megabyte: 10,000 of those are 5 GB
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "64")
         .config("spark.python.worker.reuse", "true")
         .config("spark.log.level", "ERROR")
     )

@@ -43,6 +43,7 @@ class Stage:
     work: Work | None = None
     gather: Callable[[Engine, "Stage", str, Mapping[str, str]], list[UnitRecord]] | None = None
     in_driver: bool = False
+    at_most: int | None = None  # tasks at a time, where each one holds a connection
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _apply(
 ) -> list[UnitRecord | _Failure]:
     if stage.in_driver:
         return [task(unit) for unit in units]
-    return engine.map(task, units, stage.name)
+    return engine.map(task, units, stage.name, stage.at_most)
 
 
 def _work(work: Work, folder: str, keys: Mapping[str, str], unit: Unit) -> UnitRecord | _Failure:

@@ -50,7 +50,9 @@ def absolute(location: str) -> str:
 
 
 def join(location: str, *names: str) -> str:
-    return "/".join([location.rstrip("/"), *names])
+    """A place below a location; a URI's query stays at its end."""
+    path, mark, query = location.partition("?") if "://" in location else (location, "", "")
+    return "/".join([path.rstrip("/"), *names]) + mark + query
 
 
 def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
+from jobs import lm, references
 
 Verb = Callable[[argparse.Namespace], int]
 _EPILOGS = {
@@ -19,6 +20,8 @@ _EPILOGS = {
     "report": "altiplano report runs/demo",
     "explain": "altiplano explain http://json.docs.test/json.html --run runs/demo",
     "ablate": "altiplano ablate jobs/configs/ablations/demo.yaml",
+    "lm": "altiplano lm train uk --set input=FOLDER --set output=models/lm",
+    "references": "altiplano references extract enwiki-pages-articles.xml.bz2 --output runs/cited",
     "models": "altiplano models fetch lid",
     "verify": "altiplano verify runs/demo",
     "shards": "altiplano shards verify runs/demo",
@@ -74,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--run", dest="run_folder", default="runs/demo", metavar="RUN")
     ablate = _verb(verbs, "ablate", "compare mixtures by short trainings", _ablate)
     _config_arguments(ablate)
+    cited = "what Wikipedia cites, and a classifier learnt from it"
+    references.add_actions(_verb(verbs, "references", cited, references.run))
+    lm.add_actions(_verb(verbs, "lm", "train language models, find cutoffs in a crawl", lm.run))
     models = _verb(verbs, "models", "list or fetch the models a build uses", _models)
     models.add_argument("action", choices=["list", "fetch"], nargs="?", default="list")
     models.add_argument("name", nargs="?", metavar="NAME", help="which model to fetch")

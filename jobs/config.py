@@ -7,9 +7,10 @@ from typing import Any
 
 from corpus.annotate.ledger import AnnotateConfig
 from corpus.config import build, load
+from corpus.crawl import CrawlConfig
 from corpus.cutoffs import BucketConfig
 from corpus.decide import RuleConfig
-from corpus.dedup.stages import LineDedupConfig
+from corpus.dedup.lines import LineDedupConfig
 from corpus.errors import ConfigError
 from corpus.extract import InputConfig
 from corpus.mixture import MixtureConfig
@@ -25,7 +26,7 @@ class SourceConfig:
     """One source from raw files to kept documents."""
 
     reader: str
-    input: str
+    input: str | CrawlConfig
     options: dict[str, Any] = field(default_factory=dict)
     dedup_lines: LineDedupConfig = field(default_factory=LineDedupConfig)
     annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
@@ -50,6 +51,14 @@ class CorpusConfig:
         for name in self.sources:
             if not name.isidentifier():
                 raise ConfigError(f"source name '{name}' must be letters, digits and _ alone")
+        for name, source in self.sources.items():
+            measured = self.models.references is not None and source.annotate.references
+            if not measured and any(r.column == "reference_probability" for r in source.rules):
+                raise ConfigError(
+                    "the rule on 'reference_probability' needs a classifier: give "
+                    "corpus.models.references, and leave "
+                    f"corpus.sources.{name}.annotate.references true"
+                )
 
 
 @dataclass(frozen=True)

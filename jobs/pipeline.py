@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -139,9 +139,9 @@ def _source(
     work: Build, name: str, source: SourceConfig, text: Manifest, files: models.ModelFiles
 ) -> documents.SourceTables:
     if source.dedup_lines.enabled:
-        hashes = work.bring(dedup.hashes_stage(name, text))
+        hashes = work.bring(dedup.hashes_stage(name, text, source.dedup_lines))
         seen = work.bring(dedup.seen_stage(name, hashes, source.dedup_lines))
-        text = work.bring(dedup.deduped_stage(name, text, seen))
+        text = work.bring(dedup.deduped_stage(name, text, seen, source.dedup_lines))
     ledger = work.bring(annotate.ledger_stage(name, text, files, source.annotate))
     limits = None
     if source.annotate.perplexity:
@@ -196,13 +196,13 @@ def _write_metrics(root: str, done: StageRun) -> None:
 def _absolute(config: RunConfig) -> RunConfig:
     """The same config with places that mean the same in a worker elsewhere as here."""
 
-    def place(location: str | None) -> str | None:
-        return None if location is None else storage.absolute(location)
+    def place(location: Any) -> Any:
+        return storage.absolute(location) if isinstance(location, str) else location
 
     sources = {
         name: replace(
             source,
-            input=storage.absolute(source.input),
+            input=place(source.input),
             buckets=replace(source.buckets, table=place(source.buckets.table)),
         )
         for name, source in config.corpus.sources.items()
@@ -213,6 +213,7 @@ def _absolute(config: RunConfig) -> RunConfig:
         lid=storage.absolute(found.lid),
         lm=place(found.lm),
         reference=place(found.reference),
+        references=place(found.references),
         kenlm_tools=storage.absolute(found.kenlm_tools),
     )
     corpus = replace(config.corpus, sources=sources, models=found)

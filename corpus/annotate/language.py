@@ -1,24 +1,26 @@
 """Language identification as in CCNet (arXiv:1911.00359, section 3.2): fastText's lid.176."""
 
-import fasttext
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from corpus.annotate.fasttext_file import is_whole
-from corpus.annotate.model_file import local_model
-from corpus.errors import DataError
+from corpus.annotate.text_classifier import TextClassifier
 
 _FIX = "get it by `altiplano models fetch lid`"
-_LABEL = "__label__"
+_DECIMALS = 2
+# One character that is not white space to Python; Arrow's own classes differ from those.
+_VISIBLE = (
+    "[^\\t-\\r\\x1c- \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
+    "\\x{205f}\\x{3000}]"
+)
 
 
 class LanguageIdentifier:
     """A loaded fastText model; DataError where the file is missing or no such model."""
 
     def __init__(self, location: str) -> None:
-        with local_model(location, _FIX) as path:
-            if not is_whole(path):
-                raise DataError(f"{location} is no fastText model, or cut short; {_FIX}")
-            self._model = fasttext.load_model(path)
+        self._classifier = TextClassifier(location, _FIX, keep_newlines=False)
+        self._names = pa.array(self._classifier.labels, pa.string())
 
     def annotate(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
         """The likeliest language of each text and its probability, rounded to 2 decimals.
@@ -26,15 +28,11 @@ class LanguageIdentifier:
         Newlines are removed with no space put in, as CCNet does. Both are null where a text has
         nothing but white space.
         """
-        lines = [(text or "").replace("\n", "") for text in texts.to_pylist()]
-        rows = [row for row, line in enumerate(lines) if line and not line.isspace()]
-        languages: list[str | None] = [None] * len(lines)
-        scores: list[float | None] = [None] * len(lines)
-        if rows:
-            # The list form: predicting one text at a time fails in fastText 0.9.3 on NumPy 2.
-            labels, probabilities = self._model.predict([lines[row] for row in rows], k=1)
-            for row, label, probability in zip(rows, labels, probabilities, strict=True):
-                if label:
-                    languages[row] = label[0].removeprefix(_LABEL)
-                    scores[row] = round(float(probability[0]), 2)
-        return pa.array(languages, pa.string()), pa.array(scores, pa.float64())
+        labels, probabilities = self._classifier.likeliest(texts, _DECIMALS)
+        visible = pc.fill_null(pc.match_substring_regex(texts, _VISIBLE), False)
+        silent = (labels < 0) | ~visible.to_numpy(zero_copy_only=False)
+        scores = probabilities.astype(np.float64).round(_DECIMALS)
+        return (
+            self._names.take(pa.array(labels, mask=silent)),
+            pa.array(scores, pa.float64(), mask=silent),
+        )

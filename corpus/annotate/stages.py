@@ -15,7 +15,7 @@ from corpus.stage import Stage
 
 
 def ledger_stage(source: str, text: Manifest, models: ModelFiles, config: AnnotateConfig) -> Stage:
-    used = models if config.perplexity else models.without_lm()
+    used = models.used(config.perplexity, config.references)
     units = [
         Unit(unit_name(file), (file.sha256,), (text.path(file), used, config))
         for file in text.files
@@ -46,4 +46,4 @@ def _annotated(annotator: Annotator, path: str, output: Output) -> Iterator[pa.R
 @functools.lru_cache(maxsize=2)
 def _annotator(models: ModelFiles, config: AnnotateConfig) -> Annotator:
     """One loaded set of models a Python worker, whatever the number of its tasks."""
-    return Annotator(models.lid, models.lm, config)
+    return Annotator(models.lid, models.lm, config, models.references)

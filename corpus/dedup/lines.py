@@ -1,139 +1,186 @@
 """CCNet's removal of repeated lines (arXiv:1911.00359, section 3.1), batch by batch.
 
 A line is the first 8 bytes of the SHA-1 of its normalised form. What occurs in two documents of a
-group of shards is navigation, a footer or a copied text, and goes everywhere, its first copy
-included. A line repeated inside one document only keeps its first copy there.
+group of shards is navigation, a footer or a copied text. A line repeated inside one document only
+keeps its first copy there.
 """
 
 import hashlib
 from collections.abc import Iterable
-from itertools import compress
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.counts import Counts
-from corpus.dedup.normalize import normalize_lines
+from corpus.dedup.characters import dedup_table
+from corpus.dedup.line_table import LineTable, SharedLines
+from corpus.dedup.normalize import normalize_for_dedup
+from corpus.kernels.line_removal import directory, join_lines, keep_lines, spare_blank
+from corpus.kernels.lines import count_lines, hash_lines
 from corpus.schema import DEDUPED
 
-_HASH = np.dtype("<u8")
+Policy = Literal["all_removed", "keep_first"]
+_Defect = Literal["exact", "fixed"]
+_NONE = np.empty(0, np.uint64)
+
+
+@dataclass(frozen=True)
+class LineDedupConfig:
+    """Over which shards lines are compared, and what becomes of one that is seen again.
+
+    `group_shards` shards in name order form a group (cc_net's published setting is 50); 0 compares
+    over the whole input. `policy`: `all_removed` removes such a line everywhere, as cc_net does;
+    `keep_first` leaves it in the document of the smallest doc_id of the group, at its first place
+    there. The others are cc_net's defects: `exact` does as it does, `fixed` does not.
+    `zero_hash`: a line whose hash is 0 is lost. `blank_lines`: blank lines are compared as well,
+    so that paragraphs lose what parts them.
+    """
+
+    enabled: bool = True
+    group_shards: int = 0
+    policy: Policy = "all_removed"
+    zero_hash: _Defect = "exact"
+    blank_lines: _Defect = "exact"
+
+
+_AS_CCNET = LineDedupConfig()
+
+
+class SeenLines:
+    """The lines of a shard that its group has seen again, ready to be looked up.
+
+    `hashes` [S] uint64 ascending; `keepers` [S] uint64, under `keep_first`, are the doc_ids that
+    keep each line.
+    """
+
+    def __init__(self, hashes: np.ndarray, keepers: np.ndarray | None = None) -> None:
+        self.hashes = hashes
+        self.keepers = _NONE if keepers is None else keepers
+        self.directory = directory(hashes, max(len(hashes).bit_length() - 2, 1))
 
 
 def document_line_hashes(text: str) -> np.ndarray:
     """The [lines] uint64 hashes of a text split at newlines; blank lines are hashed as well."""
-    return np.frombuffer(_LineHasher().hash_document(text), _HASH)
+    return line_hashes(pa.array([text], pa.large_string()))
 
 
-def shard_hashes(texts: Iterable[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
+def line_hashes(texts: pa.Array) -> np.ndarray:
+    """The [lines] uint64 hashes of an array of texts, text after text."""
+    return _Lines(texts).hashes
+
+
+def shard_hashes(batches: Iterable[pa.RecordBatch], policy: Policy = "all_removed") -> SharedLines:
     """What one shard tells the others about its lines.
 
-    Takes the shard's texts in string arrays of any size. Returns its distinct line hashes, [H]
-    uint64 ascending, and [H] bool: whether two documents of the shard have the hash (repeats
-    inside one document do not count).
+    Takes the shard's documents in batches of any size. Returns its distinct line hashes, ascending,
+    whether two documents of the shard have each (repeats inside one do not count) and, under
+    `keep_first`, the smallest doc_id that has it. An empty text has no line.
     """
-    hashes = [np.empty(0, np.uint64)]
-    repeated = [np.empty(0, bool)]
-    for batch in texts:
-        values, in_documents = np.unique(_Lines(batch).once_a_document(), return_counts=True)
-        hashes.append(values)
-        repeated.append(in_documents > 1)
-    merged, index = np.unique(np.concatenate(hashes), return_inverse=True)
-    in_batches = np.bincount(index, minlength=len(merged))
-    in_one_batch = np.bincount(index, weights=np.concatenate(repeated), minlength=len(merged))
-    return merged, (in_batches > 1) | (in_one_batch > 0)
+    keyed = policy == "keep_first"
+    table = LineTable(keyed)
+    documents = 0
+    for batch in batches:
+        lengths = pc.fill_null(pc.binary_length(batch.column("text")), 0).to_numpy()
+        written = batch.filter(pa.array(lengths > 0))
+        lines = _Lines(written.column("text"))
+        owner = np.arange(documents + 1, documents + 1 + written.num_rows, dtype=np.uint32)
+        ids = written.column("doc_id").to_numpy()
+        table.add(
+            lines.hashes,
+            np.repeat(owner, lines.in_texts),
+            first=np.repeat(ids, lines.in_texts) if keyed else None,
+        )
+        documents += written.num_rows
+    return table.lines()
 
 
-def remove_lines(batch: pa.RecordBatch, seen_again: np.ndarray, counts: Counts) -> pa.RecordBatch:
+def remove_lines(
+    batch: pa.RecordBatch,
+    seen: SeenLines,
+    counts: Counts,
+    config: LineDedupConfig = _AS_CCNET,
+) -> pa.RecordBatch:
     """Takes a batch of DOCUMENT to DEDUPED, without the lines seen again in other documents.
 
-    `seen_again` is [S] uint64 ascending. A document of which no text is left is dropped and
-    counted under "no line left"; lines and characters before and after are counted for all.
+    A document of which no text is left is dropped and counted under "no line left"; lines and
+    characters before and after are counted for all.
     """
     lines = _Lines(batch.column("text"))
-    kept = lines.first_in_document() & ~_contains(seen_again, lines.hashes)
-    rows, texts, line_ids, original_nlines, original_length = [], [], [], [], []
+    kept = keep_lines(
+        lines.hashes,
+        lines.text_lines,
+        batch.column("doc_id").to_numpy(),
+        seen.hashes,
+        seen.directory,
+        seen.keepers,
+    )
+    if config.zero_hash == "exact":
+        kept &= lines.hashes != 0
+    if config.blank_lines == "fixed":
+        lines.spare_blank(kept)
+    stays, text, offsets, line_ids, id_offsets, characters = join_lines(
+        lines.data, lines.offsets, lines.text_lines, lines.starts, kept, dedup_table()
+    )
+    counts.add("lines_in", len(kept))
+    counts.add("lines_out", len(line_ids))
+    counts.add("chars_in", int(characters[:, 0].sum()))
+    counts.add("chars_out", int(characters[:, 1].sum()))
     urls = batch.column("url")
-    for row, text in enumerate(lines.texts):
-        mask = kept[lines.starts[row] : lines.starts[row + 1]]
-        ids = np.flatnonzero(mask).astype(np.int32)
-        left = text if len(ids) == len(mask) else "\n".join(compress(text.split("\n"), mask))
-        counts.add("lines_in", len(mask))
-        counts.add("chars_in", len(text))
-        if not left or left.isspace():  # a lone blank line is no text either
-            counts.skip("no line left", urls[row].as_py())
-            continue
-        counts.add("lines_out", len(ids))
-        counts.add("chars_out", len(left))
-        rows.append(row)
-        texts.append(left)
-        line_ids.append(ids)
-        original_nlines.append(len(mask))
-        original_length.append(len(text))
-    survivors = batch.take(pa.array(rows, pa.int64()))
+    for row in np.flatnonzero(~stays):
+        counts.skip("no line left", urls[int(row)].as_py())
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     new = {
-        "text": pa.array(texts, pa.large_string()),
-        "line_ids": _list_array(line_ids),
-        "original_nlines": pa.array(original_nlines, pa.int32()),
-        "original_length": pa.array(original_length, pa.int32()),
+        "text": pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers),
+        "line_ids": pa.ListArray.from_arrays(
+            pa.array(id_offsets.astype(np.int32)), pa.array(line_ids)
+        ),
+        "original_nlines": pa.array(lines.in_texts[stays], pa.int32()),
+        "original_length": pa.array(characters[stays, 0], pa.int32()),
     }
-    columns = [new[f.name] if f.name in new else survivors.column(f.name) for f in DEDUPED]
+    mask = pa.array(stays)
+    columns = [new[f.name] if f.name in new else batch.column(f.name).filter(mask) for f in DEDUPED]
     return pa.RecordBatch.from_arrays(columns, schema=DEDUPED)
 
 
-class _LineHasher:
-    """Hashes lines, each distinct one of a batch once: navigation repeats on every page."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, bytes] = {}
-
-    def hash_document(self, text: str) -> bytes:
-        """8 bytes a line."""
-        known, digests = self._known, []
-        for line in normalize_lines(text):
-            digest = known.get(line)
-            if digest is None:
-                digest = hashlib.sha1(line, usedforsecurity=False).digest()[:8]
-                known[line] = digest
-            digests.append(digest)
-        return b"".join(digests)
-
-
 class _Lines:
-    """The hashes of all lines of a batch of texts, document after document."""
+    """All lines of an array of texts, text after text, as the kernels give them."""
 
     def __init__(self, texts: pa.Array) -> None:
-        hasher = _LineHasher()
-        self.texts: list[str] = pc.fill_null(texts, "").to_pylist()
-        hashed = [hasher.hash_document(text) for text in self.texts]
-        lengths = np.fromiter((len(digests) // 8 for digests in hashed), np.int64, len(hashed))
-        self.hashes = np.frombuffer(b"".join(hashed), _HASH)  # [lines]
-        self.starts = np.concatenate([[0], np.cumsum(lengths)])  # [documents + 1]
-        self._document = np.repeat(np.arange(len(hashed)), lengths)  # [lines]
+        texts = pc.fill_null(texts, "").cast(pa.large_string())
+        _, offsets, data = texts.buffers()
+        self.offsets = (
+            np.frombuffer(offsets, np.int64, len(texts) + 1, texts.offset * 8)
+            if len(texts)
+            else np.zeros(1, np.int64)
+        )
+        self.data = np.frombuffer(data or b"", np.uint8)
+        for array in (self.offsets, self.data):
+            array.flags.writeable = False  # one kernel for buffers of any origin
+        self.text_lines = count_lines(self.data, self.offsets)
+        self.in_texts = np.diff(self.text_lines)
+        self.starts, self.hashes, in_context = hash_lines(
+            self.data, self.offsets, self.text_lines, dedup_table()
+        )
+        for line in np.flatnonzero(in_context).tolist():
+            self.hashes[line] = _hash(normalize_for_dedup(self._text(line)))
 
-    def first_in_document(self) -> np.ndarray:
-        """[lines] bool: whether no earlier line of the document has the same hash."""
-        values, index = np.unique(self.hashes, return_inverse=True)
-        _, first = np.unique(self._document * len(values) + index, return_index=True)
-        mask = np.zeros(len(self.hashes), bool)
-        mask[first] = True
-        return mask
+    def spare_blank(self, kept: np.ndarray) -> None:
+        """Keeps every line of white space alone as well."""
+        where = (self.data, self.offsets, self.text_lines, self.starts, dedup_table())
+        spare_blank(kept, self.hashes, _hash(""), *where)
 
-    def once_a_document(self) -> np.ndarray:
-        """The hashes of every document without its own repeats."""
-        return self.hashes[self.first_in_document()]
-
-
-def _contains(ascending: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """[W] bool: which of `wanted` are in an ascending array."""
-    if not len(ascending):
-        return np.zeros(len(wanted), bool)
-    values, index = np.unique(wanted, return_inverse=True)  # sorted look-ups stay in cache
-    place = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
-    return (ascending[place] == values)[index]
+    def _text(self, line: int) -> str:
+        text = int(np.searchsorted(self.text_lines, line, side="right")) - 1
+        start, end = int(self.starts[line]), int(self.offsets[text + 1])
+        if line + 1 < self.text_lines[text + 1]:
+            end = int(self.starts[line + 1]) - 1
+        return self.data[start:end].tobytes().decode("utf-8", "surrogatepass")
 
 
-def _list_array(parts: list[np.ndarray]) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
-    values = np.concatenate([np.empty(0, np.int32), *parts])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+def _hash(form: str) -> np.uint64:
+    raw = form.encode("utf-8", "surrogatepass")
+    digest = hashlib.sha1(raw, usedforsecurity=False).digest()
+    return np.uint64(int.from_bytes(digest[:8], "little"))

@@ -27,7 +27,6 @@ _MARKS = {
 }
 _C1_CONTROLS = [chr(code) for code in range(0x80, 0xA0)]
 _ASCII_CONTROLS = bytes([*range(0x20), 0x7F])
-_ASCII_CONTROLS_BUT_NEWLINE = _ASCII_CONTROLS.replace(b"\n", b"")
 _ASCII_DIGITS_TO_ZERO = bytes.maketrans(b"0123456789", b"0" * 10)
 
 
@@ -40,17 +39,6 @@ def normalize_for_dedup(line: str) -> str:
     """
     raw = _encode(line.strip().lower()).translate(_ASCII_DIGITS_TO_ZERO, _ASCII_CONTROLS)
     return _decode(raw if line.isascii() else _without_marks(raw))
-
-
-def normalize_lines(text: str) -> list[bytes]:
-    """`normalize_for_dedup` of every line of a text, as UTF-8, in one pass over the text.
-
-    Lower-casing the text at once is safe: the one rule of `lower` that looks at neighbours, the
-    final sigma, does not look past white space.
-    """
-    lines = "\n".join([line.strip() for line in text.lower().split("\n")])
-    raw = _encode(lines).translate(_ASCII_DIGITS_TO_ZERO, _ASCII_CONTROLS_BUT_NEWLINE)
-    return (raw if text.isascii() else _without_marks(raw)).split(b"\n")
 
 
 def normalize_for_lm(text: str) -> str:

@@ -2,39 +2,38 @@
 
 Three steps, each flat in memory whatever the crawl's size:
 `hashes`  every shard's unique line hashes, with a flag where two of its documents share one;
-`seen`    one Spark shuffle finds the hashes seen again in the group, and hands each shard its own;
+`seen`    two Spark shuffles: blobs of hashes to the bucket that finds those seen again in the
+          group, and these back to their shards;
 `deduped` every shard again, without those lines.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
 
 from corpus import schema
 from corpus.batches import counted, read_batches, read_table, unit_name
-from corpus.dedup.lines import remove_lines, shard_hashes
+from corpus.dedup.exchange import bucket_bits, find_shared, receive, schemas, send
+from corpus.dedup.lines import LineDedupConfig, Policy, SeenLines, remove_lines, shard_hashes
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit, UnitRecord
 from corpus.spark import Engine, watch
 from corpus.stage import Stage
 
-HASHES = pa.schema([("hash", pa.uint64()), ("repeated", pa.bool_())])
-SEEN = pa.schema([("hash", pa.uint64())])
+_ROW_GROUP_ROWS = 1 << 17  # of hashes, 1 MB
+_SENT = "bucket long, shard int, start long, hashes binary, repeated binary, first binary"
+_RETURNED = "shard int, start long, hashes binary, keepers binary"
 
 
 @dataclass(frozen=True)
-class LineDedupConfig:
-    """Over which shards lines are compared; one seen again is removed everywhere, as CCNet does.
+class _Sorted:
+    """A shard's table of lines, in its group."""
 
-    `group_shards` shards in name order form a group (cc_net's published setting is 50); 0 compares
-    over the whole input.
-    """
-
-    enabled: bool = True
-    group_shards: int = 0
+    path: str
+    rows: int
+    group: int
 
 
 @dataclass(frozen=True)
@@ -43,75 +42,76 @@ class _Shard:
     seen_path: str
 
 
-def hashes_stage(source: str, extracted: Manifest) -> Stage:
+def hashes_stage(source: str, extracted: Manifest, config: LineDedupConfig) -> Stage:
     units = [Unit(unit_name(f), (f.sha256,), extracted.path(f)) for f in extracted.files]
     return Stage(
         name=f"line_hashes/{source}",
-        config={},
+        config={"policy": config.policy},
         units=units,
         modules=("corpus.dedup.stages",),
-        work=hash_shard,
+        work=partial(hash_shard, config.policy),
     )
 
 
-def hash_shard(unit: Unit, output: Output) -> None:
+def hash_shard(policy: Policy, unit: Unit, output: Output) -> None:
     """Writes a shard's unique line hashes, sorted, with whether two documents share each."""
-    hashes, repeated = shard_hashes(batch.column("text") for batch in read_batches(unit.payload))
-    output.counts.add("unique_lines", len(hashes))
-    batch = pa.RecordBatch.from_arrays([pa.array(hashes), pa.array(repeated)], schema=HASHES)
-    output.write_table([batch], HASHES)
+    lines = shard_hashes(read_batches(unit.payload, ["doc_id", "text"]), policy)
+    output.counts.add("unique_lines", len(lines.hashes))
+    table = schemas(policy)[0]
+    columns = [pa.array(column) for column in lines[: len(table)]]
+    _write_lines(output, [pa.RecordBatch.from_arrays(columns, schema=table)], table)
 
 
 def seen_stage(source: str, hashes: Manifest, config: LineDedupConfig) -> Stage:
+    size = config.group_shards or len(hashes.files)
     units = [
-        Unit(unit_name(file), (file.sha256,), (hashes.path(file), _group(index, config)))
-        for index, file in enumerate(hashes.files)
+        Unit(unit_name(f), (f.sha256,), _Sorted(hashes.path(f), f.rows, index // size))
+        for index, f in enumerate(hashes.files)
     ]
     return Stage(
         name=f"seen_lines/{source}",
-        config={"group_shards": config.group_shards},
+        config={"group_shards": config.group_shards, "policy": config.policy},
         units=units,
         inputs={"hashes": hashes.digest},
         modules=("corpus.dedup.stages",),
-        gather=find_seen,
+        gather=partial(find_seen, config.policy),
     )
 
 
 def find_seen(
-    engine: Engine, stage: Stage, folder: str, keys: Mapping[str, str]
+    policy: Policy, engine: Engine, stage: Stage, folder: str, keys: Mapping[str, str]
 ) -> list[UnitRecord]:
-    """Shuffles (hash, shard) pairs; every shard gets a sorted file of its hashes seen again."""
-    from pyspark.sql import functions as F
-
+    """Shuffles blobs of hashes; every shard gets a sorted file of its lines seen again."""
     session = engine.session
-    payloads = session.sparkContext.broadcast([unit.payload for unit in stage.units])
-    pairs = session.range(0, len(stage.units), 1, len(stage.units)).mapInArrow(
-        partial(_read_pairs, payloads), "group int, hash long, shard int, repeated boolean"
-    )
-    again = (
-        pairs.groupBy("group", "hash")
-        .agg(F.collect_list("shard").alias("shards"), F.max("repeated").alias("repeated"))
-        .where(F.col("repeated") | (F.size("shards") > 1))
-        .select(F.explode("shards").alias("shard"), "hash")
-    )
-    tasks = engine.config.partitions or len(stage.units)
     units = session.sparkContext.broadcast(list(stage.units))
+    lines: dict[int, int] = {}  # by group
+    for unit in stage.units:
+        lines[unit.payload.group] = lines.get(unit.payload.group, 0) + unit.payload.rows
+    bits = bucket_bits(max(lines.values(), default=0))
+    shards = len(stage.units)
     written = (
-        again.repartition(min(tasks, len(stage.units)), "shard")
-        .sortWithinPartitions("shard")
-        .mapInArrow(partial(_write_seen, units, folder, dict(keys)), "record binary")
+        session.range(0, shards, 1, min(engine.config.partitions or shards, shards))
+        .mapInArrow(partial(_send, units, bits), _SENT)
+        .repartition(
+            min(engine.config.partitions or len(lines) << bits, len(lines) << bits), "bucket"
+        )
+        .sortWithinPartitions("bucket")
+        .mapInArrow(partial(find_shared, policy=policy), _RETURNED)
+        .repartition(min(engine.config.partitions or shards, shards), "shard")
+        .sortWithinPartitions("shard", "start")
+        .mapInArrow(partial(_write_seen, policy, units, folder, dict(keys)), "record binary")
     )
     rows = watch(session, stage.name, written.collect)
     records = {r.name: r for r in (UnitRecord.from_content(row["record"]) for row in rows)}
     for unit in stage.units:
         if unit.name not in records:  # no line of the shard was seen again
-            output = Output(folder, unit, keys[unit.name])
-            output.write_table([], SEEN)
-            records[unit.name] = output.close()
+            records[unit.name] = _put_seen(policy, Output(folder, unit, keys[unit.name]), iter(()))
     return [records[unit.name] for unit in stage.units]
 
 
-def deduped_stage(source: str, extracted: Manifest, seen: Manifest) -> Stage:
+def deduped_stage(
+    source: str, extracted: Manifest, seen: Manifest, config: LineDedupConfig
+) -> Stage:
     units = [
         Unit(
             unit_name(text),
@@ -122,73 +122,52 @@ def deduped_stage(source: str, extracted: Manifest, seen: Manifest) -> Stage:
     ]
     return Stage(
         name=f"deduped/{source}",
-        config={},
+        config={"zero_hash": config.zero_hash, "blank_lines": config.blank_lines},
         units=units,
         modules=("corpus.dedup.stages",),
-        work=dedup_shard,
+        work=partial(dedup_shard, config),
     )
 
 
-def dedup_shard(unit: Unit, output: Output) -> None:
+def dedup_shard(config: LineDedupConfig, unit: Unit, output: Output) -> None:
     """Writes a shard's documents without the lines that its group has seen again."""
     shard: _Shard = unit.payload
-    seen = read_table(shard.seen_path).column("hash").to_numpy()
-    output.write_table(
-        counted(
-            (remove_lines(batch, seen, output.counts) for batch in read_batches(shard.path)),
-            output.counts,
-        ),
-        schema.DEDUPED,
-    )
+    seen = SeenLines(*(column.to_numpy() for column in read_table(shard.seen_path).columns))
+    kept = (remove_lines(batch, seen, output.counts, config) for batch in read_batches(shard.path))
+    output.write_table(counted(kept, output.counts), schema.DEDUPED)
 
 
-def _group(index: int, config: LineDedupConfig) -> int:
-    return index // config.group_shards if config.group_shards else 0
-
-
-def _read_pairs(payloads, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _send(units, bits: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for shard in batch.column(0).to_pylist():
-            path, group = payloads.value[shard]
-            for part in read_batches(path):
-                size = part.num_rows
-                yield pa.RecordBatch.from_arrays(
-                    [
-                        pa.array(np.full(size, group, np.int32)),
-                        pa.array(part.column("hash").to_numpy().view(np.int64)),
-                        pa.array(np.full(size, shard, np.int32)),
-                        part.column("repeated"),
-                    ],
-                    names=["group", "hash", "shard", "repeated"],
-                )
+            table: _Sorted = units.value[shard].payload
+            yield from send(table.path, shard, table.group, bits)
 
 
 def _write_seen(
-    units, folder: str, keys: Mapping[str, str], batches: Iterator[pa.RecordBatch]
+    policy: Policy,
+    units,
+    folder: str,
+    keys: Mapping[str, str],
+    batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Writes one file a shard from batches that come sorted by shard."""
-    current = -1
-    parts: list[np.ndarray] = []
-    for batch in batches:
-        shards = batch.column(0).to_numpy()
-        hashes = batch.column(1).to_numpy().view(np.uint64)
-        for shard in np.unique(shards):
-            if shard != current and parts:
-                yield _put_seen(units.value[current], folder, keys, parts)
-                parts = []
-            current = int(shard)
-            parts.append(hashes[shards == shard])
-    if parts:
-        yield _put_seen(units.value[current], folder, keys, parts)
+    """Writes one file a shard from blobs that come sorted by shard."""
+    for shard, lines in receive(batches, policy):
+        unit = units.value[shard]
+        record = _put_seen(policy, Output(folder, unit, keys[unit.name]), lines)
+        yield pa.RecordBatch.from_arrays([pa.array([record.content()])], names=["record"])
 
 
-def _put_seen(
-    unit: Unit, folder: str, keys: Mapping[str, str], parts: list[np.ndarray]
-) -> pa.RecordBatch:
-    output = Output(folder, unit, keys[unit.name])
-    hashes = np.sort(np.concatenate(parts))
-    output.counts.add("seen_again", len(hashes))
-    batch = pa.RecordBatch.from_arrays([pa.array(hashes)], schema=SEEN)
-    output.write_table([batch], SEEN)
-    content = output.close().content()
-    return pa.RecordBatch.from_arrays([pa.array([content])], names=["record"])
+def _put_seen(policy: Policy, output: Output, lines: Iterator[pa.RecordBatch]) -> UnitRecord:
+    def counting() -> Iterator[pa.RecordBatch]:
+        for batch in lines:
+            output.counts.add("seen_again", batch.num_rows)
+            yield batch
+
+    _write_lines(output, counting(), schemas(policy)[1])
+    return output.close()
+
+
+def _write_lines(output: Output, lines: Iterable[pa.RecordBatch], table: pa.Schema) -> None:
+    """Writes a table sorted by hash; hashes do not repeat in it."""
+    output.write_table(lines, table, row_group_rows=_ROW_GROUP_ROWS, dictionary=False)

@@ -13,7 +13,7 @@ from corpus.keyed import document_id
 from corpus.schema import DOCUMENT
 
 MAX_DOCUMENTS = 1_000
-MAX_CHARS = 16 << 20
+MAX_BYTES = 16 << 20  # of text
 
 
 class Document(NamedTuple):
@@ -32,20 +32,24 @@ class Document(NamedTuple):
 def to_batches(documents: Iterable[Document], counts: Counts) -> Iterator[pa.RecordBatch]:
     """Groups documents in order into record batches; counts `documents` and `chars`."""
     batch: list[Document] = []
-    chars = 0
+    size = 0
     for document in documents:
         batch.append(document)
-        chars += len(document.text)
-        if len(batch) >= MAX_DOCUMENTS or chars >= MAX_CHARS:
-            yield _to_batch(batch, chars, counts)
-            batch, chars = [], 0
+        size += _utf8_bytes(document.text)
+        if len(batch) >= MAX_DOCUMENTS or size >= MAX_BYTES:
+            yield _to_batch(batch, counts)
+            batch, size = [], 0
     if batch:
-        yield _to_batch(batch, chars, counts)
+        yield _to_batch(batch, counts)
 
 
-def _to_batch(batch: list[Document], chars: int, counts: Counts) -> pa.RecordBatch:
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _to_batch(batch: list[Document], counts: Counts) -> pa.RecordBatch:
     counts.add("documents", len(batch))
-    counts.add("chars", chars)
+    counts.add("chars", sum(len(document.text) for document in batch))
     columns: list[list] = [[document_id(d.source, d.origin) for d in batch]]
     columns += [list(column) for column in zip(*batch, strict=True)]
     arrays = [

@@ -2,14 +2,30 @@
 
 `kernel` is Numba's `njit` as every kernel here uses it: no interpreter lock, no fast-math (the
 same bits on every machine), and the compiled code kept on disk, so that a machine compiles once
-and not once a Spark worker. A kernel takes and gives NumPy arrays and knows nothing of Arrow, of
-files or of configs.
+and not once a Spark worker. Numba compiles anew what a changed file holds, but not what calls it
+from other files: so the code is kept by what all files here hold. A kernel takes and gives NumPy
+arrays and knows nothing of Arrow, of files or of configs.
 """
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from numba import njit
+from numba import config, njit
+
+
+def version(folder: Path) -> str:
+    """Of all kernels in a folder: another where any of its files is."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+if not config.CACHE_DIR:  # type: ignore[attr-defined]  # NUMBA_CACHE_DIR names another place
+    _FOLDER = Path(__file__).parent
+    config.CACHE_DIR = str(_FOLDER / "__pycache__" / version(_FOLDER))  # type: ignore[attr-defined]
 
 
 def kernel(function: Callable) -> Any:

@@ -1,7 +1,7 @@
 """Finding a few rows in a stage's Parquet files without reading the rest of them.
 
-A narrow column says which rows are wanted; only the row groups that hold them (4,096 documents,
-about 20 MB of text) are then read in full.
+A narrow column says which rows are wanted; only the row groups that hold them (at most 4,096
+documents, about 20 MB of text) are then read in full.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Running commands and waiting for what they start, for the tests on real clusters."""
+"""Running commands, waiting for what they start and reading what they wrote, for real clusters."""
 
 import socket
 import subprocess
@@ -59,3 +59,19 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def manifests(output: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(output)): path.read_bytes()
+        for path in sorted(output.rglob("manifest.json"))
+    }
+
+
+def files(output: Path) -> dict[str, bytes]:
+    """Every data file a stage wrote, by its name, which holds its checksum."""
+    return {
+        str(path.relative_to(output)): path.read_bytes()
+        for kind in ("*.parquet", "*.arrow", "*.model")
+        for path in sorted(output.rglob(kind))
+    }

@@ -4,9 +4,9 @@ And one small run that both have something to do with: real text (the standard l
 documentation) as WET files, a config, and what `local[*]` makes of it.
 """
 
-import contextlib
 import importlib
 import io
+import itertools
 import os
 import pydoc
 import shutil
@@ -14,10 +14,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyspark
 import pytest
 import yaml
-from commands import BIN, ROOT, end, free_port, page, run, wait_until
+from commands import BIN, ROOT, run
+from standalone import standalone_cluster
 from warcio.warcwriter import WARCWriter
 
 from jobs import models
@@ -84,32 +84,9 @@ def built(config: Path, place: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def standalone(place: Path) -> Iterator[str]:
-    """The address of a standalone master with one worker, from pyspark's own scripts."""
-    spark_class = Path(pyspark.__file__).parent / "bin" / "spark-class"
-    port, web, worker_web = free_port(), free_port(), free_port()
-    address = f"spark://127.0.0.1:{port}"
-    deploy = "org.apache.spark.deploy"
-    master = ["--host", "127.0.0.1", "--port", str(port), "--webui-port", str(web)]
-    worker = ["--host", "127.0.0.1", "--webui-port", str(worker_web), "--cores", "2"]
-    worker += ["--memory", "2g", "--work-dir", str(place / "worker"), address]
-    environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "512m"}
-    with contextlib.ExitStack() as stack:
-        for name, arguments in (("master.Master", master), ("worker.Worker", worker)):
-            log = stack.enter_context((place / f"{name}.log").open("w"))
-            daemon = subprocess.Popen(
-                [spark_class, f"{deploy}.{name}", *arguments],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-            stack.callback(end, daemon)
-        wait_until(
-            lambda: '"aliveworkers" : 1' in page(f"http://127.0.0.1:{web}/json/"),
-            60,
-            "the worker to register with the master",
-        )
-        yield address
+    """The address of a standalone master with one worker."""
+    with standalone_cluster(place, workers=1, cores=2) as cluster:
+        yield cluster.address
 
 
 @pytest.fixture(scope="session")
@@ -128,16 +105,20 @@ def slurm() -> Iterator[dict[str, str]]:
         shutil.rmtree(folder)
 
 
-def write_wet_files(folder: Path) -> None:
-    """Real prose and its natural duplicates: the documentation of standard modules, three files."""
+def write_wet_files(folder: Path, files: int = 3, copies: int = 1) -> None:
+    """Real prose and its natural duplicates: the documentation of standard modules.
+
+    Every copy has a word of its own at the end of each line, so that it does not repeat another.
+    """
     folder.mkdir()
-    for part in range(3):
-        with (folder / f"docs-{part}.wet.gz").open("wb") as file:
+    for part in range(files):
+        with (folder / f"docs-{part:02}.wet.gz").open("wb") as file:
             writer = WARCWriter(file, gzip=True)
-            for name in MODULES[part::3]:
+            for copy, name in itertools.product(range(copies), MODULES[part::files]):
                 text = pydoc.plain(pydoc.render_doc(importlib.import_module(name)))
+                text = text.replace("\n", f" {'x' * copy}\n") if copy else text
                 record = writer.create_warc_record(
-                    f"http://docs.python/{name}",
+                    f"http://docs.python/{name}/{copy}",
                     "conversion",
                     payload=io.BytesIO(text.encode("utf-8", "replace")),
                     warc_content_type="text/plain",

@@ -7,25 +7,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from commands import BIN, ROOT, run
+from commands import BIN, ROOT, files, manifests, run
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
-
-
-def manifests(output: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(output)): path.read_bytes()
-        for path in sorted(output.rglob("manifest.json"))
-    }
-
-
-def files(output: Path) -> dict[str, bytes]:
-    """Every data file a stage wrote, by its name, which holds its checksum."""
-    return {
-        str(path.relative_to(output)): path.read_bytes()
-        for kind in ("*.parquet", "*.arrow", "*.model")
-        for path in sorted(output.rglob(kind))
-    }
 
 
 def python_without_the_project(path: Path) -> Path:
@@ -75,5 +59,5 @@ def test_the_cluster_builds_the_same_bytes(
     assert manifests(built)
     assert manifests(output) == manifests(built)
     assert files(output) == files(built)
-    executors = list((place / "worker").glob("app-*/*/stderr"))
+    executors = list((place / "worker-0").glob("app-*/*/stderr"))
     assert executors, "no executor of the standalone worker did anything"

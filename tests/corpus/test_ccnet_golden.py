@@ -14,7 +14,7 @@ from corpus.annotate.cutoffs import read_cutoff_table
 from corpus.annotate.language import LanguageIdentifier
 from corpus.annotate.perplexity import PerplexityModels
 from corpus.counts import Counts
-from corpus.dedup.lines import remove_lines, shard_hashes
+from corpus.dedup.lines import SeenLines, remove_lines, shard_hashes
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
 
@@ -35,13 +35,13 @@ def _shards() -> list[list[pa.RecordBatch]]:
     ]
 
 
-def _seen_again(shards: list[list[pa.RecordBatch]]) -> np.ndarray:
-    parts = [shard_hashes(batch.column("text") for batch in shard) for shard in shards]
+def _seen_again(shards: list[list[pa.RecordBatch]]) -> SeenLines:
+    parts = [shard_hashes(shard) for shard in shards]
     hashes, index, in_shards = np.unique(
-        np.concatenate([hashes for hashes, _ in parts]), return_inverse=True, return_counts=True
+        np.concatenate([part.hashes for part in parts]), return_inverse=True, return_counts=True
     )
-    within = np.bincount(index, weights=np.concatenate([repeated for _, repeated in parts])) > 0
-    return hashes[(in_shards > 1) | within]
+    within = np.bincount(index, weights=np.concatenate([part.again for part in parts])) > 0
+    return SeenLines(hashes[(in_shards > 1) | within])
 
 
 def _bucket(perplexity: float | None, cutoffs: tuple[float, float]) -> str:

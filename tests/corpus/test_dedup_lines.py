@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.counts import Counts
-from corpus.dedup.lines import document_line_hashes, remove_lines, shard_hashes
+from corpus.dedup.lines import (
+    LineDedupConfig,
+    SeenLines,
+    document_line_hashes,
+    remove_lines,
+    shard_hashes,
+)
 from corpus.dedup.normalize import normalize_for_dedup
+from corpus.kernels.lines import hash_lines
 from corpus.schema import DEDUPED, DOCUMENT
 
 DOCUMENTS = st.lists(
@@ -35,13 +42,9 @@ def batch_of(texts: list[str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, DOCUMENT)
 
 
-def texts_of(documents: list[str]) -> pa.Array:
-    return pa.array(documents, pa.large_string())
-
-
-def seen_again(documents: list[str]) -> np.ndarray:
-    hashes, repeated = shard_hashes([texts_of(documents)])
-    return hashes[repeated]
+def seen_again(documents: list[str]) -> SeenLines:
+    shared = shard_hashes([batch_of(documents)])
+    return SeenLines(shared.hashes[shared.again])
 
 
 def keys(text: str) -> list[str]:
@@ -77,10 +80,41 @@ def test_a_document_without_text_is_dropped_and_named() -> None:
     assert counts.examples["no line left"] == ["http://x/0", "http://x/1", "http://x/2"]
 
 
+def test_a_line_whose_hash_is_0_is_lost_as_in_ccnet_or_stays(monkeypatch) -> None:
+    def hash_to_zero(*texts):
+        starts, hashes, in_context = hash_lines(*texts)
+        return starts, np.where(hashes == hash_of_b, 0, hashes), in_context
+
+    hash_of_b = document_line_hashes("b")[0]
+    monkeypatch.setattr("corpus.dedup.lines.hash_lines", hash_to_zero)
+    nothing, batch = SeenLines(np.empty(0, np.uint64)), batch_of(["a\nb\nc", "b"])
+    out = remove_lines(batch, nothing, Counts())
+    assert out.column("text").to_pylist() == ["a\nc"]
+    out = remove_lines(batch, nothing, Counts(), LineDedupConfig(zero_hash="fixed"))
+    assert out.column("text").to_pylist() == ["a\nb\nc", "b"]
+
+
+def test_blank_lines_go_as_in_ccnet_or_stay() -> None:
+    documents = ["Title\n\nOne\n \nOne", "Name\n\nTwo\n»", "\n"]
+    fixed = LineDedupConfig(blank_lines="fixed")
+    out = remove_lines(batch_of(documents), seen_again(documents), Counts(), fixed)
+    assert out.column("text").to_pylist() == ["Title\n\nOne\n ", "Name\n\nTwo"]
+    assert out.column("line_ids").to_pylist() == [[0, 1, 2, 3], [0, 1, 2]]
+    out = remove_lines(batch_of(documents), seen_again(documents), Counts())
+    assert out.column("text").to_pylist() == ["Title\nOne", "Name\nTwo"]
+
+
+def test_a_null_text_is_an_empty_one() -> None:
+    batch = pa.RecordBatch.from_pylist([{"doc_id": 1}, {"doc_id": 2, "text": "a"}], DOCUMENT)
+    assert shard_hashes([batch]).hashes.tolist() == document_line_hashes("a").tolist()
+    assert remove_lines(batch, SeenLines(np.empty(0, np.uint64)), Counts()).num_rows == 1
+
+
 def test_empty_shards_and_batches() -> None:
-    hashes, repeated = shard_hashes([])
-    assert len(hashes) == len(repeated) == 0
-    assert remove_lines(batch_of([]), hashes, Counts()).num_rows == 0
+    hashes, repeated, first = shard_hashes([])
+    assert len(hashes) == len(repeated) == len(first) == 0
+    assert len(shard_hashes([batch_of([])]).hashes) == 0
+    assert remove_lines(batch_of([]), SeenLines(hashes), Counts()).num_rows == 0
     nothing_left = remove_lines(batch_of(["a", "a"]), seen_again(["a", "a"]), Counts())
     assert nothing_left.num_rows == 0
     assert nothing_left.schema == DEDUPED
@@ -88,9 +122,9 @@ def test_empty_shards_and_batches() -> None:
 
 @given(DOCUMENTS, st.integers(1, 4))
 def test_shard_hashes_count_documents_however_batched(documents: list[str], size: int) -> None:
-    batches = [texts_of(documents[i : i + size]) for i in range(0, len(documents), size)]
-    hashes, repeated = shard_hashes(batches)
-    having = Counter(key for text in documents for key in set(keys(text)))
+    whole = batch_of(documents)  # slices: their offsets do not begin at 0
+    hashes, repeated, _ = shard_hashes(whole.slice(i, size) for i in range(0, len(documents), size))
+    having = Counter(key for text in documents if text for key in set(keys(text)))
     expected = {int(document_line_hashes(key)[0]): n > 1 for key, n in having.items()}
     assert hashes.tolist() == sorted(expected)
     assert dict(zip(hashes.tolist(), repeated.tolist(), strict=True)) == expected
@@ -98,11 +132,11 @@ def test_shard_hashes_count_documents_however_batched(documents: list[str], size
 
 @given(DOCUMENTS)
 def test_what_is_left_is_what_the_rule_says(documents: list[str]) -> None:
-    having = Counter(key for text in documents for key in set(keys(text)))
+    having = Counter(key for text in documents if text for key in set(keys(text)))
     expected = []
     for row, text in enumerate(documents):
         marked = list(enumerate(keys(text)))
-        ids = [i for i, key in marked if having[key] == 1 and keys(text).index(key) == i]
+        ids = [i for i, key in marked if having[key] <= 1 and keys(text).index(key) == i]
         left = "\n".join(text.split("\n")[i] for i in ids)
         if left.strip():
             expected.append((row, ids, left))

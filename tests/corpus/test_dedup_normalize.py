@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.dedup.normalize import normalize_for_dedup, normalize_for_lm, normalize_lines
+from corpus.dedup.normalize import normalize_for_dedup, normalize_for_lm
 
 MARKS = "，。、„”“«»１」「《》´∶：？！（）；–—．～’…━〈〉【】％►"
 IN_ASCII = [",", ".", ",", *'""""""""""', "'", *":", *":", "?", "!", "(", ")", ";", "-", " - "]
@@ -97,12 +97,6 @@ def test_dedup_is_the_published_rule(line: str) -> None:
 @given(TEXTS)
 def test_lm_is_the_published_rule(text: str) -> None:
     assert normalize_for_lm(text) == slow_lm(text)
-
-
-@given(TEXTS)
-def test_a_text_at_once_is_its_lines_one_by_one(text: str) -> None:
-    expected = [slow_dedup(line).encode("utf-8", "surrogatepass") for line in text.split("\n")]
-    assert normalize_lines(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,20 @@
 """Training a language model with the real lmplz, on documentation every Python has."""
 
+import itertools
 import pydoc_data.topics
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import sentencepiece
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpus.annotate.perplexity import PerplexityModels
+from corpus.dedup.normalize import normalize_for_lm
 from corpus.errors import ConfigError, DataError
-from corpus.lm import LmConfig, train_lm
+from corpus.lm import LmConfig, _spread, train_lm
 
 TOOLS = Path(__file__).parents[2] / ".altiplano" / "kenlm" / "bin"
 needs_tools = pytest.mark.skipif(
@@ -87,3 +92,59 @@ def test_prunings_that_lmplz_would_refuse(prune: tuple[int, ...]) -> None:
 def test_orders_kenlm_is_not_compiled_for() -> None:
     with pytest.raises(ConfigError, match="order=7"):
         LmConfig(order=7)
+
+
+@needs_tools
+def test_what_was_counted(tmp_path: Path) -> None:
+    config = LmConfig(pieces=120, order=2, max_documents=3, max_sentence_length=3000)
+    texts = ["", *TEXTS[:2], "x" * 3001, "never read"]
+    made = train_lm(texts, config, TOOLS, tmp_path)
+    assert made.documents == 3
+    assert made.piece_documents == sum(len(text) <= 3000 for text in TEXTS[:2])
+    assert made.characters == sum(len(normalize_for_lm(text)) for text in TEXTS[:2]) + 3001
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "en.sp.model"))
+    encoded = [
+        pieces.encode(normalize_for_lm(text), out_type=str) for text in [*TEXTS[:2], "x" * 3001]
+    ]
+    assert made.tokens == sum(map(len, encoded))
+    assert (
+        made.ngrams[0] == len({piece for line in encoded for piece in line}) + 3
+    )  # <s> </s> <unk>
+    marked = [["<s>", *line, "</s>"] for line in encoded]
+    assert made.ngrams[1] == len({pair for line in marked for pair in itertools.pairwise(line)})
+
+
+@needs_tools
+def test_a_soft_limit_gives_what_the_text_has(tmp_path: Path) -> None:
+    config = LmConfig(pieces=5000, order=2, hard_vocab_limit=False)
+    assert train_lm(["a few words only, and a few more"], config, TOOLS, tmp_path).vocabulary < 100
+
+
+@given(st.integers(0, 40), st.integers(0, 50))
+def test_a_sample_is_evenly_spread(total: int, wanted: int) -> None:
+    taken = list(_spread(iter(range(total)), total, wanted))
+    assert len(taken) == (min(wanted, total) or total)
+    gaps = {after - before for before, after in itertools.pairwise(taken)}
+    assert max(gaps, default=0) - min(gaps, default=0) <= 1
+
+
+@needs_tools
+def test_a_trie_is_smaller_and_scores_alike(trained: Path, tmp_path: Path) -> None:
+    small = replace(CONFIG, structure="trie", quantize_bits=8, pointer_bits=22)
+    train_lm(iter(TEXTS), small, TOOLS, tmp_path)
+    sizes = [(folder / "en.arpa.bin").stat().st_size for folder in (trained, tmp_path)]
+    assert sizes[1] < sizes[0] / 2
+    texts, languages = pa.array(TEXTS), pa.array(["en"] * len(TEXTS))
+    whole = PerplexityModels(str(trained)).annotate(texts, languages).to_pylist()
+    quantized = PerplexityModels(str(tmp_path)).annotate(texts, languages).to_pylist()
+    assert quantized == pytest.approx(whole, rel=0.05)
+    assert quantized != whole
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"quantize_bits": 8}, {"structure": "trie", "quantize_bits": 26}, {"pointer_bits": 1}],
+)
+def test_packings_that_build_binary_would_refuse(values: dict) -> None:
+    with pytest.raises(ConfigError, match="_bits="):
+        LmConfig(**values)

@@ -7,9 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from corpus import storage
-from corpus.output import RECORDS, ROW_GROUP_ROWS, Output, Unit, UnitRecord
+from corpus.batches import read_batches
+from corpus.output import RECORDS, ROW_GROUP_BYTES, ROW_GROUP_ROWS, Output, Unit, UnitRecord
 
 NUMBERS = pa.schema([("number", pa.int64())])
 TABLE = pa.table({"number": pa.array(range(ROW_GROUP_ROWS + 5))}, NUMBERS)
@@ -112,3 +115,40 @@ def test_a_killed_attempt_alone_leaves_no_record(tmp_path: Path) -> None:
     folder = stage_folder(tmp_path)
     write(attempt(folder))
     assert list((folder / RECORDS).iterdir()) == []
+
+
+TEXTS = pa.schema([("number", pa.int64()), ("text", pa.large_string())])
+EIGHTH = ROW_GROUP_BYTES // 8
+
+
+def rows_of_groups(folder: Path) -> list[int]:
+    (path,) = folder.glob("*.parquet")
+    metadata = pq.ParquetFile(path).metadata
+    return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+
+
+def texts(eighths: list[int]) -> pa.RecordBatch:
+    contents = ["x" * (EIGHTH * size) if size else None for size in eighths]
+    return pa.RecordBatch.from_pydict({"number": range(len(contents)), "text": contents}, TEXTS)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_large_documents_end_row_groups_early_wherever_batches_end(tmp_path, size: int) -> None:
+    batch = texts([0, 2, 3, 0, 3, 4, 4, 9, 8, 0, 0, 1])
+    output = attempt(stage_folder(tmp_path))
+    output.write_table([batch.slice(i, size) for i in range(0, batch.num_rows, size)], TEXTS)
+    assert rows_of_groups(tmp_path / "stage") == [5, 2, 1, 1, 3]
+    read = list(read_batches(str(next((tmp_path / "stage").glob("*.parquet")))))
+    assert [part.num_rows for part in read] == [5, 2, 1, 1, 3], "no batch over a row group"
+    assert pa.Table.from_batches(read) == pa.Table.from_batches([batch])
+    assert output.files[0].rows == batch.num_rows
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(1, 3000), max_size=6), st.integers(900, 5000))
+def test_rows_end_row_groups_wherever_batches_end(tmp_path_factory, cuts, most: int) -> None:
+    folder = stage_folder(tmp_path_factory.mktemp("rows"))
+    batches = [part for cut in cuts for part in TABLE.slice(0, cut).to_batches()]
+    attempt(folder).write_table(batches, NUMBERS, row_group_rows=most)
+    total = sum(cuts)
+    assert rows_of_groups(folder) == [most] * (total // most) + [total % most] * (total % most > 0)

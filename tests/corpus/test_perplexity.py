@@ -135,3 +135,19 @@ def test_the_ledger_without_language_models() -> None:
         ledger = annotator.annotate(documents([ENGLISH]))
         assert ledger.column("perplexity").to_pylist() == [None]
         assert annotator.annotate(documents([])).num_rows == 0
+
+
+@needs_models
+def test_lines_fuse_as_in_cc_net_or_do_not() -> None:
+    parted, spaced = ENGLISH * 3, (ENGLISH * 3).replace("\n", " ")
+    fused = parted.replace("\n", "")
+    asked = {
+        switch: Annotator(str(LID), str(LM), AnnotateConfig(fused_lines=switch))
+        .annotate(documents([parted, spaced, fused]))
+        .select(["language", "language_score", "perplexity"])
+        .to_pylist()
+        for switch in ("exact", "fixed")
+    }
+    assert asked["exact"][0] == asked["exact"][2] != asked["exact"][1]
+    assert asked["fixed"][0] == asked["fixed"][1] != asked["fixed"][2]
+    assert asked["exact"][1:] == asked["fixed"][1:]

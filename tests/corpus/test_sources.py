@@ -15,20 +15,20 @@ def document(number: int, text: str = "text") -> Document:
 
 
 def test_batches_are_bounded_and_keep_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "MAX_CHARS", 10)
+    monkeypatch.setattr(documents, "MAX_BYTES", 10)
     monkeypatch.setattr(documents, "MAX_DOCUMENTS", 3)
     counts = Counts()
-    texts = ["x", "x", "x", "x" * 10, "x", "x" * 20, "y"]
+    texts = ["x", "x", "x", "é" * 5, "x", "x" * 20, "y"]
     batches = list(to_batches((document(i, t) for i, t in enumerate(texts)), counts))
     assert [batch["text"].to_pylist() for batch in batches] == [
         ["x", "x", "x"],
-        ["x" * 10],
+        ["é" * 5],
         ["x", "x" * 20],
         ["y"],
     ]
     assert all(batch.schema == DOCUMENT for batch in batches)
     assert batches[0]["doc_id"].to_pylist() == [document_id("web", f"f#{i}") for i in range(3)]
-    assert counts.totals == {"documents": 7, "chars": 35}
+    assert counts.totals == {"documents": 7, "chars": 30}
 
 
 def test_no_document_gives_no_batch() -> None:

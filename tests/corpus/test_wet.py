@@ -35,16 +35,6 @@ def read(folder: Path, content: bytes, min_chars: int = 1) -> tuple[list[dict], 
     return [row for batch in batches for row in batch.to_pylist()], counts
 
 
-def test_parse_block_strips_lines_and_takes_the_title_away() -> None:
-    block = " Title \n\xa0one  \r\n\n\ttwo\rthree\n".encode()
-    assert wet.parse_block(block) == ("Title", "one\n\ntwo\nthree")
-
-
-def test_parse_block_of_nothing() -> None:
-    assert wet.parse_block(b"") == ("", "")
-    assert wet.parse_block(b"only a title\n") == ("only a title", "")
-
-
 def test_a_record_is_read_by_header_names_and_length(tmp_path: Path) -> None:
     body = "T\nbefore\nWARC/1.0\nWARC-Type: conversion\nafter\n"
     extra = "WARC-Identified-Content-Language: eng\r\n"

@@ -14,7 +14,7 @@ from tiny import ROOT, tiny_config
 from corpus import manifest as manifests
 from corpus.config import build as build_config
 from corpus.errors import ConfigError, DataError, ShardError
-from corpus.reference import read_texts
+from corpus.formats.texts import read_texts
 from jobs.config import RunConfig
 from jobs.training import train
 
