@@ -1,28 +1,25 @@
 """Stage 4a: the perplexities that part head, middle and tail (CCNet section 3.3).
 
 A language in the given table (CCNet's of 2019) takes its cutoffs from there. Any other takes the
-percentiles of the run itself, exact by nearest rank: the smallest perplexity that at least that
-share of the language's documents do not exceed.
+percentiles of the run itself, by nearest rank: the smallest perplexity that at least that share of
+the language's documents do not exceed (exact as far as corpus/percentiles.py counts exactly).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 import pyarrow as pa
 
 from corpus import schema
 from corpus.annotate.cutoffs import read_cutoff_table
-from corpus.batches import read_table
 from corpus.errors import ConfigError
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit, UnitRecord
-from corpus.spark import Engine, watch
+from corpus.percentiles import histograms
+from corpus.spark import Engine
 from corpus.stage import Stage
 from corpus.storage import fingerprint
-
-_HISTOGRAM = "language string, perplexity double, documents long"
 
 
 @dataclass(frozen=True)
@@ -62,32 +59,24 @@ def find_cutoffs(
     engine: Engine, stage: Stage, folder: str, keys: Mapping[str, str]
 ) -> list[UnitRecord]:
     """Counts perplexities by language in one Spark job and writes the cutoffs of each language."""
-    from pyspark.sql import functions as F
-
     (unit,) = stage.units
     paths, config = unit.payload
     table = read_cutoff_table(config.table, config.head, config.middle) if config.table else {}
-    frame = engine.session.range(0, len(paths), 1, len(paths)).mapInArrow(
-        partial(_read_histogram, paths), _HISTOGRAM
-    )
-    counted = frame.groupBy("language", "perplexity").agg(F.sum("documents").alias("documents"))
-    histograms: dict[str, dict[float, int]] = {}
-    for row in watch(engine.session, stage.name, counted.collect):
-        histograms.setdefault(row["language"], {})[row["perplexity"]] = row["documents"]
     rows = []
-    for language, histogram in sorted(histograms.items()):
+    for language, (tenths, documents) in histograms(engine, stage.name, paths).items():
         if language not in table and config.without_row == "all":
             continue
+        counts = dict(zip((tenths / 10).tolist(), documents.tolist(), strict=True))
         head, middle = table.get(language) or (
-            nearest_rank(histogram, config.head),
-            nearest_rank(histogram, config.middle),
+            nearest_rank(counts, config.head),
+            nearest_rank(counts, config.middle),
         )
         rows.append(
             {
                 "language": language,
                 "head": head,
                 "middle": middle,
-                "documents": sum(histogram.values()),
+                "documents": sum(counts.values()),
                 "origin": "table" if language in table else "run",
             }
         )
@@ -105,14 +94,3 @@ def nearest_rank(histogram: Mapping[float, int], percentile: float) -> float:
         if seen >= wanted and seen > 0:
             return value
     raise ValueError("an empty histogram has no percentiles")
-
-
-def _read_histogram(
-    paths: tuple[str, ...], batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for index in batch.column(0).to_pylist():
-            table = read_table(paths[index], ["language", "perplexity"]).drop_null()
-            groups = table.group_by(["language", "perplexity"]).aggregate([([], "count_all")])
-            renamed = groups.rename_columns(["language", "perplexity", "documents"])
-            yield from renamed.combine_chunks().to_batches()

@@ -5,7 +5,7 @@ SentencePiece unigram pieces over the normalised text, then a 5-gram model of th
 Wikipedia, 65,536 pieces, nothing pruned. The same texts and config give the same bytes.
 
 Text goes from file to file, a few megabytes in memory at a time. Only SentencePiece holds what it
-learns pieces from, at about 30 bytes a character: `piece_documents` bounds that.
+learns pieces from, at about 20 bytes a character: `piece_documents` bounds that.
 """
 
 import io

@@ -3,6 +3,7 @@
 import argparse
 
 _TRAIN = "train a language's SentencePiece and KenLM models from its Wikipedia"
+_CUTOFFS = "perplexity percentiles 0 to 99 of each language from the ledgers of builds"
 
 
 def add_actions(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,22 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="override one key of the config, as in --set training.memory=8G; may be repeated",
     )
+    cutoffs = actions.add_parser("cutoffs", help=_CUTOFFS, description=_CUTOFFS)
+    cutoffs.set_defaults(action=_cutoffs)
+    cutoffs.add_argument("runs", nargs="+", metavar="RUN", help="a build's output folder")
+    cutoffs.add_argument("--to", default="cutoffs.csv", metavar="CSV", help="default: cutoffs.csv")
+    cutoffs.add_argument(
+        "--against",
+        metavar="CSV",
+        help="a table such as CCNet's cutoff.csv, for a report of the drift from it",
+    )
+    cutoffs.add_argument(
+        "--min-documents",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="leave out languages with fewer; default: 1000",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,4 +49,28 @@ def _train(options: argparse.Namespace) -> int:
 
     overrides = [*options.overrides, f"training.language='{options.language}'"]
     train(load(LmRunConfig, options.config, overrides))
+    return 0
+
+
+def _cutoffs(options: argparse.Namespace) -> int:
+    from corpus.errors import ConfigError
+    from corpus.spark import Engine, SparkConfig
+    from jobs import lm_cutoffs
+    from jobs.doctor import require_java
+    from jobs.report.drift import tell, write_page
+
+    place = options.to
+    if not place.endswith(".csv"):
+        raise ConfigError(f"--to {place}: the table is a .csv; name it so")
+    require_java()
+    engine = Engine(SparkConfig())
+    try:
+        found, few = lm_cutoffs.find(engine, options.runs, options.against, options.min_documents)
+    finally:
+        engine.close()
+    lm_cutoffs.write(found, few, options.runs, place)
+    page = None
+    if options.against:
+        page = write_page(found, few, place.removesuffix(".csv") + ".html")
+    tell(found, few, place, page)
     return 0

@@ -56,11 +56,16 @@ class Mark:
     text: str
 
 
-def line_chart(series: Sequence[Series], x_label: str, y_label: str, title: str) -> Html:
-    """Lines over a shared pair of linear axes; every series has one point or more."""
+def line_chart(
+    series: Sequence[Series], x_label: str, y_label: str, title: str, log_y: bool = False
+) -> Html:
+    """Lines over a shared pair of axes; every series has one point or more, above 0 if `log_y`."""
     points = [point for line in series for point in line.points]
     x = spanning([p[0] for p in points], _LEFT, WIDTH - _RIGHT, pad=0.01)
-    y = spanning([p[1] for p in points], HEIGHT - _BOTTOM, _TOP)
+    values = [p[1] for p in points]
+    y = spanning(values, HEIGHT - _BOTTOM, _TOP)
+    if log_y:
+        y = Axis(min(values) / 1.1, max(values) * 1.1, HEIGHT - _BOTTOM, _TOP, log=True)
     drawn = [_line(line, x, y) for line in series]
     return element(
         "figure", _svg(HEIGHT, title, _grid(x, y, x_label, y_label), *drawn), _legend(series)
