@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -39,9 +40,23 @@ def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
     if "://" not in location:
         return pafs.LocalFileSystem(), os.path.abspath(location)
     try:
+        if location.startswith("s3://") and "anonymous=" in location:
+            return _anonymous(location)
         return pafs.FileSystem.from_uri(location)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{location} is no location pyarrow can open: {error}") from None
+
+
+def _anonymous(location: str) -> tuple[pafs.FileSystem, str]:
+    """A public bucket read without credentials, which pyarrow's URIs have no word for."""
+    url = urlsplit(location)
+    settings = dict(parse_qsl(url.query))
+    known = {"endpoint_override", "region", "scheme"}
+    if settings.pop("anonymous") != "true" or not settings.keys() <= known:
+        others = ", ".join(sorted(known))
+        raise DataError(f"{location} cannot be used: beside anonymous=true it may have {others}")
+    path = unquote(url.netloc + url.path).strip("/")
+    return pafs.S3FileSystem(anonymous=True, **settings), path
 
 
 def absolute(location: str) -> str:
@@ -49,10 +64,22 @@ def absolute(location: str) -> str:
     return location if "://" in location else os.path.abspath(location)
 
 
+def split_query(location: str) -> tuple[str, str]:
+    """A location without its query, and the query with its `?`; a path has none."""
+    path, mark, query = location.partition("?") if "://" in location else (location, "", "")
+    return path, mark + query
+
+
 def join(location: str, *names: str) -> str:
     """A place below a location; a URI's query stays at its end."""
-    path, mark, query = location.partition("?") if "://" in location else (location, "", "")
-    return "/".join([path.rstrip("/"), *names]) + mark + query
+    path, query = split_query(location)
+    return "/".join([path.rstrip("/"), *names]) + query
+
+
+def parent(location: str) -> str:
+    """The folder a place is in; a URI's query stays at its end."""
+    path, query = split_query(location)
+    return (os.path.dirname(path) or ".") + query
 
 
 def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]:
@@ -70,7 +97,8 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
         hidden = any(part.startswith((".", "_")) for part in name.split("/"))
         wanted = not suffixes or name.endswith(suffixes)
         if item.type == pafs.FileType.File and wanted and not hidden:
-            files.append(_input_file(join(location, name), item, name))
+            place = join(location, quote(name) if "://" in location else name)
+            files.append(_input_file(place, item, name))
     if not files:
         kinds = f" named {', '.join('*' + s for s in suffixes)}" if suffixes else ""
         raise DataError(f"no input files{kinds} in {location}; the folder is empty of them")
@@ -126,12 +154,12 @@ def put_bytes(location: str, content: bytes) -> None:
     """Writes a small file, whole or not at all."""
     fs, path = filesystem(location)
     if fs.type_name in OBJECT_STORES:  # where an object appears when its stream closes
-        with fs.open_output_stream(path) as stream:
+        with fs.open_output_stream(path, compression=None) as stream:
             stream.write(content)
         return
     partial = f"{path}.{uuid.uuid4().hex}{PARTIAL}"
     if not isinstance(fs, pafs.LocalFileSystem):
-        with fs.open_output_stream(partial) as stream:
+        with fs.open_output_stream(partial, compression=None) as stream:
             stream.write(content)
         fs.move(partial, path)
         return

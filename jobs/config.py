@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from corpus import storage
 from corpus.annotate.ledger import AnnotateConfig
 from corpus.config import build, load
 from corpus.crawl import CrawlConfig
@@ -91,9 +92,9 @@ class RunConfig:
         if self.tokenizer is None:
             raise ConfigError("the config has no 'tokenizer' section, so no shards to train on")
         tree: dict[str, Any] = {
-            "shards": f"{self.output}/shards",
-            "tokenizer": f"{self.output}/tokenizer/{MODEL_NAME}",
-            "output": f"{self.output}/train",
+            "shards": storage.join(self.output, "shards"),
+            "tokenizer": storage.join(self.output, "tokenizer", MODEL_NAME),
+            "output": storage.join(self.output, "train"),
             "weights": dict(self.mixture.weights),
             "seed": self.seed,
             **self.train,

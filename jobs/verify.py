@@ -1,24 +1,27 @@
 """`altiplano verify`: re-reads every file that a run's manifests list."""
 
-from pathlib import Path
-
-from corpus import manifest
+from corpus import manifest, storage
 from corpus.errors import DataError
+
+DEEPEST = 2  # folders: a stage's, and a source's in it
 
 
 def verify_run(folder: str) -> tuple[int, list[str]]:
     """How many files were read, and one line for each that is not as listed.
 
-    Works on a local folder. Which stages a run has is read from the manifests in it.
+    Works wherever a build can write. Which stages a run has is read from the manifests in it.
     """
-    found = sorted(Path(folder).glob(f"*/{manifest.MANIFEST_NAME}"))
-    found += sorted(Path(folder).glob(f"*/*/{manifest.MANIFEST_NAME}"))
+    try:
+        listed = storage.list_files(folder, (f"/{manifest.MANIFEST_NAME}",))
+    except DataError:
+        listed = []
+    found = [file.uri for file in listed if file.name.count("/") <= DEEPEST]
     if not found:
         raise DataError(f"{folder} holds no finished stage of a build; give a run's output folder")
     files = 0
     problems = []
     for place in found:
-        stage = manifest.read(str(place.parent))
+        stage = manifest.read(storage.parent(place))
         problems += manifest.verify(stage)
         files += len(stage.files)
     return files, problems

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from string import ascii_letters
 
 CRAWL = "CC-MAIN-2026-47"
 
@@ -137,21 +138,22 @@ def record(url: str, text: str) -> bytes:
 
 
 def made_crawl(files: int, pages: int = 6) -> dict[str, bytes]:
-    """A snapshot's files by path, its listing among them; every page has lines of its own."""
+    """A snapshot's files by path, its listing among them; no line is in two pages.
+
+    Letters tell pages apart, for deduplication takes all digits for one.
+    """
     site = {}
     for number in range(files):
         path = f"crawl-data/{CRAWL}/segments/{number % 3}/wet/made-{number:05}.warc.wet.gz"
-        site[path] = b"".join(
-            record(
-                f"http://made.test/{number}/{page}",
-                "\n".join(
-                    [f"Page {page} of file {number}"]
-                    + [f"Line {line} of page {page} in file {number}, told at some length." * 2
-                       for line in range(9)]
-                ),
-            )
-            for page in range(pages)
-        )  # fmt: skip
+        site[path] = b"".join(_page(number, page) for page in range(pages))
     listing = "".join(f"{path}\n" for path in sorted(site))
     site[f"crawl-data/{CRAWL}/wet.paths.gz"] = gzip.compress(listing.encode(), mtime=0)
     return site
+
+
+def _page(number: int, page: int) -> bytes:
+    name = ascii_letters[number] + ascii_letters[page]
+    lines = [
+        f"The line {x} of the page {name} is here to be read by everybody." for x in "abcdefgh"
+    ]
+    return record(f"http://made.test/{number}/{page}", "\n".join([f"Page {name}", *lines]))

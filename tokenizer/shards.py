@@ -189,7 +189,7 @@ def _check_file(file: ShardFile) -> tuple[str | None, str | None]:
 def _shard_file(manifest: str, entry: dict[str, Any]) -> ShardFile:
     facts = entry["facts"]
     return ShardFile(
-        path=storage.join(os.path.dirname(manifest) or ".", entry["name"]),
+        path=storage.join(storage.parent(manifest), entry["name"]),
         bytes=int(entry["bytes"]),
         sha256=str(entry["sha256"]),
         rows=int(entry["rows"]),

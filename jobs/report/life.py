@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus import decide, schema
+from corpus import decide, schema, storage
 from corpus.batches import unit_name
 from corpus.manifest import Manifest
 from jobs.report import measures
@@ -169,7 +169,7 @@ def _kept_in(run: Run, source: SourceRun, unit: str, doc_id: int) -> str | None:
 def _placement(run: Run, source: str, doc_id: int) -> Placement | None:
     if run.shards is None:
         return None
-    for file in shard_files(f"{run.shards.folder}/manifest.json"):
+    for file in shard_files(storage.join(run.shards.folder, "manifest.json")):
         if file.source != source:
             continue
         shard = open_shard(file.path)  # mapped: only the ids are read

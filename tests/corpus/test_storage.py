@@ -1,0 +1,108 @@
+"""Files on a real S3 server: written whole, listed, fetched; public ones without credentials."""
+
+from pathlib import Path
+
+import pytest
+import s3_server
+from crawl_server import CRAWL, made_crawl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus import storage
+from corpus.crawl import CrawlConfig, list_crawl, on_disk
+from corpus.download import download
+from corpus.errors import DataError
+from corpus.retry import RetryConfig
+
+QUICK = RetryConfig(tries=2, first_wait_s=0.01)
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    with s3_server.serve(tmp_path_factory.mktemp("s3")) as found:
+        yield found
+
+
+@pytest.fixture
+def credentials(monkeypatch) -> None:
+    for name, value in s3_server.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+@given(st.sampled_from(["/a/b", "s3://bucket/a", "s3://bucket/a/", "s3://bucket/a?region=x"]))
+def test_join_and_parent_keep_a_query(location):
+    joined = storage.join(location, "folder", "name.json")
+    assert joined.partition("?")[0].endswith("/folder/name.json")
+    assert joined.partition("?")[2] == location.partition("?")[2]
+    assert storage.parent(joined) == storage.join(location, "folder")
+
+
+def test_a_local_name_may_hold_a_question_mark():
+    assert storage.join("/a?b", "c") == "/a?b/c"
+    assert storage.parent("/a?b/c") == "/a?b"
+
+
+def test_objects_are_written_whole_listed_and_read(s3, credentials, tmp_path):
+    run = f"s3://private/run?{s3.query}"
+    storage.make_folder(storage.join(run, "stage"))
+    place = storage.join(run, "stage", "small.json")
+    assert not storage.exists(place)
+    storage.put_bytes(place, b"first")
+    storage.put_bytes(place, b"second")
+    assert storage.read_bytes(place) == b"second"
+
+    local = storage.make_scratch(run) / "large"
+    content = bytes(range(256)) * (12 << 12)  # 12 MiB: in parts
+    local.write_bytes(content)
+    storage.put_file(local, storage.join(run, "stage", "large%20one.gz"))
+    assert not local.exists()
+    assert storage.list_names(storage.join(run, "stage")) == ["large one.gz", "small.json"]
+    assert storage.list_names(storage.join(run, "none")) == []
+
+    found = storage.list_files(storage.join(run, "stage"))
+    assert [(file.name, file.size) for file in found] == [
+        ("large one.gz", 12 << 20),
+        ("small.json", 6),
+    ]
+    assert storage.read_bytes(found[0].uri) == content
+    assert storage.fingerprint(found[0].uri) == _fingerprint_of(content, tmp_path)
+    download(found[0].uri, tmp_path / "copy", QUICK)
+    assert (tmp_path / "copy").read_bytes() == content
+    storage.delete(found[0].uri)
+    assert storage.list_names(storage.join(run, "stage")) == ["small.json"]
+
+
+def _fingerprint_of(content: bytes, folder: Path) -> str:
+    (folder / "same").write_bytes(content)
+    return storage.fingerprint(str(folder / "same"))
+
+
+def test_a_public_snapshot_is_read_without_credentials(s3, tmp_path):
+    fs = s3.filesystem()
+    made = made_crawl(2)
+    for path, content in made.items():
+        with fs.open_output_stream(f"public/{path}", compression=None) as stream:
+            stream.write(content)
+    base = f"s3://public?{s3.query}&anonymous=true"
+    files, _ = list_crawl(CrawlConfig(CRAWL, "wet", base=base, retry=QUICK))
+    assert [file.name for file in files] == sorted(path for path in made if "segments" in path)
+    local = on_disk(files[1], tmp_path, QUICK)
+    assert Path(local.uri).read_bytes() == made[files[1].name]
+
+
+def test_what_cannot_be_read_is_told(s3, credentials, tmp_path):
+    with pytest.raises(DataError, match=r"none\.gz\?.* is not there"):
+        download(f"s3://private/none.gz?{s3.query}", tmp_path / "a", QUICK)
+    with pytest.raises(DataError, match=r"is not allowed: .*anonymous=true"):
+        download(f"s3://private/ready?{s3.query}&anonymous=true", tmp_path / "a", QUICK)
+    with pytest.raises(DataError, match="beside anonymous=true it may have endpoint_override"):
+        storage.filesystem("s3://public/x?anonymous=true&color=red")
+    with pytest.raises(DataError, match="Unexpected query parameter"):
+        storage.filesystem("s3://public/x?color=red")
+
+
+def test_a_store_that_is_not_there_is_given_up(s3, credentials, tmp_path):
+    (port,) = s3_server._free_ports(1)
+    query = s3.query.replace(str(s3.port), str(port))
+    with pytest.raises(DataError, match=r"cannot be fetched: .*; given up after 2 tries"):
+        download(f"s3://private/ready?{query}", tmp_path / "a", QUICK)
