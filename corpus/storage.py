@@ -76,6 +76,11 @@ def join(location: str, *names: str) -> str:
     return "/".join([path.rstrip("/"), *names]) + query
 
 
+def base_name(location: str) -> str:
+    """The last name of a place, without a URI's query."""
+    return split_query(location)[0].rstrip("/").rsplit("/", 1)[-1]
+
+
 def parent(location: str) -> str:
     """The folder a place is in; a URI's query stays at its end."""
     path, query = split_query(location)

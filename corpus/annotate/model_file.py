@@ -22,6 +22,6 @@ def local_model(location: str, fix: str) -> Iterator[str]:
         yield location
         return
     with tempfile.TemporaryDirectory(prefix="altiplano-model-") as folder:
-        path = Path(folder) / storage.split_query(location)[0].rsplit("/", 1)[-1]
+        path = Path(folder) / storage.base_name(location)
         path.write_bytes(storage.read_bytes(location))
         yield str(path)

@@ -36,7 +36,7 @@ _UNREADABLE = (EOFError, OSError, lzma.LZMAError, pa.ArrowException, ValueError)
 def text_files(location: str) -> list[storage.InputFile]:
     """The files of texts at or below a location, by name; DataError where there is none."""
     files = storage.list_files(location)
-    if len(files) == 1 and location.rstrip("/").endswith(files[0].name):
+    if len(files) == 1 and storage.base_name(location).endswith(files[0].name):
         return files  # named itself, so whatever it is called
     named = [file for file in files if _NAMED.search(_PACKED.sub("", file.name))]
     if not named:
@@ -59,7 +59,7 @@ def read_texts(
         lines = io.TextIOWrapper(
             _unpacked(uri, stream), encoding="utf-8", errors="replace", newline="\n"
         )
-        if re.search(r"\.txt$", _PACKED.sub("", uri)):
+        if re.search(r"\.txt$", _PACKED.sub("", storage.base_name(uri))):
             yield from _checked(lines, uri) if documents == "lines" else [_whole(lines, uri)]
             return
         read = _checked(lines, uri)
@@ -76,7 +76,7 @@ def read_texts(
 
 def _unpacked(uri: str, stream: pa.NativeFile) -> BinaryIO:
     """Every kind's own reader goes on where one packed stream ends and the next begins."""
-    kind = _PACKED.search(uri)
+    kind = _PACKED.search(storage.base_name(uri))
     raw = cast(BinaryIO, stream)
     if kind is None:
         return raw
@@ -137,7 +137,7 @@ def _opening_texts(lines: Iterable[str], uri: str, counts: Counts) -> Iterator[s
         if text := _object(line).get("opening_text"):
             yield str(text)
         else:
-            name = uri.rsplit("/", 1)[-1]  # a manifest holds no folder of this machine
+            name = storage.base_name(uri)  # a manifest holds no folder of this machine
             counts.skip("article without opening_text", f"{name}:{number}")
 
 
