@@ -11,15 +11,18 @@ word        a maximal run of characters that are not white space. Chinese, Japan
 A share or mean over nothing is 0.
 """
 
+import functools
+
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from corpus.annotate.code_points import CodePoints, runs
+from corpus.kernels import text_form
+from corpus.kernels.text_form import AT, count_form
+from corpus.ragged import utf8_bytes
 
-STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+STOP_WORDS = text_form.STOP_WORDS
 BULLETS = "•‣▪●◦◆■*-–"
-ELLIPSIS = "…"
+_LAST_CLASSIFIED = 0x40000  # no letter, digit or space lies above (a test looks)
 
 
 def heuristics(texts: pa.Array) -> dict[str, pa.Array]:
@@ -42,101 +45,41 @@ def heuristics(texts: pa.Array) -> dict[str, pa.Array]:
     stop_words                how many of Gopher's eight occur as a maximal run of letters, whatever
                               the case of A-Z
     """
-    texts = pc.fill_null(texts, "")
-    points = CodePoints.of(texts)
+    content, offsets = utf8_bytes(texts)
+    counts = count_form(content, offsets, character_classes()).T
+    words, chars, lines = counts[AT.words], counts[AT.chars], counts[AT.filled_lines]
+    symbols = np.maximum(counts[AT.hashes], counts[AT.ellipses])
     return {
-        "num_chars": pa.array(points.num_chars, pa.int32()),
-        "num_bytes": pc.binary_length(texts).cast(pa.int32()),
-        **_line_measures(points),
-        **_line_edges(points),
-        **_word_measures(points),
-        "alphanumeric_share": _ratio(
-            points.count_in_documents(np.flatnonzero(points.alphanumeric)), points.num_chars
-        ),
-        "duplicate_line_share": _duplicate_line_share(texts, points),
-        "stop_words": _stop_words(points),
-    }
-
-
-def _line_measures(points: CodePoints) -> dict[str, pa.Array]:
-    lengths = points.line_ends - points.line_starts
-    first_lines = np.cumsum(points.num_lines) - points.num_lines
-    longest = np.maximum.reduceat(lengths, first_lines) if len(lengths) else lengths
-    characters = points.num_chars - (points.num_lines - 1)
-    return {
-        "num_lines": pa.array(points.num_lines, pa.int32()),
-        "max_line_length": pa.array(longest, pa.int32()),
-        "mean_line_length": _ratio(characters, points.num_lines),
-    }
-
-
-def _line_edges(points: CodePoints) -> dict[str, pa.Array]:
-    """What lines begin and end with."""
-    visible = np.flatnonzero(~points.space)
-    first = np.searchsorted(visible, points.line_starts)
-    after_last = np.searchsorted(visible, points.line_ends)
-    filled = after_last > first
-    firsts, lasts = visible[first[filled]], visible[after_last[filled] - 1]
-    starts, codes = points.line_starts[filled], points.codes
-    bullet = np.isin(codes[firsts], [ord(b) for b in BULLETS])
-    dots = lasts - starts >= 2
-    for back in range(3):
-        dots &= codes[np.maximum(lasts - back, 0)] == ord(".")
-    ellipsis = (codes[lasts] == ord(ELLIPSIS)) | dots
-    lines = points.count_in_documents(firsts)
-    return {
-        "bullet_line_share": _ratio(points.count_in_documents(firsts[bullet]), lines),
-        "ellipsis_line_share": _ratio(points.count_in_documents(lasts[ellipsis]), lines),
-    }
-
-
-def _word_measures(points: CodePoints) -> dict[str, pa.Array]:
-    starts, ends = runs(~points.space)
-    words = points.count_in_documents(starts)
-    letters_before = np.concatenate([[0], np.cumsum(points.alphabetic)])
-    alphabetic = letters_before[ends] > letters_before[starts]
-    visible = points.count_in_documents(np.flatnonzero(~points.space))
-    hashes = points.count_in_documents(np.flatnonzero(points.codes == ord("#")))
-    ellipses = points.count_in_documents(np.flatnonzero(points.codes == ord(ELLIPSIS)))
-    dot_starts, dot_ends = runs(points.codes == ord("."))
-    triples = (dot_ends - dot_starts) // 3
-    ellipses += points.count_in_documents(np.repeat(dot_starts, triples))
-    return {
+        "num_chars": pa.array(chars, pa.int32()),
+        "num_bytes": pa.array(np.diff(offsets), pa.int32()),
+        "num_lines": pa.array(counts[AT.lines], pa.int32()),
         "num_words": pa.array(words, pa.int32()),
-        "mean_word_length": _ratio(visible, words),
-        "alphabetic_word_share": _ratio(points.count_in_documents(starts[alphabetic]), words),
-        "symbol_word_ratio": _ratio(np.maximum(hashes, ellipses), words),
+        "mean_word_length": _ratio(counts[AT.visible_chars], words),
+        "max_line_length": pa.array(counts[AT.longest_line], pa.int32()),
+        "mean_line_length": _ratio(chars - (counts[AT.lines] - 1), counts[AT.lines]),
+        "alphanumeric_share": _ratio(counts[AT.alphanumeric_chars], chars),
+        "alphabetic_word_share": _ratio(counts[AT.alphabetic_words], words),
+        "symbol_word_ratio": _ratio(symbols, words),
+        "bullet_line_share": _ratio(counts[AT.bullet_lines], lines),
+        "ellipsis_line_share": _ratio(counts[AT.ellipsis_lines], lines),
+        "duplicate_line_share": _ratio(counts[AT.duplicate_chars], chars),
+        "stop_words": pa.array(counts[AT.stop_words], pa.int32()),
     }
 
 
-def _duplicate_line_share(texts: pa.Array, points: CodePoints) -> pa.Array:
-    lines = pc.list_flatten(pc.split_pattern(texts, "\n"))
-    index = lines.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    documents = np.repeat(np.arange(len(points.num_lines)), points.num_lines)
-    _, first = np.unique(documents * (len(index) + 1) + index, return_index=True)
-    repeated = np.ones(len(index), bool)
-    repeated[first] = False
-    visible = np.flatnonzero(~points.space)
-    blank = np.searchsorted(visible, points.line_starts) == np.searchsorted(
-        visible, points.line_ends
-    )
-    lengths = points.line_ends - points.line_starts
-    weights = np.where(repeated & ~blank, lengths, 0)
-    characters = np.bincount(documents, weights=weights, minlength=len(points.num_lines))
-    return _ratio(characters, points.num_chars)
-
-
-def _stop_words(points: CodePoints) -> pa.Array:
-    starts, ends = runs(points.alphabetic)
-    documents = len(points.num_chars)
-    different = np.zeros(documents, np.int32)
-    lower = points.codes | ((points.codes >= ord("A")) & (points.codes <= ord("Z"))) * 32
-    for word in STOP_WORDS:
-        found = starts[ends - starts == len(word)]
-        for place, letter in enumerate(word):
-            found = found[lower[found + place] == ord(letter)]
-        different += points.count_in_documents(found) > 0
-    return pa.array(different, pa.int32())
+@functools.cache
+def character_classes() -> np.ndarray:
+    """[NUM_CLASSES] uint8 bit sets; found on first use, as it takes a tenth of a second."""
+    table = np.zeros(text_form.NUM_CLASSES, np.uint8)
+    for code in range(_LAST_CLASSIFIED):
+        character = chr(code)
+        table[code] = (
+            text_form.ALPHABETIC * character.isalpha()
+            | text_form.ALPHANUMERIC * character.isalnum()
+            | text_form.SPACE * character.isspace()
+        )
+    table[[ord(bullet) for bullet in BULLETS]] |= text_form.BULLET
+    return table
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> pa.Array:

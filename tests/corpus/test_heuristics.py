@@ -1,17 +1,21 @@
 """The ledger's cheap measures: worked examples, and against their definitions in plain Python."""
 
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.annotate.code_points import CodePoints
-from corpus.annotate.heuristics import BULLETS, STOP_WORDS, heuristics
+from corpus.annotate.heuristics import BULLETS, STOP_WORDS, character_classes, heuristics
+from corpus.counts import Counts
+from corpus.kernels import text_form
 from corpus.schema import LEDGER
+from corpus.sources.wet import WetConfig, read
+from corpus.storage import InputFile
 
-MODELS = {"language", "language_score", "perplexity"}
+MODELS = {"language", "language_score", "perplexity", "reference_probability"}
 KEYS = {"doc_id", "source", "url", "origin"}
 TEXTS = st.lists(
     st.text(
@@ -55,8 +59,14 @@ def naive(text: str) -> dict[str, float]:
     }
 
 
+def measure_all(texts: pa.Array) -> list[dict[str, float]]:
+    columns = heuristics(texts)
+    values = zip(*(column.to_pylist() for column in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in values]
+
+
 def measure(text: str) -> dict[str, float]:
-    return {name: column[0].as_py() for name, column in heuristics(pa.array([text])).items()}
+    return measure_all(pa.array([text]))[0]
 
 
 def test_the_ledgers_columns_and_types() -> None:
@@ -108,20 +118,31 @@ def test_null_and_empty_texts_measure_nothing() -> None:
 @given(TEXTS, st.integers(0, 2))
 def test_definitions_hold_whatever_lies_beside(texts: list[str], skipped: int) -> None:
     """Also on a slice, whose buffers begin with other texts."""
-    columns = heuristics(pa.array(texts, pa.large_string()).slice(skipped))
-    rows = [
-        {name: column[row].as_py() for name, column in columns.items()}
-        for row in range(len(texts[skipped:]))
-    ]
-    assert rows == [pytest.approx(naive(text)) for text in texts[skipped:]]
+    rows = measure_all(pa.array(texts, pa.large_string()).slice(skipped))
+    assert rows == [naive(text) for text in texts[skipped:]]
+
+
+def test_equal_lines_are_found_among_many() -> None:
+    lines = [f"line {number % 1000}" for number in range(3000)] + ["", "line 7 ", "line 1000"] * 2
+    for text in ("\n".join(lines), "\n".join(lines * 2), "a\nb\n" * 999 + "ab"):
+        assert measure(text) == naive(text)
+
+
+def test_real_pages(shared: Path) -> None:
+    path = sorted((shared / "crawl" / "wet").glob("*.wet.gz"))[0]
+    file = InputFile(str(path), path.name, path.stat().st_size)
+    texts = next(read(file, "web", WetConfig(), Counts())).column("text")[:400]
+    assert measure_all(texts) == [naive(text) for text in texts.to_pylist()]
 
 
 def test_character_classes_are_pythons_over_all_of_unicode() -> None:
-    characters = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
-    points = CodePoints.of(pa.array([characters]))
-    for mask, method in (
-        (points.alphabetic, str.isalpha),
-        (points.alphanumeric, str.isalnum),
-        (points.space, str.isspace),
+    classes = character_classes()
+    for bit, method in (
+        (text_form.ALPHABETIC, str.isalpha),
+        (text_form.ALPHANUMERIC, str.isalnum),
+        (text_form.SPACE, str.isspace),
+        (text_form.BULLET, BULLETS.__contains__),
     ):
-        assert mask[:-1].tolist() == [method(c) for c in characters]
+        assert (classes[:0x110000] & bit > 0).tolist() == [
+            method(chr(code)) for code in range(0x110000)
+        ]
