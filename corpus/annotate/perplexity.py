@@ -15,7 +15,7 @@ import pyarrow as pa
 import sentencepiece
 
 from corpus import storage
-from corpus.annotate.kenlm_file import NgramModel
+from corpus.annotate.kenlm_file import NgramModel, open_ngrams
 from corpus.annotate.lm_lines import lines_of, text_buffers
 from corpus.annotate.model_file import MisfitError, local_model
 from corpus.annotate.sentencepiece_file import Encoded, UnigramModel
@@ -127,7 +127,7 @@ def _load(folder: str, language: str) -> _Model:
         content = Path(path).read_bytes()
     with local_model(storage.join(folder, language + _NGRAMS), _FIX) as path:
         try:
-            return CompiledModel(UnigramModel(content), NgramModel(path))
+            return CompiledModel(UnigramModel(content), open_ngrams(path))
         except MisfitError as misfit:
             reason = str(misfit)
         try:

@@ -1,4 +1,4 @@
-"""Two machine instructions that Python has no words for."""
+"""Three machine instructions that Python has no words for."""
 
 from typing import Any
 
@@ -35,5 +35,18 @@ def _prefetch(_: Any, array: Any, index: Any) -> Any:
     return types.void(array, types.intp), emit
 
 
+def _load64(_: Any, array: Any, index: Any) -> Any:
+    """The 8 bytes of a uint8 array from an index on as a uint64; all must be in the array."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        items = context.make_array(signature.args[0])(context, builder, values[0])
+        place = builder.gep(items.data, [values[1]])
+        form = ir.IntType(64)
+        return builder.load(builder.bitcast(place, form.as_pointer()), align=1, typ=form)
+
+    return types.uint64(array, types.intp), emit
+
+
 high_product: Any = intrinsic(_high_product)
 prefetch: Any = intrinsic(_prefetch)
+load64: Any = intrinsic(_load64)

@@ -113,12 +113,24 @@ def _remainder(key, buckets, inverse):
 
 
 @kernel
-def look_up_words(text, spans, cells, start, buckets):
-    """The indices of the words `text[spans[i, 0]:spans[i, 1]]`, a space for U+2581; 0 if unknown.
+def look_up(hashes, cells, start, buckets):
+    """The words' indices in the vocabulary's table; 0 for an unknown one.
 
-    `start`, `buckets`: of the vocabulary's table, whose entries are two key cells and the index.
+    An entry is two key cells, the hash, and the index.
     """
-    words = np.zeros(len(spans), np.int64)
+    words = np.zeros(len(hashes), np.int64)
+    for row in range(len(hashes)):
+        entry = start + 3 * np.int64(hashes[row] % np.uint64(buckets))
+        entry = _find(cells, start, buckets, 3, entry, hashes[row])
+        if entry >= 0:
+            words[row] = cells[entry + 2]
+    return words
+
+
+@kernel
+def hash_words(text, spans):
+    """KenLM's hash of each word `text[spans[i, 0]:spans[i, 1]]`, a space for U+2581."""
+    hashes = np.zeros(len(spans), np.uint64)
     longest = np.int64(0)
     for row in range(len(spans)):
         longest = max(longest, spans[row, 1] - spans[row, 0])
@@ -133,12 +145,8 @@ def look_up_words(text, spans, cells, start, buckets):
             else:
                 raw[length] = text[place]
                 length += 1
-        key = _murmur(raw[:length])
-        entry = start + 3 * np.int64(key % np.uint64(buckets))
-        entry = _find(cells, start, buckets, 3, entry, key)
-        if entry >= 0:
-            words[row] = cells[entry + 2]
-    return words
+        hashes[row] = _murmur(raw[:length])
+    return hashes
 
 
 @kernel
