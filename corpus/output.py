@@ -82,17 +82,24 @@ class Output:
         schema: pa.Schema,
         facts: Mapping[str, Any] | None = None,
         row_group_rows: int = ROW_GROUP_ROWS,
-        dictionary: bool = True,
     ) -> None:
         """Writes batches of a schema as one Parquet file; in memory stands one row group.
 
         A row group ends at `row_group_rows` rows or ROW_GROUP_BYTES of text (large_string columns),
-        wherever batches end, so the file's bytes depend on the rows alone. `dictionary` is for
-        columns whose values repeat.
+        wherever batches end, so the file's bytes depend on the rows alone.
         """
         local = self.scratch / "table.parquet"
-        options = {"compression": "zstd", "compression_level": 1, "use_dictionary": dictionary}
-        with pq.ParquetWriter(local, schema, **options) as writer:
+        texts = [f.name for f in schema if pa.types.is_large_string(f.type)]
+        distinct = [*texts, *(f.name for f in schema if pa.types.is_uint64(f.type))]  # ids, hashes
+        with pq.ParquetWriter(
+            local,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            # each holds copies of the values: of a text of 1 GB, several
+            use_dictionary=[path for path in _column_paths(schema) if path not in distinct],
+            write_statistics=[path for path in _column_paths(schema) if path not in texts],
+        ) as writer:
             groups = _RowGroups(writer, row_group_rows)
             for batch in batches:
                 groups.add(batch)
@@ -159,6 +166,11 @@ class _RowGroups:
             self._writer.write_table(table, row_group_size=self._rows)
         self.rows_written += self._rows
         self._waiting, self._rows, self._bytes = [], 0, 0
+
+
+def _column_paths(schema: pa.Schema) -> list[str]:
+    """The columns as Parquet names them."""
+    return [f"{f.name}.list.element" if pa.types.is_list(f.type) else f.name for f in schema]
 
 
 def _text_bytes(batch: pa.RecordBatch) -> np.ndarray:

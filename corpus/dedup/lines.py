@@ -84,7 +84,7 @@ def shard_hashes(batches: Iterable[pa.RecordBatch], policy: Policy = "all_remove
     documents = 0
     for batch in batches:
         lengths = pc.fill_null(pc.binary_length(batch.column("text")), 0).to_numpy()
-        written = batch.filter(pa.array(lengths > 0))
+        written = batch if lengths.all() else batch.filter(pa.array(lengths > 0))
         lines = _Lines(written.column("text"))
         owner = np.arange(documents + 1, documents + 1 + written.num_rows, dtype=np.uint32)
         ids = written.column("doc_id").to_numpy()

@@ -7,7 +7,7 @@ Three steps, each flat in memory whatever the crawl's size:
 `deduped` every shard again, without those lines.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -59,7 +59,8 @@ def hash_shard(policy: Policy, unit: Unit, output: Output) -> None:
     output.counts.add("unique_lines", len(lines.hashes))
     table = schemas(policy)[0]
     columns = [pa.array(column) for column in lines[: len(table)]]
-    _write_lines(output, [pa.RecordBatch.from_arrays(columns, schema=table)], table)
+    batch = pa.RecordBatch.from_arrays(columns, schema=table)
+    output.write_table([batch], table, row_group_rows=_ROW_GROUP_ROWS)
 
 
 def seen_stage(source: str, hashes: Manifest, config: LineDedupConfig) -> Stage:
@@ -164,10 +165,5 @@ def _put_seen(policy: Policy, output: Output, lines: Iterator[pa.RecordBatch]) -
             output.counts.add("seen_again", batch.num_rows)
             yield batch
 
-    _write_lines(output, counting(), schemas(policy)[1])
+    output.write_table(counting(), schemas(policy)[1], row_group_rows=_ROW_GROUP_ROWS)
     return output.close()
-
-
-def _write_lines(output: Output, lines: Iterable[pa.RecordBatch], table: pa.Schema) -> None:
-    """Writes a table sorted by hash; hashes do not repeat in it."""
-    output.write_table(lines, table, row_group_rows=_ROW_GROUP_ROWS, dictionary=False)

@@ -152,3 +152,17 @@ def test_rows_end_row_groups_wherever_batches_end(tmp_path_factory, cuts, most: 
     attempt(folder).write_table(batches, NUMBERS, row_group_rows=most)
     total = sum(cuts)
     assert rows_of_groups(folder) == [most] * (total // most) + [total % most] * (total % most > 0)
+
+
+def test_texts_are_neither_gathered_nor_summed_up(tmp_path: Path) -> None:
+    """A writer's dictionary and statistics would hold copies of a text of 1 GB."""
+    schema = pa.schema([*TEXTS, ("hash", pa.uint64()), ("line_ids", pa.list_(pa.int32()))])
+    row = {"number": 1, "text": "x", "hash": 2, "line_ids": [3]}
+    output = attempt(stage_folder(tmp_path))
+    output.write_table([pa.RecordBatch.from_pylist([row] * 9, schema)], schema)
+    (path,) = (tmp_path / "stage").glob("*.parquet")
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    columns = {group.column(i).path_in_schema: group.column(i) for i in range(4)}
+    dictionaries = [name for name, c in columns.items() if c.has_dictionary_page]
+    assert dictionaries == ["number", "line_ids.list.element"]
+    assert [name for name, c in columns.items() if not c.is_stats_set] == ["text"]
