@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from corpus.kernels.blocks import title_and_text
 
+RECORD_END = b"\r\n\r\n"
+
 
 class Texts(NamedTuple):
     """The titles and texts of those blocks that are long enough, in order."""
@@ -21,21 +23,32 @@ class Texts(NamedTuple):
     num_chars: np.ndarray  # [blocks] int64, of the text of each block, kept or not
 
 
-def split_blocks(
-    blocks: Sequence[bytes], record_end: bytes, *, one_stays: bool, min_chars: int
-) -> Texts:
-    """Titles and texts of blocks, each followed by `record_end`; under 2 GiB in all.
+def split_blocks(blocks: Sequence[bytes], *, one_stays: bool, min_chars: int) -> Texts:
+    """Titles and texts of records' blocks, under 2 GiB in all; see `split_spans`."""
+    data = RECORD_END.join([*blocks, b""])
+    ends = np.cumsum([len(block) + len(RECORD_END) for block in blocks], dtype=np.int64)
+    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(ends)]
+    return split_spans(data, starts, ends, one_stays=one_stays, min_chars=min_chars)
 
-    With an empty `record_end` each block but the last must itself end in a newline. Blank last
-    lines go: two of them or one, but a single one only if not `one_stays`.
+
+def split_spans(
+    data: bytes | memoryview,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    *,
+    one_stays: bool,
+    min_chars: int,
+) -> Texts:
+    """Titles and texts of the blocks at `starts` to `ends` ([N] int64), the record's end included.
+
+    Blank last lines go: two of them or one, but a single one only if not `one_stays`.
     """
-    data = record_end.join([*blocks, b""])
     if not _is_utf8(data):
-        blocks = [_valid(block) for block in blocks]
-        data = record_end.join([*blocks, b""])
-    sizes = np.fromiter(map(len, blocks), np.int64, len(blocks))
+        blocks = [_valid(data[i:j]) for i, j in zip(starts, ends, strict=True)]
+        data, ends = b"".join(blocks), np.cumsum([len(block) for block in blocks], dtype=np.int64)
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(ends)]
     titles, title_ends, texts, text_ends, num_chars = title_and_text(
-        np.frombuffer(data, np.uint8), np.cumsum(sizes + len(record_end)), one_stays, min_chars
+        np.frombuffer(data, np.uint8), starts, ends, one_stays, min_chars
     )
     kept = num_chars >= min_chars
     return Texts(
@@ -45,7 +58,7 @@ def split_blocks(
     )
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes | memoryview) -> bool:
     whole = _strings(
         pa.large_string(), np.frombuffer(data, np.uint8), np.array([len(data)], np.int64)
     )
@@ -56,8 +69,8 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _valid(block: bytes) -> bytes:
-    return block.decode("utf-8", "replace").encode()
+def _valid(block: bytes | memoryview) -> bytes:
+    return str(block, "utf-8", "replace").encode()
 
 
 def _strings(kind: pa.DataType, data: np.ndarray, ends: np.ndarray) -> pa.Array:

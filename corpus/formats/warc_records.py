@@ -6,7 +6,7 @@ middle of a record is noticed, which FastWARC alone does not always do.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,17 @@ from fastwarc.warc import ArchiveIterator
 
 from corpus.counts import Counts
 from corpus.errors import DataError
+from corpus.formats.members import GZIP, WINDOW_BITS, find, gunzip_head, next_member
 from corpus.storage import InputFile, open_input
 
 NOT_WARC = "not a WARC file"
 CUT = "file cut short or damaged to its end"
 DAMAGED = "damaged record"
 MAX_RECORD_BYTES = 256 << 20
+OVERSIZE = f"record over {MAX_RECORD_BYTES >> 20} MB"
 
-_GZIP = b"\x1f\x8b\x08"
 _OTHER_COMPRESSION = (b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd")  # lz4, zstd
 _CHUNK = 64 << 10
-_ZLIB_GZIP = 31  # window bits that make zlib read a gzip member
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class _Archive:
     def __init__(self, file: InputFile, stream: pa.NativeFile, counts: Counts) -> None:
         self._file, self._stream, self._counts = file, stream, counts
         head = stream.read_at(_CHUNK, 0)
-        self._gzip = head.startswith(_GZIP)
+        self._gzip = head.startswith(GZIP)
         self._plain = not self._gzip and not head.startswith(_OTHER_COMPRESSION)
-        first = (_gunzip_head(head) if self._gzip else head).lstrip()
+        first = (gunzip_head(head) if self._gzip else head).lstrip()
         self._starts_well = first.startswith(b"WARC/") or not (self._gzip or self._plain)
         # FastWARC's strict mode wants CRLF; some tools end header lines with LF alone
         self._line_end = b"\r\n" if first.partition(b"\n")[0].endswith(b"\r") else b"\n"
@@ -123,7 +123,7 @@ class _Archive:
                 origin = f"{self._file.name}#{self._last}" + (f".{again}" if again else "")
                 self._counts.add("records")
                 if record.content_length > MAX_RECORD_BYTES:
-                    self._counts.skip(f"record over {MAX_RECORD_BYTES >> 20} MB", origin)
+                    self._counts.skip(OVERSIZE, origin)
                     continue
                 if record.content_length == 0:  # also what is left of headers that are cut
                     self._counts.skip("record without content", origin)
@@ -146,26 +146,10 @@ class _Archive:
         """Where the first record begins that can be found after the last one seen or tried."""
         after = max(self._start, self._last) + 1
         if self._gzip:
-            return self._find(
-                _GZIP, after, lambda at: _begins_record(self._stream.read_at(4096, at))
-            )
+            return next_member(self._stream, after)
         if self._plain:
-            found = self._find(b"\nWARC/1.", max(after, self._block_end()) - 1)
+            found = find(self._stream, b"\nWARC/1.", max(after, self._block_end()) - 1)
             return None if found is None else found + 1
-        return None
-
-    def _find(
-        self, pattern: bytes, start: int, accept: Callable[[int], bool] = lambda at: True
-    ) -> int | None:
-        while window := self._stream.read_at(1 << 20, start):
-            at = window.find(pattern)
-            while at >= 0:
-                if accept(start + at):
-                    return start + at
-                at = window.find(pattern, at + 1)
-            if len(window) < len(pattern):
-                return None
-            start += len(window) - len(pattern) + 1
         return None
 
     def _block_end(self) -> int:
@@ -186,24 +170,13 @@ class _Archive:
             return end <= self._file.size and not self._stream.read_at(_CHUNK, end).strip()
         if not self._gzip:
             return True
-        starts_member = self._stream.read_at(len(_GZIP), self._last) == _GZIP
+        starts_member = self._stream.read_at(len(GZIP), self._last) == GZIP
         return _whole_members(self._stream, self._last if starts_member else 0)
-
-
-def _gunzip_head(data: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(_ZLIB_GZIP).decompress(data, 4096)
-    except zlib.error:
-        return b""
-
-
-def _begins_record(data: bytes) -> bool:
-    return _gunzip_head(data).lstrip().startswith(b"WARC/")
 
 
 def _whole_members(stream: pa.NativeFile, position: int) -> bool:
     """Whether the gzip members from a position on are all complete, to the file's end."""
-    member, inside = zlib.decompressobj(_ZLIB_GZIP), False
+    member, inside = zlib.decompressobj(WINDOW_BITS), False
     try:
         while data := stream.read_at(_CHUNK, position):
             position += len(data)
@@ -212,7 +185,7 @@ def _whole_members(stream: pa.NativeFile, position: int) -> bool:
                 member.decompress(data)
                 data = member.unused_data
                 if member.eof:
-                    member, inside = zlib.decompressobj(_ZLIB_GZIP), False
+                    member, inside = zlib.decompressobj(WINDOW_BITS), False
     except zlib.error:
         return False
     return not inside

@@ -83,11 +83,11 @@ def _num_chars(data, start, end):
 
 
 @kernel
-def title_and_text(data, ends, one_stays, min_chars):
+def title_and_text(data, starts, ends, one_stays, min_chars):
     """Splits blocks of valid UTF-8 into their titles and texts.
 
-    `data` [bytes] uint8 holds the blocks one after another, under 2 GiB, `ends` [N] int64 where
-    each ends. Of a block's last two lines those that are blank go, but a single one only if not
+    `data` [bytes] uint8, under 2 GiB, holds block n from `starts[n]` to `ends[n]` ([N] int64, in
+    order). Of a block's last two lines those that are blank go, but a single one only if not
     `one_stays`. A text of fewer than `min_chars` characters is left out, with its title.
 
     Returns titles [bytes] uint8, title_ends [N] int64, texts [bytes] uint8, text_ends [N] int64
@@ -98,16 +98,16 @@ def title_and_text(data, ends, one_stays, min_chars):
     title_ends, text_ends = np.empty(ends.size, np.int64), np.empty(ends.size, np.int64)
     num_chars = np.empty(ends.size, np.int64)
     title_size = text_size = line = 0
-    begin = 0
     for block in range(ends.size):
-        block_end = ends[block]
+        at, block_end = starts[block], ends[block]
+        while line < line_ends.size and line_ends[line] < at:
+            line += 1
         text_start, title_start = text_size, title_size
         lines = blanks = 0
         run_start = run_end = -1  # of the data still to be copied
-        at = begin
         while at < block_end:
             if line < line_ends.size and line_ends[line] < block_end:
-                line_end = np.int64(line_ends[line])
+                line_end = int(line_ends[line])
                 following = line_end + 1
                 line += 1
                 if (
@@ -152,5 +152,4 @@ def title_and_text(data, ends, one_stays, min_chars):
         if num_chars[block] < min_chars:
             text_size, title_size = text_start, title_start
         title_ends[block], text_ends[block] = title_size, text_size
-        begin = block_end
     return titles[:title_size], title_ends, texts[:text_size], text_ends, num_chars

@@ -2,45 +2,52 @@
 
 CCNet section 3.1 and its public code: every line is stripped, the first is the title and leaves
 the text, the two blank lines that end a record go, and a text shorter than 300 characters is
-dropped.
+dropped. Where that code is wrong, `WetConfig` has a switch between `exact` and `fixed`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import compress
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from corpus.counts import Counts
-from corpus.formats.blocks import split_blocks
+from corpus.formats.blocks import Texts, split_blocks, split_spans
 from corpus.formats.documents import MAX_DOCUMENTS
 from corpus.formats.warc_records import read_records
+from corpus.formats.wet_headers import WetHeaders, by_name, by_position, names, type_by_position
+from corpus.formats.wet_lines import Group, read_groups
 from corpus.keyed import document_id
 from corpus.schema import DOCUMENT
 from corpus.storage import InputFile
 
-SUFFIXES = (".wet", ".wet.gz")
+SUFFIXES = (".wet", ".wet.gz", ".wet.lz4", ".wet.zst")
 
-_RECORD_END = b"\r\n\r\n"
 _MAX_BYTES = 1 << 20  # of blocks: more at once leaves the processor's cache, a fifth slower
+_NO_HEADERS = {"exact": "headers not where CCNet looks", "fixed": "no WARC-Target-URI"}
+_Switch = Literal["exact", "fixed"]
 
 
 @dataclass(frozen=True)
 class WetConfig:
-    """What is kept of a WET file."""
+    """What is kept of a WET file, and which defects of the reference with it.
+
+    `headers` exact: URL, date and digest are the second words of lines 3, 4 and 7 of a record, and
+    one without a number in line 9 is lost, so every record that states its language
+    (`WARC-Identified-Content-Language`). fixed: they are found by name.
+    `records` exact: a record begins at each line `WARC/1.0`, so a text with that line is cut there
+    and a file of WARC/1.1 gives nothing. fixed: its stated length says where it ends.
+    `last_line` exact: a text whose last line has no newline gets one blank line more. fixed: none.
+    Nothing of Common Crawl's own has such texts, so the default differs from the reference only
+    where it loses records. Bytes that are not UTF-8, on which the reference stops, become U+FFFD.
+    """
 
     min_chars: int = 300  # CCNet's minimum, checked before dedup only
-
-
-class _Record(NamedTuple):
-    """What is known of a record whose block awaits its turn."""
-
-    url: str
-    origin: str
-    date: str | None
-    digest: str | None
+    headers: _Switch = "fixed"
+    records: _Switch = "fixed"
+    last_line: _Switch = "exact"
 
 
 def read(
@@ -48,72 +55,117 @@ def read(
 ) -> Iterator[pa.RecordBatch]:
     """Yields the texts of one WET file as batches of `corpus.schema.DOCUMENT`, in file order.
 
-    Counts `documents` and `chars`. A batch comes from up to 1,000 records and 1 MiB of their
-    blocks, or from one record that is longer.
+    Counts `records`, `documents` and `chars`. A batch comes from 1 MiB of blocks, or from one
+    record that is longer.
     """
-    for records, blocks in _grouped(_records(file, counts)):
-        batch = _batch(records, blocks, source, config, counts)
+    framed = _by_lines if config.records == "exact" else _by_length
+    for about, texts in framed(file, config, counts):
+        batch = _batch(about, texts, source, config, counts)
         if batch.num_rows:
             yield batch
 
 
-def _records(file: InputFile, counts: Counts) -> Iterator[tuple[_Record, bytes]]:
-    for record in read_records(file, "conversion", counts):
-        headers = record.headers
-        url = headers.get("warc-target-uri", "").strip().removeprefix("<").removesuffix(">")
-        if not url:
-            counts.skip("no WARC-Target-URI", record.origin)
-            continue
-        about = _Record(
-            url, record.origin, headers.get("warc-date"), headers.get("warc-block-digest")
-        )
-        yield about, record.block
+class _About(NamedTuple):
+    """What is known of a record beside its block."""
+
+    origin: str
+    headers: WetHeaders
 
 
-def _grouped(
-    records: Iterator[tuple[_Record, bytes]],
-) -> Iterator[tuple[list[_Record], list[bytes]]]:
-    group: list[_Record] = []
+_Parsed = tuple[list[_About], Texts]
+
+
+def _by_length(file: InputFile, config: WetConfig, counts: Counts) -> Iterator[_Parsed]:
+    group: list[_About] = []
     blocks: list[bytes] = []
     size = 0
-    for record, block in records:
-        if group and (len(group) >= MAX_DOCUMENTS or size + len(block) > _MAX_BYTES):
-            yield group, blocks
+    for record in read_records(file, "conversion", counts):
+        if config.headers == "exact":
+            lines = [f"{name}: {value}" for name, value in record.headers.items()]
+            headers = by_position(["WARC/1.0", *lines])
+        else:
+            headers = by_name(record.headers)
+        if headers is None:
+            counts.skip(_NO_HEADERS[config.headers], record.origin)
+            continue
+        if group and (len(group) >= MAX_DOCUMENTS or size + len(record.block) > _MAX_BYTES):
+            yield group, _split(blocks, config)
             group, blocks, size = [], [], 0
-        group.append(record)
-        blocks.append(block)
-        size += len(block)
+        group.append(_About(record.origin, headers))
+        blocks.append(record.block)
+        size += len(record.block)
     if group:
-        yield group, blocks
+        yield group, _split(blocks, config)
+
+
+def _split(blocks: list[bytes], config: WetConfig) -> Texts:
+    return split_blocks(blocks, one_stays=config.last_line == "exact", min_chars=config.min_chars)
+
+
+def _by_lines(file: InputFile, config: WetConfig, counts: Counts) -> Iterator[_Parsed]:
+    for group in read_groups(file, counts):
+        abouts, starts, ends = _select(group, config, counts)
+        if abouts:
+            yield (
+                abouts,
+                split_spans(
+                    group.data,
+                    np.array(starts, np.int64),
+                    np.array(ends, np.int64),
+                    one_stays=config.last_line == "exact",
+                    min_chars=config.min_chars,
+                ),
+            )
+
+
+def _select(
+    group: Group, config: WetConfig, counts: Counts
+) -> tuple[list[_About], list[int], list[int]]:
+    """Of a group's records those that are documents: what is known of each, and where it is."""
+    abouts, starts, ends = [], [], []
+    by_places = config.headers == "exact"
+    for head, origin, start, end in zip(*group[1:], strict=True):
+        headers: WetHeaders | None
+        if isinstance(head, WetHeaders):
+            headers = head
+        else:
+            named = {} if by_places else names(head)
+            kind = type_by_position(head) if by_places else named.get("warc-type", "").lower()
+            if kind != "conversion":
+                continue
+            headers = by_position(head) if by_places else by_name(named)
+        counts.add("records")
+        if headers is None:
+            counts.skip(_NO_HEADERS[config.headers], origin)
+        elif start == end:
+            counts.skip("record without content", origin)
+        else:
+            abouts.append(_About(origin, headers))
+            starts.append(start)
+            ends.append(end)
+    return abouts, starts, ends
 
 
 def _batch(
-    records: list[_Record],
-    blocks: list[bytes],
-    source: str,
-    config: WetConfig,
-    counts: Counts,
+    abouts: list[_About], parsed: Texts, source: str, config: WetConfig, counts: Counts
 ) -> pa.RecordBatch:
-    titles, texts, num_chars = split_blocks(
-        blocks, _RECORD_END, one_stays=True, min_chars=config.min_chars
-    )
-    long_enough = num_chars >= config.min_chars
+    long_enough = parsed.num_chars >= config.min_chars
     for at in np.flatnonzero(~long_enough):
-        short = records[at]
-        counts.skip(f"shorter than {config.min_chars} characters", f"{short.origin} {short.url}")
-    kept = list(compress(records, long_enough))
+        short = abouts[at]
+        where = f"{short.origin} {short.headers.url}"
+        counts.skip(f"shorter than {config.min_chars} characters", where)
+    kept = list(compress(abouts, long_enough))
     counts.add("documents", len(kept))
-    counts.add("chars", int(num_chars[long_enough].sum()))
-    urls, origins, dates, digests = zip(*kept, strict=True) if kept else [()] * 4
+    counts.add("chars", int(parsed.num_chars[long_enough].sum()))
     columns = [
-        pa.array([document_id(source, origin) for origin in origins], pa.uint64()),
+        pa.array([document_id(source, about.origin) for about in kept], pa.uint64()),
         pa.array([source] * len(kept), pa.string()),
-        pa.array(urls, pa.string()),
-        pa.array(origins, pa.string()),
-        pa.array(dates, pa.string()),
-        pa.array(digests, pa.string()),
+        pa.array([about.headers.url for about in kept], pa.string()),
+        pa.array([about.origin for about in kept], pa.string()),
+        pa.array([about.headers.date for about in kept], pa.string()),
+        pa.array([about.headers.digest for about in kept], pa.string()),
         pa.nulls(len(kept), pa.string()),
-        titles,
-        texts,
+        parsed.titles,
+        parsed.texts,
     ]
     return pa.RecordBatch.from_arrays(columns, schema=DOCUMENT)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.formats.blocks import split_blocks
+from corpus.formats.blocks import RECORD_END, split_blocks
 
-END = b"\r\n\r\n"
 SPACES = [chr(code) for code in range(0x110000) if chr(code).isspace()]
 ODD = [
     "\n",
@@ -29,7 +28,7 @@ ODD = [
 
 def in_python(block: bytes, one_stays: bool = True) -> tuple[str, str]:
     """The rule as CCNet's code reads: a text stream's lines, stripped; the first is the title."""
-    lines = list(io.TextIOWrapper(io.BytesIO(block + END), "utf-8", "replace"))
+    lines = list(io.TextIOWrapper(io.BytesIO(block + RECORD_END), "utf-8", "replace"))
     lines = [line.strip() for line in lines]
     if not lines[-1] and not lines[-2]:
         lines = [lines[0], *lines[1:-2]]
@@ -41,7 +40,7 @@ def in_python(block: bytes, one_stays: bool = True) -> tuple[str, str]:
 def compiled(
     blocks: list[bytes], one_stays: bool = True, min_chars: int = 0
 ) -> list[tuple[str, str]]:
-    found = split_blocks(blocks, END, one_stays=one_stays, min_chars=min_chars)
+    found = split_blocks(blocks, one_stays=one_stays, min_chars=min_chars)
     found.titles.validate(full=True)
     found.texts.validate(full=True)
     return list(zip(found.titles.to_pylist(), found.texts.to_pylist(), strict=True))
@@ -99,11 +98,11 @@ def test_a_single_blank_line_at_the_end_stays_as_in_the_reference_or_goes() -> N
 
 def test_short_texts_are_left_out_with_their_titles() -> None:
     blocks = [b"A\nxyz\n", "B\n日本\n".encode(), "C\n日本語\n".encode(), b"D\n", b"E\nxyzz\n"]
-    found = split_blocks(blocks, END, one_stays=True, min_chars=3)
+    found = split_blocks(blocks, one_stays=True, min_chars=3)
     assert found.num_chars.tolist() == [3, 2, 3, 0, 4]
     assert found.titles.to_pylist() == ["A", "C", "E"]
     assert found.texts.to_pylist() == ["xyz", "日本語", "xyzz"]
-    assert len(split_blocks([], END, one_stays=True, min_chars=3).texts) == 0
+    assert len(split_blocks([], one_stays=True, min_chars=3).texts) == 0
 
 
 def test_an_enormous_line() -> None:
