@@ -10,6 +10,7 @@ rest is conditional (RFC 9110, section 13.1.5), and a file that changed in betwe
 """
 
 import email.utils
+import json
 import re
 import ssl
 import time
@@ -54,8 +55,11 @@ def is_remote(location: str) -> bool:
     return "://" in location and urlsplit(location).scheme.lower() in REMOTE
 
 
-def download(location: str, local: Path, retry: RetryConfig) -> None:
+def download(location: str, local: Path, retry: RetryConfig, go_on: bool = False) -> None:
     """Copies a remote file to a local one; DataError where that cannot be done.
+
+    With `go_on` a call that was cut short, by a kill too, leaves what it has in `local` and its
+    version in `local` + `.version`, and the next goes on from there.
 
     Tries again, after a wait and from where it broke off, what may be better next time: broken and
     slow connections, refusals for speed (403, 429, 5xx). A file that is not there (404) or not
@@ -64,10 +68,16 @@ def download(location: str, local: Path, retry: RetryConfig) -> None:
     url = urlsplit(location)
     read = _http_rest if url.scheme.lower() in ("http", "https") else _store_rest
     tries, part = Tries(location, url.netloc, retry), _Part()
-    with local.open("wb") as file:
-        while True:
+    note = _Note(local.with_name(local.name + ".version"), location) if go_on else None
+    if note is not None:
+        part = note.read(local)
+    with local.open("r+b" if part.have else "wb") as file:
+        while part.have < part.size or not part.size:
             try:
                 for chunk in read(location, part, retry.timeout_s):
+                    if note is not None and not part.have:
+                        file.truncate(0)
+                        note.write(part)
                     file.seek(part.have)
                     file.write(chunk)
                     part.have += len(chunk)
@@ -78,6 +88,29 @@ def download(location: str, local: Path, retry: RetryConfig) -> None:
                 tries.again(broken, part.have)
         file.truncate(part.size)
     tries.succeeded()
+    if note is not None:
+        note.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Note:
+    """Says on disk which version of a file the local copy is the first bytes of."""
+
+    path: Path
+    location: str
+
+    def write(self, part: _Part) -> None:
+        tree = {"location": self.location, "size": part.size, "version": part.version}
+        self.path.write_text(json.dumps(tree), encoding="utf-8")
+
+    def read(self, local: Path) -> _Part:
+        try:
+            tree = json.loads(self.path.read_text(encoding="utf-8"))
+            if tree["location"] == self.location and tree["version"] is not None:
+                return _Part(min(local.stat().st_size, tree["size"]), tree["size"], tree["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # nothing to go on from
+        return _Part()
 
 
 def _http_rest(url: str, part: _Part, timeout_s: float) -> Iterator[bytes]:

@@ -20,9 +20,9 @@ _EPILOGS = {
     "report": "altiplano report runs/demo",
     "explain": "altiplano explain http://json.docs.test/json.html --run runs/demo",
     "ablate": "altiplano ablate jobs/configs/ablations/demo.yaml",
-    "lm": "altiplano lm train uk --set input=FOLDER --set output=models/lm",
+    "lm": "altiplano lm train uk --set input=FOLDER --set output=runs/lm",
     "references": "altiplano references extract enwiki-pages-articles.xml.bz2 --output runs/cited",
-    "models": "altiplano models fetch lid",
+    "models": "altiplano models fetch lm en de",
     "verify": "altiplano verify runs/demo",
     "shards": "altiplano shards verify runs/demo",
     "doctor": "altiplano doctor",
@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     lm.add_actions(_verb(verbs, "lm", "train language models, find cutoffs in a crawl", lm.run))
     models = _verb(verbs, "models", "list or fetch the models a build uses", _models)
     models.add_argument("action", choices=["list", "fetch"], nargs="?", default="list")
-    models.add_argument("name", nargs="?", metavar="NAME", help="which model to fetch")
+    models.add_argument("names", nargs="*", metavar="NAME", help="lid, or lm and its languages")
+    models.add_argument("--to", metavar="FOLDER", help="of language models, for fetch and list")
+    models.add_argument("--from", dest="base", metavar="URL", help="another base to fetch lm from")
     verify = _verb(verbs, "verify", "check every file of a run against its manifest", _verify)
     verify.add_argument("run_folder", metavar="RUN", help="the run's output folder")
     shards = _verb(verbs, "shards", "check token shards against their manifest", _shards)
@@ -188,10 +190,17 @@ def _ablate(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from jobs import models
+    from jobs import models, models_lm
 
-    if options.action == "fetch":
-        print(models.fetch(options.name or "lid"))
+    if options.names[:1] == ["lm"]:
+        folder = models_lm.folder_of(options.to)
+        if options.action == "fetch":
+            models_lm.fetch(options.names[1:], folder, options.base or models_lm.BASE)
+        else:
+            models_lm.list_languages(folder)
+    elif options.action == "fetch":
+        for name in options.names or ["lid"]:
+            print(models.fetch(name))
     else:
         models.list_models()
     return 0

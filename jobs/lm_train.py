@@ -30,7 +30,7 @@ class LmRunConfig:
     """Where the texts and the models are, and what the models are."""
 
     input: str
-    output: str = "models/lm"
+    output: str = "runs/lm"
     documents: Documents = "files"
     kenlm_tools: str = ".altiplano/kenlm/bin"
     training: LmConfig = field(default_factory=LmConfig)

@@ -103,6 +103,10 @@ def list_models() -> None:
         state = str(path) if path else f"missing: altiplano models fetch {model.name}"
         size = f"{model.size / 1e6:.1f}"
         table.add_row(model.name, model.file, size, model.licence, model.purpose, state)
+    there = len(list((home() / "models" / "lm").glob("*.arpa.bin")))
+    purpose = "perplexity, 48 languages (CCNet)"
+    state = f"{there} languages; altiplano models list lm"
+    table.add_row("lm", "*.sp.model, *.arpa.bin", "", "not stated", purpose, state)
     Console().print(table)
 
 
