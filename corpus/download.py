@@ -1,7 +1,7 @@
 """Brings a remote file whole to this machine's disk, over HTTP(S) or from an object store.
 
 A reader seeks in a file when it goes on after damage, and reads it in small pieces, each of which
-would be a request of its own (2,400 for a WET file of 150 MB). So a file is copied to scratch disk
+would be a request of its own (2,300 for a WET file of 150 MB). So a file is copied to scratch disk
 and parsed from there: one a task at a time, up to 1 GB for a WARC. A break costs a request for the
 rest, not a file parsed twice.
 

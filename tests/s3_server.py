@@ -71,8 +71,11 @@ def serve(folder: Path) -> Iterator[S3]:
         _wait(found, server, folder / "log")
         yield found
     finally:
-        server.kill()
+        server.kill()  # told to stop, it would take 25 seconds
         server.wait()
+        for port in {port for pair in chosen.values() for port in pair}:
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink()
 
 
 def _wait(found: S3, server: subprocess.Popen, log: Path) -> None:
