@@ -1,8 +1,8 @@
 """CCNet's own language models of 2019: which languages there are, and fetching them as they are.
 
 They are the files that the public cc_net downloads: 48 languages, up to several GB each. No
-checksum of theirs is published, so a file is held against the length that the server states and against its
-own form, and its SHA-256 is printed for those who want to compare.
+checksum of theirs is published, so a file is held against the length that the server states and
+against its own form, and its SHA-256 is printed for those who want to compare.
 """
 
 import hashlib
