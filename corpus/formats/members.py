@@ -4,11 +4,14 @@ Crawl files hold a member a record, so that one can be fetched by its offset, an
 costs itself only. ISA-L inflates them, nearly twice as fast as zlib.
 """
 
+import io
 import zlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+from fastwarc.stream_io import Lz4Reader, WarcReader, ZstdReader
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
@@ -16,8 +19,43 @@ from corpus.errors import DataError
 
 GZIP = b"\x1f\x8b\x08"
 WINDOW_BITS = 31  # that make zlib read a gzip member
+_DAMAGE: Any = (IsalError, EOFError)  # isal's stubs give its error another type
 _PIECE = 1 << 20  # read at once
 _FEED = 8 << 10  # inflated at once: what follows a member is copied, and 8 KiB give 8 MiB at most
+
+
+def gunzip_head(data: bytes) -> bytes:
+    """The first bytes that a gzip member's first bytes hold; none where it is not one."""
+    try:
+        return zlib.decompressobj(WINDOW_BITS).decompress(data, 4096)
+    except zlib.error:
+        return b""
+
+
+def _unpack_head(reader: Callable[[io.BytesIO], WarcReader], data: bytes) -> bytes:
+    try:
+        return reader(io.BytesIO(data)).read(64)  # little enough to come before any later fault
+    except OSError:
+        return b""
+
+
+class Packing(NamedTuple):
+    """How a file's members are told: by what they begin with, and what that holds unpacked."""
+
+    magic: bytes
+    head: Callable[[bytes], bytes]
+    enough: int  # bytes from which a head can be unpacked: of lz4 a block of up to 4 MiB is needed
+
+
+GZIP_MEMBERS = Packing(GZIP, gunzip_head, 4096)
+LZ4_FRAMES = Packing(b"\x04\x22\x4d\x18", partial(_unpack_head, Lz4Reader), 5 << 20)
+ZSTD_FRAMES = Packing(b"\x28\xb5\x2f\xfd", partial(_unpack_head, ZstdReader), 1 << 20)
+PACKINGS = (GZIP_MEMBERS, LZ4_FRAMES, ZSTD_FRAMES)
+
+
+def begins_warc(head: bytes) -> bool:
+    """Whether unpacked bytes begin with a WARC record."""
+    return head.lstrip().startswith(b"WARC/")
 
 
 class Inflated(NamedTuple):
@@ -27,8 +65,10 @@ class Inflated(NamedTuple):
     data: bytes | None
 
 
-def inflate_members(stream: pa.NativeFile, location: str) -> Iterator[Inflated]:
-    """Inflates a gzip file's members; after a damaged one the next that begins a WARC record.
+def inflate_members(
+    stream: pa.NativeFile, location: str, begins: Callable[[bytes], bool] = begins_warc
+) -> Iterator[Inflated]:
+    """Inflates a gzip file's members; after a damaged one the next whose content begins a record.
 
     DataError where the stream cannot be read, which is no fault of its content.
     """
@@ -37,9 +77,9 @@ def inflate_members(stream: pa.NativeFile, location: str) -> Iterator[Inflated]:
         member = pieces.position
         try:
             yield from _inflate(pieces, member)
-        except (IsalError, EOFError):
+        except _DAMAGE:
             yield Inflated(member, None)
-            following = next_member(stream, member + 1)
+            following = next_member(stream, member + 1, GZIP_MEMBERS, begins)
             if following is None:
                 return
             pieces.seek(following)
@@ -99,9 +139,19 @@ def _inflate(pieces: _Pieces, member: int) -> Iterator[Inflated]:
     pieces.give_back(len(inflater.unused_data))
 
 
-def next_member(stream: pa.NativeFile, start: int) -> int | None:
-    """Offset of the first gzip member from `start` on that begins with a WARC record."""
-    return find(stream, GZIP, start, lambda at: _begins_record(stream.read_at(4096, at)))
+def next_member(
+    stream: pa.NativeFile,
+    start: int,
+    packing: Packing = GZIP_MEMBERS,
+    begins: Callable[[bytes], bool] = begins_warc,
+) -> int | None:
+    """Offset of the first member from `start` on whose content begins a record."""
+    return find(
+        stream,
+        packing.magic,
+        start,
+        lambda at: begins(packing.head(stream.read_at(packing.enough, at))),
+    )
 
 
 def find(
@@ -121,15 +171,3 @@ def find(
             return None
         start += len(window) - len(pattern) + 1
     return None
-
-
-def gunzip_head(data: bytes) -> bytes:
-    """The first bytes that a gzip member's first bytes hold; none where it is not one."""
-    try:
-        return zlib.decompressobj(WINDOW_BITS).decompress(data, 4096)
-    except zlib.error:
-        return b""
-
-
-def _begins_record(data: bytes) -> bool:
-    return gunzip_head(data).lstrip().startswith(b"WARC/")

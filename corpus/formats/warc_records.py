@@ -1,13 +1,12 @@
-"""The records of a WARC or WET file, whole ones only, with every fault counted and named.
+"""The records of a WARC, WET or ARC file, whole ones only, with every fault counted and named.
 
-FastWARC parses (plain, gzip, lz4, zstd). Around it: a file that is no WARC is skipped; where a
+FastWARC parses WARC (plain, gzip, lz4, zstd). Around it: a file that is no WARC is skipped; where a
 record is damaged, reading goes on at the next one that can be found; a file that ends in the
 middle of a record is noticed, which FastWARC alone does not always do.
 """
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -15,26 +14,30 @@ from fastwarc.warc import ArchiveIterator
 
 from corpus.counts import Counts
 from corpus.errors import DataError
-from corpus.formats.members import GZIP, WINDOW_BITS, find, gunzip_head, next_member
+from corpus.formats import arc_records
+from corpus.formats.members import (
+    GZIP,
+    GZIP_MEMBERS,
+    PACKINGS,
+    WINDOW_BITS,
+    begins_warc,
+    find,
+    next_member,
+)
+from corpus.formats.records import (
+    CUT,
+    DAMAGED,
+    EMPTY,
+    MAX_RECORD_BYTES,
+    NO_TYPE,
+    NOT_WARC,
+    OVERSIZE,
+    RawRecord,
+)
 from corpus.storage import InputFile, open_input
 
-NOT_WARC = "not a WARC file"
-CUT = "file cut short or damaged to its end"
-DAMAGED = "damaged record"
-MAX_RECORD_BYTES = 256 << 20
-OVERSIZE = f"record over {MAX_RECORD_BYTES >> 20} MB"
-
-_OTHER_COMPRESSION = (b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd")  # lz4, zstd
+_ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a frame that holds the dictionary of the others
 _CHUNK = 64 << 10
-
-
-@dataclass(frozen=True)
-class RawRecord:
-    """One whole record: where it begins, its headers by lower-case name, and its block."""
-
-    origin: str  # file#byte offset; .k is added for the k-th further record of one gzip member
-    headers: dict[str, str]
-    block: bytes
 
 
 def read_records(file: InputFile, kind: str, counts: Counts) -> Iterator[RawRecord]:
@@ -45,13 +48,16 @@ def read_records(file: InputFile, kind: str, counts: Counts) -> Iterator[RawReco
     """
     counts.add("files")
     counts.add("bytes_in", file.size)
-    if file.name.lower().endswith((".arc", ".arc.gz")):
-        counts.skip("ARC file, not WARC", file.name)
-    elif file.size == 0:
+    if file.size == 0:
         counts.skip("empty file", file.name)
-    else:
-        with open_input(file.uri) as stream:
+        return
+    with open_input(file.uri) as stream:
+        if not file.name.lower().endswith(arc_records.SUFFIXES):
             yield from _Archive(file, stream, counts).records(kind)
+        elif kind == arc_records.KIND:
+            yield from arc_records.read_arc(file, stream, counts)
+        else:
+            counts.skip(f"ARC file, which holds no {kind} records", file.name)
 
 
 class _Stream:
@@ -78,10 +84,13 @@ class _Archive:
     def __init__(self, file: InputFile, stream: pa.NativeFile, counts: Counts) -> None:
         self._file, self._stream, self._counts = file, stream, counts
         head = stream.read_at(_CHUNK, 0)
-        self._gzip = head.startswith(GZIP)
-        self._plain = not self._gzip and not head.startswith(_OTHER_COMPRESSION)
-        first = (gunzip_head(head) if self._gzip else head).lstrip()
-        self._starts_well = first.startswith(b"WARC/") or not (self._gzip or self._plain)
+        self._packing = next((p for p in PACKINGS if head.startswith(p.magic)), None)
+        self._plain = self._packing is None and not head.startswith(_ZSTD_DICTIONARY)
+        if self._packing is not None:
+            head = self._packing.head(stream.read_at(self._packing.enough, 0))
+        first = head.lstrip()
+        # what a dictionary has packed only FastWARC unpacks
+        self._starts_well = begins_warc(head) or head.startswith(_ZSTD_DICTIONARY)
         # FastWARC's strict mode wants CRLF; some tools end header lines with LF alone
         self._line_end = b"\r\n" if first.partition(b"\n")[0].endswith(b"\r") else b"\n"
         self._start = 0  # offset where reading began or was taken up again
@@ -91,7 +100,7 @@ class _Archive:
     def records(self, kind: str) -> Iterator[RawRecord]:
         start: int | None = 0
         if not self._starts_well:
-            start = self._next_start() if self._gzip else None
+            start = None if self._plain else self._next_start()
             if start is None:
                 self._counts.skip(NOT_WARC, self._file.name)
                 return
@@ -118,15 +127,18 @@ class _Archive:
                 again = again + 1 if self._last == previous else 0
                 previous = self._last
                 headers = {name.lower(): value for name, value in record.headers.to_tuples()}
-                if headers.get("warc-type", "").strip().lower() != kind:
-                    continue
                 origin = f"{self._file.name}#{self._last}" + (f".{again}" if again else "")
+                if "warc-type" not in headers:
+                    self._counts.skip(NO_TYPE, origin)
+                    continue
+                if headers["warc-type"].strip().lower() != kind:
+                    continue
                 self._counts.add("records")
                 if record.content_length > MAX_RECORD_BYTES:
                     self._counts.skip(OVERSIZE, origin)
                     continue
                 if record.content_length == 0:  # also what is left of headers that are cut
-                    self._counts.skip("record without content", origin)
+                    self._counts.skip(EMPTY, origin)
                     continue
                 block = record.reader.read()
                 if len(block) < record.content_length:
@@ -145,8 +157,8 @@ class _Archive:
     def _next_start(self) -> int | None:
         """Where the first record begins that can be found after the last one seen or tried."""
         after = max(self._start, self._last) + 1
-        if self._gzip:
-            return next_member(self._stream, after)
+        if self._packing is not None:
+            return next_member(self._stream, after, self._packing)
         if self._plain:
             found = find(self._stream, b"\nWARC/1.", max(after, self._block_end()) - 1)
             return None if found is None else found + 1
@@ -168,8 +180,8 @@ class _Archive:
         if self._plain:
             end = self._block_end()
             return end <= self._file.size and not self._stream.read_at(_CHUNK, end).strip()
-        if not self._gzip:
-            return True
+        if self._packing is not GZIP_MEMBERS:
+            return True  # FastWARC itself notices
         starts_member = self._stream.read_at(len(GZIP), self._last) == GZIP
         return _whole_members(self._stream, self._last if starts_member else 0)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from corpus.counts import Counts
 from corpus.formats.members import GZIP, Inflated, inflate_members, read_plain
-from corpus.formats.warc_records import CUT, DAMAGED, MAX_RECORD_BYTES, NOT_WARC, OVERSIZE
+from corpus.formats.records import CUT, DAMAGED, MAX_RECORD_BYTES, NOT_WARC, OVERSIZE
 from corpus.formats.wet_headers import WetHeaders, usual_head
 from corpus.storage import InputFile, open_input
 

@@ -1,4 +1,4 @@
-"""Reads WARC files: the HTML pages of a crawl, as plain text.
+"""Reads WARC and ARC files: the HTML pages of a crawl, as plain text.
 
 Pages are `response` records with status 200 and an HTML payload; HTTP codings are undone, the
 text is extracted under a time limit a page (`corpus.formats.time_limit`).
@@ -16,11 +16,11 @@ from fastwarc.warc import WarcRecord, WarcRecordType
 from corpus.counts import Counts
 from corpus.errors import ConfigError
 from corpus.formats.documents import Document, to_batches
+from corpus.formats.records import RawRecord
 from corpus.formats.time_limit import Failure, TimeLimitedExtractor
-from corpus.formats.warc_records import RawRecord, read_records
+from corpus.formats.warc_records import read_records
 from corpus.storage import InputFile
 
-# ARC files are listed too, so that they are skipped by name rather than unseen
 SUFFIXES = (".warc", ".warc.gz", ".warc.lz4", ".warc.zst", ".arc", ".arc.gz")
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml")

@@ -16,6 +16,7 @@ import pyarrow as pa
 from corpus.counts import Counts
 from corpus.formats.blocks import Texts, split_blocks, split_spans
 from corpus.formats.documents import MAX_DOCUMENTS
+from corpus.formats.records import EMPTY
 from corpus.formats.warc_records import read_records
 from corpus.formats.wet_headers import WetHeaders, by_name, by_position, names, type_by_position
 from corpus.formats.wet_lines import Group, read_groups
@@ -138,7 +139,7 @@ def _select(
         if headers is None:
             counts.skip(_NO_HEADERS[config.headers], origin)
         elif start == end:
-            counts.skip("record without content", origin)
+            counts.skip(EMPTY, origin)
         else:
             abouts.append(_About(origin, headers))
             starts.append(start)

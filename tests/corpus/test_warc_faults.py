@@ -1,13 +1,20 @@
 """Damaged archives: whole records are kept, every fault is counted and named, nothing raises."""
 
 import gzip
+import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from fastwarc.stream_io import ZstdWriter
 
 from corpus.counts import Counts
 from corpus.errors import DataError
-from corpus.formats.warc_records import CUT, DAMAGED, NOT_WARC, read_records
+from corpus.formats import warc_records, wet_lines
+from corpus.formats.records import CUT, DAMAGED, NO_TYPE, NOT_WARC
+from corpus.formats.warc_records import read_records
 from corpus.sources import READERS
 from corpus.storage import InputFile, list_files
 
@@ -21,6 +28,16 @@ def record(number: int, kind: str = "conversion") -> bytes:
 
 
 RECORDS = [record(0, "warcinfo"), *(record(i) for i in range(1, 6)), record(6, "metadata")]
+
+
+def lz4(data: bytes) -> bytes:
+    return pa.Codec("lz4").compress(data, asbytes=True)
+
+
+def zstd(data: bytes) -> bytes:
+    return pa.Codec("zstd").compress(data, asbytes=True)
+
+
 MEMBERS = [gzip.compress(r, mtime=0) for r in RECORDS]
 
 
@@ -58,6 +75,64 @@ def test_a_whole_file_has_no_fault(tmp_path: Path) -> None:
         assert not counts.skipped
 
 
+@pytest.mark.parametrize("pack", [lz4, zstd])
+def test_lz4_and_zstd_go_on_at_the_next_frame_too(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    frames = [pack(r) for r in RECORDS]
+    for content in (b"".join(frames), pack(b"".join(RECORDS))):
+        found, counts = numbers(tmp_path, content)
+        assert found == [1, 2, 3, 4, 5]
+        assert not counts.skipped
+    for at in range(1, 6):
+        damaged = [*frames[:at], b"\xff" * 8 + frames[at][8:], *frames[at + 1 :]]
+        found, counts = numbers(tmp_path, b"".join(damaged))
+        assert found == [i for i in range(1, 6) if i != at]
+        assert counts.skipped == {DAMAGED: 1}
+    found, counts = numbers(tmp_path, b"".join(frames[:4]) + frames[4][:-20])
+    assert found == [1, 2, 3]
+    assert counts.skipped == {CUT: 1}
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_zstd_with_a_dictionary(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / "a.warc.zst"
+    shared = b"".join(RECORDS)[:2000]
+    with ZstdWriter(path, dictionary=shared, compress_dictionary_frame=packed) as writer:
+        for content in RECORDS:
+            writer.write(content)
+            writer.finish()
+    found, counts = numbers(tmp_path, path.read_bytes(), path.name)
+    assert found == [1, 2, 3, 4, 5]
+    assert not counts.skipped
+
+
+def test_a_record_without_type_is_named(tmp_path: Path) -> None:
+    content = b"".join(RECORDS).replace(b"WARC-Type: conversion", b"W\xffRC-Type: conversion", 1)
+    found, counts = numbers(tmp_path, content)
+    assert found == [2, 3, 4, 5]
+    assert counts.skipped == {NO_TYPE: 1}
+
+
+def test_a_failing_disk_is_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError("Connection reset by peer")
+
+        def read_at(self, size: int, at: int) -> bytes:
+            return self.getvalue()[at : at + min(size, 100)] if at == 0 else self.read()
+
+    for module, name in ((warc_records, "read_records"), (wet_lines, "read_groups")):
+        monkeypatch.setattr(module, "open_input", lambda uri: Failing(b"".join(MEMBERS)))
+        file, counts = InputFile("https://x.test/a", "a", 999), Counts()
+        read = partial(getattr(module, name), file)
+        with pytest.raises(DataError, match="cannot be read: Connection reset by peer"):
+            list(read("conversion", counts) if module is warc_records else read(counts))
+        assert not counts.skipped
+
+
 @pytest.mark.parametrize("at", range(7))
 def test_a_damaged_gzip_member_costs_that_record_only(tmp_path: Path, at: int) -> None:
     damaged = bytearray(MEMBERS[at])
@@ -91,8 +166,10 @@ def test_headers_with_bare_line_feeds(tmp_path: Path) -> None:
         ("a.warc.gz", gzip.compress(b"just text\n" * 100), NOT_WARC),
         ("a.warc", bytes(range(256)) * 9, NOT_WARC),
         ("a.warc.gz", b"\x1f\x8b\x08" + b"\xff" * 100, NOT_WARC),
-        ("a.arc", b"filedesc://x 0.0.0.0 2026 text/plain 1\n", "ARC file, not WARC"),
-        ("a.arc.gz", b"", "ARC file, not WARC"),
+        ("a.warc.lz4", lz4(b"just text\n" * 100), NOT_WARC),
+        ("a.warc.zst", zstd(b"just text\n" * 100), NOT_WARC),
+        ("a.warc.zst", b"\x28\xb5\x2f\xfd" + b"\xff" * 100, NOT_WARC),
+        ("a.arc", b"filedesc://x", "ARC file, which holds no conversion records"),
     ],
 )
 def test_what_is_no_warc_is_skipped_by_name(
@@ -117,11 +194,10 @@ def test_a_folder_in_place_of_a_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not COMMONCRAWL.exists(), reason="no ../shared: the samples are not here")
-@pytest.mark.parametrize(("kind", "documents"), [("warc", 77), ("wet", 2)])
+@pytest.mark.parametrize(("kind", "documents"), [("warc", 79), ("wet", 2)])
 def test_no_sample_of_the_collection_raises(kind: str, documents: int) -> None:
     reader, counts = READERS[kind], Counts()
     for file in list_files(str(COMMONCRAWL)):
         list(reader.read(file, "web", reader.config(), counts))
     assert counts.totals["documents"] == documents
     assert counts.skipped[NOT_WARC] == 4
-    assert counts.skipped["ARC file, not WARC"] == 6

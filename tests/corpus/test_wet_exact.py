@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.counts import Counts
 from corpus.formats import members, wet_lines
-from corpus.formats.warc_records import CUT, DAMAGED, NOT_WARC
+from corpus.formats.records import CUT, DAMAGED, NOT_WARC
 from corpus.sources import wet
 from corpus.storage import list_files
 

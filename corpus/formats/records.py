@@ -1,0 +1,21 @@
+"""What the readers of crawl files give, and the names of what they cannot."""
+
+from dataclasses import dataclass
+
+NOT_WARC = "not a WARC file"
+NOT_ARC = "not an ARC file"
+CUT = "file cut short or damaged to its end"
+DAMAGED = "damaged record"
+NO_TYPE = "record without WARC-Type"
+EMPTY = "record without content"
+MAX_RECORD_BYTES = 256 << 20
+OVERSIZE = f"record over {MAX_RECORD_BYTES >> 20} MB"
+
+
+@dataclass(frozen=True)
+class RawRecord:
+    """One whole record: where it begins, its headers by lower-case name, and its block."""
+
+    origin: str  # file#byte offset; .k is added for the k-th further record of one gzip member
+    headers: dict[str, str]
+    block: bytes
