@@ -58,7 +58,7 @@ def test_records_of_one_member_are_told_apart(tmp_path: Path) -> None:
 
 def test_odd_lines(tmp_path: Path) -> None:
     spaces = record(1, "http://example.test/a b  c/")
-    second_version = record(2).replace(b"text/html", b"text/html 200 checksum - 123 a.arc")
+    second_version = record(2).replace(b"text/html", b"text/html 200 checksum - 123 a.arc", 1)
     not_utf8 = record(3).replace(b"http://example.test/", b"http://\xff/")
     found, counts = read(tmp_path, FILE + spaces + second_version + not_utf8 + record(4, page=b""))
     assert [r.headers["warc-target-uri"] for r in found] == [
