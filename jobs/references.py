@@ -13,6 +13,20 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     )
     extract.add_argument("--output", required=True, metavar="FOLDER", help="where the lists go")
     extract.set_defaults(action=_extract)
+    summary = "train the classifier of pages that Wikipedia would cite, and report on it"
+    train = actions.add_parser("train", help=summary, description=summary + ".")
+    train.add_argument(
+        "config", nargs="?", default="jobs/configs/references.yaml", metavar="CONFIG"
+    )
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one key of the config, as in --set pages.split=page; may be repeated",
+    )
+    train.set_defaults(action=_train)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,4 +61,30 @@ def _extract(options: argparse.Namespace) -> int:
         f"{totals['articles']:,} articles cite {urls:,} URLs {totals['citations']:,} times; "
         f"addresses in {escape(output)}/cited/urls.txt"
     )
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from rich.markup import escape
+
+    from corpus.config import load
+    from corpus.references.curves import kept_at
+    from corpus.references.model import labels_and_probabilities, read_scores
+    from jobs.console import say, stage_line
+    from jobs.doctor import require_java
+    from jobs.references_train import ReferencesConfig, train
+    from jobs.report.references import PRESET, write_page
+
+    config = load(ReferencesConfig, options.config, options.overrides)
+    require_java()
+    made = train(config, notice=stage_line)
+    facts = made["scores"].files[0].facts
+    kept = kept_at(*labels_and_probabilities(read_scores(made["scores"])), PRESET)
+    say(
+        f"held out: AUC {facts['auc']:.4f}, average precision {facts['average_precision']:.4f}; "
+        f"at {PRESET} {kept.references:.1%} of references and {kept.random:.1%} of random pages "
+        "are kept"
+    )
+    page = write_page(config.output, made)
+    say(f"model {escape(config.output)}/model/{made['model'].files[0].name}, page {escape(page)}")
     return 0

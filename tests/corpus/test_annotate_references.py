@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fasttext
 import pyarrow as pa
 import pytest
 
@@ -46,6 +47,16 @@ def test_a_probability_of_being_a_reference(model: str) -> None:
     assert 0 <= other < 0.1
 
 
+def test_the_probabilities_are_fasttexts(model: str) -> None:
+    texts = [CITED, OTHER, f"{CITED} {OTHER}", "河 unknown", "shoes\u00a0report \x0b now"]
+    _, theirs = fasttext.load_model(model).predict(texts, k=2)
+    labels, _ = fasttext.load_model(model).predict(texts, k=1)
+    ours = asked(model, texts, ["en"] * 5)
+    for label, values, value in zip(labels, theirs, ours, strict=True):
+        best = value if label[0] == "__label__reference" else 1 - value
+        assert best == pytest.approx(values[0], abs=3e-5)
+
+
 def test_what_is_not_measured_is_null(model: str) -> None:
     texts = [CITED, None, "", " \n ", "the senate", CITED]
     spoken = ["en", "en", None, None, "en", "de"]
@@ -64,15 +75,15 @@ def test_a_newline_is_a_space(model: str) -> None:
 
 def test_words_that_fasttext_takes_for_commands(model: str) -> None:
     text = f"</s> {CITED} __label__random"
-    assert "</s>" not in one_line(text)
-    assert "__label__" not in one_line(text)
+    (line,) = one_line(pa.array([text + "\0a\nb"])).to_pylist()
+    assert line == f"< /s> {CITED} __ label__random a b"
     end_first, plain = asked(model, [text, CITED], ["en"] * 2)
     assert end_first == pytest.approx(plain, abs=0.05), "the text behind '</s>' was read"
 
 
 def test_a_model_of_other_labels(tmp_path: Path) -> None:
     path = train(tmp_path, ("cc", "wiki"))
-    with pytest.raises(DataError, match="has the labels __label__cc, __label__wiki, not"):
+    with pytest.raises(DataError, match="has the labels cc, wiki, not reference and random; train"):
         ReferenceClassifier(path)
     (tmp_path / "cut.bin").write_bytes(Path(path).read_bytes()[:-9])
     with pytest.raises(DataError, match="or cut short; train one by"):
