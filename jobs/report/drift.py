@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from corpus import storage
+from corpus.percentiles import EXACT_BELOW, RELATIVE_ERROR
 from jobs.console import console, say
 from jobs.lm_cutoffs import HEAD, MIDDLE, Language
 from jobs.report.charts import Bar, Series, bar_chart, line_chart
@@ -58,6 +59,8 @@ def tell(
     if few:
         names = ", ".join(f"{name} ({number:,})" for name, number in sorted(few.items()))
         say(f"left out for too few documents: {names}")
+    off = f"{100 * RELATIVE_ERROR:.4f}"
+    say(f"percentiles are exact below {EXACT_BELOW:,.1f}, above that within {off} %")
     say(f"cutoffs: {place}" + (f"\ndrift: {drift_page}" if drift_page else ""))
 
 
@@ -83,7 +86,7 @@ def _moved(compared: Sequence[Language]) -> Html:
     ]
     said = (
         f"The share that is head, middle or tail by this crawl's percentiles {HEAD} and {MIDDLE} "
-        "and something else by the table's."
+        "and something else by the table's; orange from a tenth on."
     )
     return join([element("p", said), bar_chart(bars, "Share of documents in another bucket")])
 

@@ -78,6 +78,7 @@ def test_it_is_done_once_and_again_where_something_changed(reference, tmp_path, 
     (output / "no.arpa.bin").write_bytes(b"cut")
     assert train(reference, output) == 0
     assert (output / "no.lm.json").read_bytes() == first
+    assert len((output / "no.arpa.bin").read_bytes()) > 3
     assert train(reference, output, "training.order=3", "training.prune=[0, 0, 1]") == 0
     assert len(json.loads((output / "no.lm.json").read_bytes())["files"][0]["facts"]["ngrams"]) == 3
 

@@ -69,9 +69,13 @@ def test_a_file_that_changed_in_between_is_begun_anew(site, made, tmp_path: Path
     site.answers["lm/de.arpa.bin"].append(Answer(cut=len(old) - 5))
     with pytest.raises(DataError, match="broke off"):
         models_lm.fetch(["de"], tmp_path, base(site), ONCE)
-    site.files["lm/de.arpa.bin"] = made["de.arpa.bin"][:4000]
+    new = old[:60] + old[4000:60:-1]
+    site.files["lm/de.arpa.bin"] = new
+    site.answers["lm/de.arpa.bin"].append(Answer(cut=1000))  # fewer than are held of the old one
+    with pytest.raises(DataError, match="broke off at byte 1,000"):
+        models_lm.fetch(["de"], tmp_path, base(site), ONCE)
     models_lm.fetch(["de"], tmp_path, base(site), THRICE)
-    assert (tmp_path / "de.arpa.bin").read_bytes() == made["de.arpa.bin"][:4000]
+    assert (tmp_path / "de.arpa.bin").read_bytes() == new
 
 
 @pytest.mark.parametrize("name", ["de.arpa.bin", "de.sp.model"])
