@@ -36,10 +36,10 @@ class TextVectors:
         """
         if self._num_known > _REMEMBERED:
             self._forget()
-        known, num_bytes = self._num_known, int(offsets[-1] - offsets[0])
-        self._text = _with_room(self._text, self._starts[known], 2 * num_bytes + 2)
-        self._starts = _with_room(self._starts, known + 1, num_bytes // 2 + 2)
-        self._codes = _with_room(self._codes, known, num_bytes // 2 + 2)
+        known, room = self._num_known, int(offsets[-1] - offsets[0]) + len(offsets)
+        self._text = _with_room(self._text, self._starts[known], 2 * room)
+        self._starts = _with_room(self._starts, known + 1, room)
+        self._codes = _with_room(self._codes, known, room)
         words, word_offsets, self._slots, self._num_known = find_words(
             content,
             offsets,
@@ -54,7 +54,7 @@ class TextVectors:
         return mean_rows(words, word_offsets, self._rows, self._row_starts, self._matrix)
 
     def _forget(self) -> None:
-        self._text = _LINE_END
+        self._text = _LINE_END.copy()
         self._starts = np.array([0, len(_LINE_END)], np.int64)
         self._codes = hash_words(_LINE_END, np.array([1, len(_LINE_END) - 1]))
         self._slots = index_words(self._codes, 1, 1 << 16)

@@ -32,57 +32,84 @@ def find_words(
     `content` [bytes] uint8, `offsets` [D + 1] int64. Newlines part words or, where not kept, go
     with no space put in. Known words are `text`, uint8, each as `<word>`; `starts`, int64, where
     each begins; `codes`, uint32, their hashes; `slots` [power of 2] int32, words by hash or -1.
-    New words are written behind them: there must be room for 2 bytes, and half a word, a byte of
-    content, and a word more. The first word known must be LINE_END.
+    New words are written behind them: of `text` there must be room for 2 bytes a byte of content
+    and 2 a text, of `starts` and `codes` for half as much. The first word known must be LINE_END.
     """
     num_texts = len(offsets) - 1
+    longest = np.diff(offsets).max() if num_texts else 0
+    line = np.empty(longest, np.uint8)
+    ends = np.empty(longest // 2 + 1, np.int64)
+    hashes = np.empty(longest // 2 + 1, np.uint32)
     words = np.empty((offsets[-1] - offsets[0]) // 2 + 2 * num_texts, np.int32)
     word_offsets = np.zeros(num_texts + 1, np.int64)
-    mask, num_words = len(slots) - 1, 0
+    num_words = 0
     for document in range(num_texts):
-        at, end = offsets[document], offsets[document + 1]
-        while at < end:
+        first, last = offsets[document], offsets[document + 1]
+        count = _split(content, first, last, keep_newlines, line, ends, hashes)
+        start = 0
+        for at in range(count):
             if 2 * num_known >= len(slots):
                 slots = index_words(codes, num_known, 2 * len(slots))
-                mask = len(slots) - 1
-            start = starts[num_known]
-            stop, code = start + 1, HASH_BASIS
-            while at < end:
-                byte = content[at]
-                at += 1
-                if not _SEPARATORS[byte]:
-                    text[stop] = byte
-                    stop += 1
-                    code = hash_on(code, byte)
-                elif byte != _NEWLINE or keep_newlines:
-                    break
-            if stop == start + 1:
-                continue
-            slot, word = code & mask, num_known
-            while slots[slot] >= 0:
-                other = slots[slot]
-                begin = starts[other]
-                length = starts[other + 1] - begin
-                if length == stop + 1 - start and same(
-                    text, start + 1, text, begin + 1, length - 2
-                ):
-                    word = other
-                    break
-                slot = (slot + 1) & mask
+            end, code = ends[at], hashes[at]
+            word, slot = _look_up(line, start, end, code, text, starts, slots)
             if word == LINE_END:
                 break
-            if word == num_known:
-                text[start], text[stop] = _OPEN, _CLOSE
-                starts[num_known + 1] = stop + 1
-                codes[num_known] = code
-                slots[slot] = num_known
+            if word < 0:
+                word = num_known
+                _append(line, start, end, text, starts, word)
+                codes[word] = code
+                slots[slot] = word
                 num_known += 1
             words[num_words] = word
             num_words += 1
+            start = end
         words[num_words] = LINE_END
         num_words += 1
         word_offsets[document + 1] = num_words
     return words[:num_words], word_offsets, slots, num_known
+
+
+@kernel
+def _split(content, first, last, keep_newlines, line, ends, hashes):
+    """Writes a text's words, one after another, to `line`, and their ends and hashes; how many."""
+    count = start = stop = 0
+    code = HASH_BASIS
+    for at in range(first, last):
+        byte = content[at]
+        if not _SEPARATORS[byte]:
+            line[stop] = byte
+            stop += 1
+            code = hash_on(code, byte)
+        elif stop > start and (byte != _NEWLINE or keep_newlines):
+            ends[count], hashes[count] = stop, code
+            count, start, code = count + 1, stop, HASH_BASIS
+    if stop > start:
+        ends[count], hashes[count] = stop, code
+        count += 1
+    return count
+
+
+@kernel
+def _look_up(line, start, end, code, text, starts, slots):
+    """The known word that a stretch of the line is, or -1, and its slot."""
+    mask = len(slots) - 1
+    slot = code & mask
+    while slots[slot] >= 0:
+        word = slots[slot]
+        begin, length = starts[word] + 1, end - start
+        if starts[word + 1] - begin - 1 == length and same(line, start, text, begin, length):
+            return word, slot
+        slot = (slot + 1) & mask
+    return -1, slot
+
+
+@kernel
+def _append(line, start, end, text, starts, word):
+    begin, length = starts[word] + 1, end - start
+    for at in range(length):
+        text[begin + at] = line[start + at]
+    text[begin - 1], text[begin + length] = _OPEN, _CLOSE
+    starts[word + 1] = begin + length + 1
 
 
 @kernel

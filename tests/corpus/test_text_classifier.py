@@ -166,6 +166,27 @@ def test_more_words_than_the_first_index_has_room_for(models: dict[str, TextClas
     assert_as_fasttext(models["tree of n-grams"], pa.array(texts), 6)
 
 
+def test_there_is_room_for_the_words_of_very_short_texts(
+    models: dict[str, TextClassifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no separator lies between words, their brackets take the most room."""
+
+    def exact(array: np.ndarray, used: int, more: int) -> np.ndarray:
+        return np.concatenate([array[:used], np.zeros(more, array.dtype)])
+
+    monkeypatch.setattr("corpus.annotate.fasttext_tables._with_room", exact)
+    kernels = models["softmax of n-grams"]._kernels
+    assert kernels is not None
+    vectors = kernels._vectors
+    for texts in ([chr(code) for code in range(33, 127)], ["a b c d"], ["xy"] * 3, [""]):
+        vectors._forget()
+        assert_as_fasttext(models["softmax of n-grams"], pa.array(texts))
+        assert vectors._starts[vectors._num_known] <= len(vectors._text)
+        assert vectors._num_known < len(vectors._starts)
+        assert vectors._num_known <= len(vectors._codes)
+        assert vectors._row_starts[vectors._num_known] <= len(vectors._rows)
+
+
 @needs_lid
 def test_the_file_of_lid(lid: TextClassifier) -> None:
     file = read_model(str(LID))
