@@ -66,7 +66,7 @@ class UnigramModel:
         self._kinds = _kinds(self._units)
         self._pieces = _pieces(rows)
         raw = np.zeros((ROWS, ROW_BYTES), np.uint8)
-        self._memory = Memory(raw.view(np.int32), raw)
+        self._memory = Memory(raw.view(np.int32), raw, raw.view(np.uint64))
 
     def encode(self, lines: Bytes) -> Encoded:
         text, offsets = rewrite(
@@ -105,7 +105,8 @@ def _pieces(rows: list[dict]) -> Pieces:
     if not len(normal) or not np.isfinite(normal).all():
         raise MisfitError("its scores are no numbers")
     unknown = normal.min() - _UNKNOWN_PENALTY
-    trie, ends = build_trie(values, offsets, 2 << len(values).bit_length())
+    _, ends = build_trie(values, offsets, 2 << len(values).bit_length())
+    trie, ends = build_trie(values, offsets, 2 << len(ends).bit_length())  # no larger than need be
     space = int(find_node(trie, np.frombuffer(_SPACE_SYMBOL, np.uint8)))
     widest = float(max(abs(unknown), np.abs(normal).max()))
     return Pieces(trie, ends, scores, float(unknown), widest, space)

@@ -11,12 +11,15 @@ import numpy as np
 from corpus.kernels import kernel
 
 OTHER, PLAIN, SPACE = 0, 1, 2  # kinds of bytes
+PADDING = 8
 _SPACE = 32
 
 
 @kernel
 def rewrite(lines, offsets, units, replacements, kinds):
     """Normalises the lines `lines[offsets[i]:offsets[i + 1]]`; gives bytes and offsets.
+
+    After the last text are PADDING spaces, so that words can be read by eight bytes.
 
     `kinds`: of each byte, PLAIN or SPACE where the map leaves it alone before ASCII; else OTHER.
     """
@@ -73,7 +76,8 @@ def rewrite(lines, offsets, units, replacements, kinds):
         while out > first and out_bytes[out - 1] == _SPACE:
             out -= 1
         out_offsets[row + 1] = out
-    return out_bytes[:out], out_offsets
+    out_bytes[out : out + PADDING] = _SPACE
+    return out_bytes[: out + PADDING], out_offsets
 
 
 @kernel

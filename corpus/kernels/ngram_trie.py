@@ -45,7 +45,7 @@ def score(words, offsets, file, levels, widths, unigrams, begin, end):
             low = np.int64(load64(file, place + 8))
             high = np.int64(load64(file, place + 24))
             found, kept = 1, 1 if weights >> np.uint64(32) != _NO_EXTENSION else 0
-            while low < high and found <= length:
+            while low < high:
                 before = np.int64(words[at - found]) if at - found >= first else begin
                 level = levels[found - 1]
                 entry = _search(file, level, widths[0], low, high, before)
@@ -62,6 +62,8 @@ def score(words, offsets, file, levels, widths, unigrams, begin, end):
                 fresh[found - 1] = _float(backoff)
                 if backoff != _NO_EXTENSION:
                     kept = found
+                if found > length:
+                    break
                 low, high = _children(file, level, entry, bit + widths[1] + widths[2])
             for place in range(found - 1, length):
                 probability += backoffs[place]
@@ -78,7 +80,7 @@ def _search(file, level, word_bits, low, high, word):
     """The entry of a word among those from low to below high, which rise; or -1."""
     mask = (np.uint64(1) << np.uint64(word_bits)) - np.uint64(1)
     while low < high:
-        middle = (low + high) // 2
+        middle = (low + high) >> 1
         there = np.int64(_bits(file, level[FIRST_BIT] + middle * level[ENTRY_BITS]) & mask)
         if there == word:
             return middle

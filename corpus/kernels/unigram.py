@@ -14,15 +14,17 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.kernels import kernel
+from corpus.kernels.intrinsics import load64
 
 UNKNOWN = -1
-ROWS, ROW_BYTES = 1 << 17, 128  # a row is two cache lines
+_ROW_BITS = 17
+ROWS, ROW_BYTES = 1 << _ROW_BITS, 128  # a row is two cache lines
 _RESET = 100_000.0  # where the library takes the score so far off all paths
-_WORD_BYTES, _WORD_PIECES = 58, 16  # what a row has room for
-_WORD_AT, _PIECES_AT = 6, 16  # in bytes, after the limit and two lengths; in int32
+_WORD_BYTES, _WORD_PIECES = 56, 16  # what a row has room for
+_PIECES_AT = 16
 _PIECE_BITS = 24
 _PIECE = (1 << _PIECE_BITS) - 1
-_HASH = 0x9E3779B97F4A7C15
+_HASH, _ONES, _SPACES = 0x9E3779B97F4A7C15, 0x0101010101010101, 0x2020202020202020
 
 
 class Pieces(NamedTuple):
@@ -41,14 +43,15 @@ class Pieces(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Words met, one buffer in two views; zeros at first.
+    """Words met, one buffer in three views; zeros at first.
 
-    A row is the limit (int32), bytes and pieces of the word (uint8), the word, and for each of
-    its pieces where in the word it ends and the piece + 1, as `end << 24 | piece + 1`.
+    A row is the limit (int32), bytes and pieces of the word (uint8), from byte 8 on the word
+    without its space, and from cell 16 on its pieces' ends in it, as `end << 24 | piece + 1`.
     """
 
     cells: np.ndarray  # int32, (ROWS, 32)
     raw: np.ndarray  # uint8, (ROWS, 128)
+    blocks: np.ndarray  # uint64, (ROWS, 16)
 
 
 class _Paths(NamedTuple):
@@ -116,9 +119,9 @@ def encode(text, offsets, pieces, memory):
     out, num_runs = np.int64(0), np.int64(0)
     for row in range(len(offsets) - 1):
         at, end = offsets[row], offsets[row + 1]
-        first, score = out, 0.0
+        first, score = out, np.float32(0)
         while at < end:
-            stop, slot = _word(text, at, end)
+            stop, slot = _word(text, at)
             found = np.int64(-1)
             if stop - at <= _WORD_BYTES:
                 found = _find(text, at, stop, slot, memory)
@@ -130,16 +133,16 @@ def encode(text, offsets, pieces, memory):
                 for step in range(steps):
                     paths.path[step] = memory.cells[found, _PIECES_AT + step]
             else:
-                _search(text, at, stop, score, True, pieces, paths)
+                _search(text, at, stop, np.float64(score), True, pieces, paths)
                 steps = _trace(paths, stop - at)
             start = at
             for step in range(steps):
                 code = paths.path[step]
                 piece, after = (code & _PIECE) - 1, at + (code >> _PIECE_BITS)
                 if piece != UNKNOWN:
-                    score = np.float64(np.float32(score + pieces.scores[piece]))
+                    score = score + pieces.scores[piece]
                 else:
-                    score = np.float64(np.float32(score + pieces.unknown_score))
+                    score = score + np.float32(pieces.unknown_score)
                     if out > first and ids[out - 1] == UNKNOWN:
                         out -= 1
                     else:
@@ -152,21 +155,35 @@ def encode(text, offsets, pieces, memory):
                 out += 1
                 start = after
             if not known:
-                score = paths.best[stop - at]  # not the sum of all where it was reset on the way
+                score = np.float32(paths.best[stop - at])  # not the sum of all where it was reset on the way
             at = stop
         id_offsets[row + 1] = out
     return ids[:out], id_offsets, runs[:num_runs]
 
 
 @kernel
-def _word(text, at, end):
+def _word(text, at):
     """Where the word that begins at a place ends, and its row in the memory."""
     stop, mixed = at + 1, np.uint64(0)
-    while stop < end and text[stop] != 32:
-        mixed = (mixed ^ np.uint64(text[stop])) * np.uint64(_HASH)
-        mixed ^= mixed >> np.uint64(32)
-        stop += 1
-    return stop, np.int64(mixed & np.uint64(ROWS - 1))
+    block = load64(text, stop)
+    spaces = _spaces(block)
+    while spaces == 0:
+        mixed = np.uint64((mixed ^ block) * np.uint64(_HASH))
+        mixed = np.uint64(mixed ^ mixed >> np.uint64(32))
+        stop += 8
+        block = load64(text, stop)
+        spaces = _spaces(block)
+    before = ((spaces & (~spaces + np.uint64(1))) >> np.uint64(7)) - np.uint64(1)
+    stop += np.int64((before & np.uint64(_ONES)) * np.uint64(_ONES) >> np.uint64(56))
+    mixed = np.uint64((mixed ^ (block & before)) * np.uint64(_HASH))
+    return stop, np.int64(mixed >> np.uint64(64 - _ROW_BITS))
+
+
+@kernel
+def _spaces(block):
+    """Bit 7 of each of 8 bytes that is a space, and maybe of some after the first of these."""
+    other = block ^ np.uint64(_SPACES)
+    return (other - np.uint64(_ONES)) & ~other & np.uint64(_ONES << 7)
 
 
 @kernel
@@ -174,12 +191,19 @@ def _find(text, at, stop, slot, memory):
     """The row of a word, its own or the next, or -1."""
     for row in (slot, slot ^ 1):
         if memory.raw[row, 4] == stop - at:
-            place = at
-            while place < stop and memory.raw[row, _WORD_AT + place - at] == text[place]:
-                place += 1
-            if place == stop:
+            place, column = at + 1, 1
+            while place + 8 <= stop and load64(text, place) == memory.blocks[row, column]:
+                place += 8
+                column += 1
+            if place + 8 > stop and _first_bytes(text, place, stop) == memory.blocks[row, column]:
                 return row
     return np.int64(-1)
+
+
+@kernel
+def _first_bytes(text, at, stop):
+    """Fewer than 8 bytes, as a number."""
+    return load64(text, at) & ((np.uint64(1) << np.uint64(8 * (stop - at))) - np.uint64(1))
 
 
 @kernel
@@ -202,8 +226,12 @@ def _learn(text, at, stop, slot, pieces, memory, paths):
     memory.cells[slot, 0] = max(np.int64(limit), np.int64(-1))
     memory.raw[slot, 4] = length
     memory.raw[slot, 5] = steps
-    for place in range(length):
-        memory.raw[slot, _WORD_AT + place] = text[at + place]
+    place, column = at + 1, 1
+    while place + 8 <= stop:
+        memory.blocks[slot, column] = load64(text, place)
+        place += 8
+        column += 1
+    memory.blocks[slot, column] = _first_bytes(text, place, stop)
     for step in range(steps):
         memory.cells[slot, _PIECES_AT + step] = paths.path[step]
     return slot
