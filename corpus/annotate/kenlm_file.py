@@ -117,7 +117,8 @@ class _Trie:
         self._unigrams = at
         end = self._lay_out(head, at + 16 * (head.counts[0] + 2), tables)
         _check_end(path, self._file, head, end)
-        self._tables = np.array(self._levels), self._widths, self._unigrams
+        pairs = np.zeros((ngram_trie.PAIRS, 4), np.uint64)
+        self._tables = np.array(self._levels), self._widths, self._unigrams, pairs
         hashes = self._file[slice(*vocabulary)].view(np.uint64)
         self._hashes = hashes[: int.from_bytes(self._file[head.size :][:8].tobytes(), "little")]
         self._marks = self.look_up(_MARKS.values, _MARKS.spans()).tolist()

@@ -13,15 +13,14 @@ import numpy as np
 
 from corpus.annotate.lm_lines import Bytes
 from corpus.annotate.model_file import MisfitError
+from corpus.kernels.byte_trie import build_trie, find_node
 from corpus.kernels.charsmap import OTHER, PLAIN, SPACE, rewrite
 from corpus.kernels.unigram import (
     ROW_BYTES,
     ROWS,
     Memory,
     Pieces,
-    build_trie,
     encode,
-    find_node,
 )
 
 _PIECE, _TRAINER, _NORMALIZER = 1, 2, 3

@@ -29,6 +29,7 @@ def normalize(values, starts, ends, pages, entries, output, space, widest):
     lines = np.empty(total * widest + 1, np.uint8)
     offsets = np.zeros(len(starts) + 1, np.int64)
     asked = np.zeros(len(starts), np.bool_)
+    ascii_bytes = _ascii_bytes(pages, entries, output)
     out = np.int64(0)
     for row in range(len(starts)):
         at, end = starts[row], ends[row]
@@ -47,6 +48,12 @@ def normalize(values, starts, ends, pages, entries, output, space, widest):
             end = last
         first = out
         while at < end:
+            if values[at] < 0x80:
+                written = ascii_bytes[values[at]]
+                lines[out] = written
+                out += np.int64(written != 0)
+                at += 1
+                continue
             code, length = _code_point(values, at, end)
             entry = entries[pages[code >> 8], code & 255]
             if entry == KEEP:
@@ -65,6 +72,19 @@ def normalize(values, starts, ends, pages, entries, output, space, widest):
             at += length
         offsets[row + 1] = out
     return lines[:out], offsets, asked
+
+
+@kernel
+def _ascii_bytes(pages, entries, output):
+    """What is written for each ASCII byte: one byte, or 0 for none."""
+    written = np.zeros(128, np.uint8)
+    for code in range(128):
+        entry = entries[pages[0], code]
+        if entry == KEEP:
+            written[code] = code
+        elif entry & 255:
+            written[code] = output[entry >> 8]
+    return written
 
 
 @kernel

@@ -17,15 +17,20 @@ from corpus.kernels.intrinsics import load64
 # Columns of `levels`, in bits, bytes and 8-byte cells from the file's start. An order without
 # quantised weights has 0 in both tables, one with whole pointers 0 in uppers.
 FIRST_BIT, ENTRY_BITS, POINTER_BITS, UPPERS_AT, UPPERS, PROBABILITIES_AT, BACKOFFS_AT = range(7)
-_NO_EXTENSION = 0x80000000
+_NO_EXTENSION, _LOW = 0x80000000, 0xFFFFFFFF
+_HASH = 0x9E3779B97F4A7C15
+_PAIR_BITS = 16
+PAIRS = 1 << _PAIR_BITS
 
 
 @kernel
-def score(words, offsets, file, levels, widths, unigrams, begin, end):
+def score(words, offsets, file, levels, widths, unigrams, pairs, begin, end):
     """log10 probability of each sentence `words[offsets[i]:offsets[i + 1]]`, with its end.
 
     `file`: its bytes. `widths`: bits of a word, a probability and a backoff. `unigrams`: the byte
-    where these begin. `begin`, `end`: the words <s> and </s>. Gives float32.
+    where these begin. `pairs`: (PAIRS, 4) uint64, zeros at first, remembers the two words of each
+    row, their weights and where their children are. `begin`, `end`: the words <s> and </s>.
+    Gives float32.
     """
     scores = np.zeros(len(offsets) - 1, np.float32)
     order = len(levels) + 1
@@ -42,29 +47,34 @@ def score(words, offsets, file, levels, widths, unigrams, begin, end):
             weights = load64(file, place)
             probability = _float(weights)
             fresh[0] = _float(weights >> np.uint64(32))
-            low = np.int64(load64(file, place + 8))
-            high = np.int64(load64(file, place + 24))
             found, kept = 1, 1 if weights >> np.uint64(32) != _NO_EXTENSION else 0
-            while low < high:
+            low, high = np.int64(0), np.int64(0)
+            if length:
+                before = np.int64(words[at - 1]) if at > first else begin
+                pair = _pair(file, levels, widths, place, word, before, pairs)
+                low, high = np.int64(pairs[pair, 2]), np.int64(pairs[pair, 3])
+                if low <= high:
+                    found = 2
+                    probability = _float(pairs[pair, 1])
+                    fresh[1] = _float(pairs[pair, 1] >> np.uint64(32))
+                    if pairs[pair, 1] >> np.uint64(32) != _NO_EXTENSION:
+                        kept = 2
+            while low < high and found <= length:
                 before = np.int64(words[at - found]) if at - found >= first else begin
-                level = levels[found - 1]
-                entry = _search(file, level, widths[0], low, high, before)
+                step = found - 1
+                entry = _search(file, levels, step, widths[0], low, high, before)
                 if entry < 0:
                     break
                 found += 1
-                bit = level[FIRST_BIT] + entry * level[ENTRY_BITS] + widths[0]
+                weights = _weights(file, levels, step, widths, entry)
+                probability = _float(weights)
                 if found == order:
-                    probability = _probability(file, bit, level, widths)
                     break
-                backoff = _backoff(file, bit, level, widths)
-                after = bit + widths[2] if level[BACKOFFS_AT] else bit
-                probability = _probability(file, after, level, widths)
-                fresh[found - 1] = _float(backoff)
-                if backoff != _NO_EXTENSION:
+                fresh[found - 1] = _float(weights >> np.uint64(32))
+                if weights >> np.uint64(32) != _NO_EXTENSION:
                     kept = found
-                if found > length:
-                    break
-                low, high = _children(file, level, entry, bit + widths[1] + widths[2])
+                if found <= length:
+                    low, high = _children(file, levels, step, widths, entry)
             for place in range(found - 1, length):
                 probability += backoffs[place]
             total += probability
@@ -76,12 +86,33 @@ def score(words, offsets, file, levels, widths, unigrams, begin, end):
 
 
 @kernel
-def _search(file, level, word_bits, low, high, word):
+def _pair(file, levels, widths, place, word, before, pairs):
+    """The row of a word and the one before it; looked up in the file where it is another's."""
+    key = np.uint64(word) << np.uint64(32) | np.uint64(before + 1)
+    row = np.int64(np.uint64(key * np.uint64(_HASH)) >> np.uint64(64 - _PAIR_BITS))
+    if pairs[row, 0] != key:
+        low = np.int64(load64(file, place + 8))
+        high = np.int64(load64(file, place + 24))
+        entry = _search(file, levels, 0, widths[0], low, high, before)
+        pairs[row, 0] = key
+        if entry < 0:
+            pairs[row, 2], pairs[row, 3] = 1, 0
+        else:
+            low, high = _children(file, levels, 0, widths, entry)
+            pairs[row, 1] = _weights(file, levels, 0, widths, entry)
+            pairs[row, 2], pairs[row, 3] = low, high
+    return row
+
+
+@kernel
+def _search(file, levels, step, word_bits, low, high, word):
     """The entry of a word among those from low to below high, which rise; or -1."""
     mask = (np.uint64(1) << np.uint64(word_bits)) - np.uint64(1)
     while low < high:
         middle = (low + high) >> 1
-        there = np.int64(_bits(file, level[FIRST_BIT] + middle * level[ENTRY_BITS]) & mask)
+        there = np.int64(
+            _bits(file, levels[step, FIRST_BIT] + middle * levels[step, ENTRY_BITS]) & mask
+        )
         if there == word:
             return middle
         if there < word:
@@ -92,27 +123,34 @@ def _search(file, level, word_bits, low, high, word):
 
 
 @kernel
-def _children(file, level, entry, bit):
+def _children(file, levels, step, widths, entry):
     """Where an entry's children begin and end in the next order."""
-    mask = (np.uint64(1) << np.uint64(level[POINTER_BITS])) - np.uint64(1)
+    bit = (
+        levels[step, FIRST_BIT]
+        + entry * levels[step, ENTRY_BITS]
+        + widths[0]
+        + widths[1]
+        + widths[2]
+    )
+    mask = (np.uint64(1) << np.uint64(levels[step, POINTER_BITS])) - np.uint64(1)
     low = np.int64(_bits(file, bit) & mask)
-    high = np.int64(_bits(file, bit + level[ENTRY_BITS]) & mask)
-    if level[UPPERS]:
-        upper = _last_up_to(file, level, entry)
-        low |= upper << level[POINTER_BITS]
-        if upper + 1 < level[UPPERS]:
-            upper = _last_up_to(file, level, entry + 1)
-        high |= upper << level[POINTER_BITS]
+    high = np.int64(_bits(file, bit + levels[step, ENTRY_BITS]) & mask)
+    if levels[step, UPPERS]:
+        upper = _last_up_to(file, levels, step, entry)
+        low |= upper << levels[step, POINTER_BITS]
+        if upper + 1 < levels[step, UPPERS]:
+            upper = _last_up_to(file, levels, step, entry + 1)
+        high |= upper << levels[step, POINTER_BITS]
     return low, high
 
 
 @kernel
-def _last_up_to(file, level, entry):
+def _last_up_to(file, levels, step, entry):
     """The last upper part that begins at an entry or before it; the first begins at 0."""
-    low, high = np.int64(0), level[UPPERS]
+    low, high = np.int64(0), levels[step, UPPERS]
     while high - low > 1:
         middle = (low + high) // 2
-        if np.int64(load64(file, level[UPPERS_AT] + 8 * middle)) <= entry:
+        if np.int64(load64(file, levels[step, UPPERS_AT] + 8 * middle)) <= entry:
             low = middle
         else:
             high = middle
@@ -120,22 +158,21 @@ def _last_up_to(file, level, entry):
 
 
 @kernel
-def _probability(file, bit, level, widths):
+def _weights(file, levels, step, widths, entry):
+    """An entry's probability, and above it its backoff where it has one, in float32's bits."""
+    bit = levels[step, FIRST_BIT] + entry * levels[step, ENTRY_BITS] + widths[0]
     packed = _bits(file, bit)
-    if not level[PROBABILITIES_AT]:
-        return _float(packed | np.uint64(_NO_EXTENSION))  # stored without its sign
-    number = np.int64(packed & ((np.uint64(1) << np.uint64(widths[1])) - np.uint64(1)))
-    return _float(load64(file, level[PROBABILITIES_AT] + 4 * number))
-
-
-@kernel
-def _backoff(file, bit, level, widths):
-    """The backoff's 32 bits, in float32's form."""
-    if not level[BACKOFFS_AT]:
-        return _bits(file, bit + widths[1]) & np.uint64(0xFFFFFFFF)
-    number = _bits(file, bit) & ((np.uint64(1) << np.uint64(widths[2])) - np.uint64(1))
-    place = level[BACKOFFS_AT] + 4 * np.int64(number)
-    return load64(file, place) & np.uint64(0xFFFFFFFF)
+    if not levels[step, PROBABILITIES_AT]:  # stored without its sign
+        backoff = _bits(file, bit + widths[1])
+        return (packed | np.uint64(_NO_EXTENSION)) & np.uint64(_LOW) | backoff << np.uint64(32)
+    backoff = np.uint64(0)
+    if levels[step, BACKOFFS_AT]:
+        number = packed & ((np.uint64(1) << np.uint64(widths[2])) - np.uint64(1))
+        backoff = load64(file, levels[step, BACKOFFS_AT] + 4 * np.int64(number))
+        packed >>= np.uint64(widths[2])
+    number = packed & ((np.uint64(1) << np.uint64(widths[1])) - np.uint64(1))
+    probability = load64(file, levels[step, PROBABILITIES_AT] + 4 * np.int64(number))
+    return probability & np.uint64(_LOW) | backoff << np.uint64(32)
 
 
 @kernel
@@ -146,4 +183,4 @@ def _bits(file, bit):
 
 @kernel
 def _float(bits):
-    return np.uint32(bits & np.uint64(0xFFFFFFFF)).view(np.float32)
+    return np.uint32(bits & np.uint64(_LOW)).view(np.float32)

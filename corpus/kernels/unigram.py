@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.kernels import kernel
+from corpus.kernels.byte_trie import NONE, find_child
 from corpus.kernels.intrinsics import load64
 
-UNKNOWN = -1
+UNKNOWN = NONE
 _ROW_BITS = 17
 ROWS, ROW_BYTES = 1 << _ROW_BITS, 128  # a row is two cache lines
 _RESET = 100_000.0  # where the library takes the score so far off all paths
@@ -28,11 +29,7 @@ _HASH, _ONES, _SPACES = 0x9E3779B97F4A7C15, 0x0101010101010101, 0x20202020202020
 
 
 class Pieces(NamedTuple):
-    """A model: piece i has `scores[i]`, and is a path of the trie.
-
-    A cell of `trie`, a hash table, is `(node << 8 | byte) << 32 | child`, or 0; the root is node 0.
-    `ends[node]` is the piece that ends at a node, or UNKNOWN.
-    """
+    """A model: piece i has `scores[i]` and is key i of the trie."""
 
     trie: np.ndarray  # uint64, a power of two
     ends: np.ndarray  # int32
@@ -62,38 +59,6 @@ class _Paths(NamedTuple):
     origin: np.ndarray  # where the best path's last piece starts; -1 where none ends
     piece: np.ndarray
     path: np.ndarray  # int64: the best path's steps, `end << 24 | piece + 1`
-
-
-@kernel
-def build_trie(values, offsets, cells):
-    """A trie of the keys `values[offsets[i]:offsets[i + 1]]` that are not empty; `trie`, `ends`.
-
-    `cells`: a power of two above the number of bytes.
-    """
-    trie = np.zeros(cells, np.uint64)
-    ends = np.full(len(values) + 1, UNKNOWN, np.int32)
-    nodes = np.uint64(1)
-    for piece in range(len(offsets) - 1):
-        node = np.uint64(0)
-        for place in range(offsets[piece], offsets[piece + 1]):
-            key = node << np.uint64(8) | np.uint64(values[place])
-            cell = _cell(trie, key)
-            if trie[cell] == 0:
-                trie[cell] = key << np.uint64(32) | nodes
-                nodes += np.uint64(1)
-            node = trie[cell] & np.uint64(0xFFFFFFFF)
-        if offsets[piece] < offsets[piece + 1]:
-            ends[node] = piece
-    return trie, ends[:nodes].copy()
-
-
-@kernel
-def find_node(trie, key):
-    """The node a key's bytes lead to from the root, or -1."""
-    node = np.int64(0)
-    for byte in key:
-        node = _child(trie, node, byte) if node >= 0 else node
-    return node
 
 
 @kernel
@@ -155,7 +120,9 @@ def encode(text, offsets, pieces, memory):
                 out += 1
                 start = after
             if not known:
-                score = np.float32(paths.best[stop - at])  # not the sum of all where it was reset on the way
+                score = np.float32(
+                    paths.best[stop - at]
+                )  # not the sum of all where it was reset on the way
             at = stop
         id_offsets[row + 1] = out
     return ids[:out], id_offsets, runs[:num_runs]
@@ -261,7 +228,7 @@ def _search(text, at, stop, score, rounded, pieces, paths):
         node = np.int64(0)
         while place < length:
             byte = text[at + place]
-            node = pieces.space if byte == 32 else _child(pieces.trie, node, byte)
+            node = pieces.space if byte == 32 else find_child(pieces.trie, node, byte)
             if node < 0:
                 break
             place += 1
@@ -304,22 +271,6 @@ def _trace(paths, length):
         paths.path[steps - 1 - step] = paths.path[step]
         paths.path[step] = other
     return steps
-
-
-@kernel
-def _cell(trie, key):
-    """Where a key is in the hash table, or would be."""
-    last = np.int64(len(trie) - 1)
-    cell = np.int64(key * np.uint64(_HASH) >> np.uint64(32)) & last
-    while trie[cell] != 0 and trie[cell] >> np.uint64(32) != key:
-        cell = (cell + 1) & last
-    return cell
-
-
-@kernel
-def _child(trie, node, byte):
-    found = trie[_cell(trie, np.uint64(node) << np.uint64(8) | np.uint64(byte))]
-    return np.int64(found & np.uint64(0xFFFFFFFF)) if found else np.int64(-1)
 
 
 @kernel
