@@ -82,15 +82,6 @@ def read_model(path: str) -> ModelFile:
     return model
 
 
-def is_whole(path: str) -> bool:
-    """Whether a file is a fastText model that ends where its own counts say."""
-    try:
-        read_model(path)
-    except ValueError:
-        return False
-    return True
-
-
 class _Walk:
     def __init__(self, content: mmap.mmap) -> None:
         self._content = content

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.annotate.fasttext_file import SUPERVISED, Loss, is_whole, read_model
+from corpus.annotate.fasttext_file import SUPERVISED, Loss, read_model
 from corpus.annotate.text_classifier import TextClassifier
 from corpus.counts import Counts
 from corpus.errors import DataError
@@ -147,7 +147,7 @@ def test_a_label_the_model_does_not_have(models: dict[str, TextClassifier]) -> N
 def test_a_model_of_word_vectors_only(tmp_path: Path) -> None:
     path = tmp_path / "vectors.bin"
     write_model(path, Loss.NEGATIVE_SAMPLING, task=2)
-    assert is_whole(str(path))
+    assert read_model(str(path)).task == 2
     with pytest.raises(DataError, match=r"vectors\.bin makes word vectors .*; fix"):
         TextClassifier(str(path), "fix", False)
 
