@@ -21,6 +21,7 @@ _MARK = b"WARC/1.0"
 _NEWLINE = 0x0A
 _RECORD_ENDS = (b"\r\n\r\n", b"\n\n")
 _AT_ONCE = 1 << 20  # bytes unpacked: a group of records that stays in the processor's cache
+_MOST_AT_ONCE = 32 << 20
 _SPACES = (
     rb"(?:[ \t\x0b\x0c\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
     rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*"
@@ -110,7 +111,8 @@ class _Framing:
         self.waiting.append(data)
         self.unpacked += len(data)
         fresh = self.unpacked - self.base - len(self.data)
-        return fresh >= max(_AT_ONCE, len(self.data))  # so a long record is joined in linear time
+        # what a long record has so far is copied at each joining: seldom, but not held twice over
+        return fresh >= min(max(_AT_ONCE, len(self.data)), _MOST_AT_ONCE)
 
     def take(self) -> Group:
         """The records of which the end has been seen."""
