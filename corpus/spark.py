@@ -151,7 +151,7 @@ def _start(config: SparkConfig) -> "SparkSession":
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(config.shuffle_partitions or 2 * cores))
         .config("spark.sql.adaptive.enabled", "false")
-        # rows are unit numbers or blobs of up to half a megabyte: 10,000 of those are 5 GB
+        # rows are unit numbers or blobs of 64 KB and more: 10,000 of those are a gigabyte
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "64")
         .config("spark.python.worker.reuse", "true")
         .config("spark.log.level", "ERROR")

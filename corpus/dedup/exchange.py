@@ -16,7 +16,7 @@ from corpus.batches import read_batches
 from corpus.dedup.line_table import LineTable
 from corpus.dedup.lines import Policy
 
-BLOB_LINES = 1 << 15  # 256 KB of hashes, as much again of document keys
+BLOB_LINES = 1 << 13  # 64 KB of hashes, as much again of document keys: small to a JVM
 BUCKET_LINES = 1 << 21  # about 100 MB in the task that holds the bucket
 _BATCH_BYTES = 1 << 20
 
