@@ -103,7 +103,7 @@ def _roc(found: Curves) -> Html:
 
 
 def _precision_recall(found: Curves) -> Html:
-    points = _thinned(found.recall, found.precision)
+    points = [(0.0, float(found.precision[0])), *_thinned(found.recall, found.precision)]
     name = f"classifier, average precision {found.average_precision:.4f}"
     series = [
         Series(name, points, 1),

@@ -13,6 +13,7 @@ from jobs.ablate import AblationConfig, plan
 from jobs.cli import _parser
 from jobs.config import load_run
 from jobs.lm_train import LmRunConfig
+from jobs.references_train import ReferencesConfig
 
 CONFIGS = sorted((ROOT / "jobs/configs").rglob("*.yaml"))
 PAGES = [p for p in ROOT.rglob("*.md") if not {".venv", "runs", ".altiplano"} & set(p.parts)]
@@ -25,6 +26,8 @@ def test_every_shipped_config_loads(path):
         assert load(LmRunConfig, path, ["input=texts"]).training.pieces == 65536
     elif "mixtures" in tree:
         assert len(plan(load(AblationConfig, path), path.parent)) >= 2
+    elif "classifier" in tree:
+        assert load(ReferencesConfig, path).pages.split == "site"
     else:
         assert load_run(path).corpus.sources
 
