@@ -18,7 +18,7 @@ from corpus.kernels.byte_trie import NONE, find_child
 from corpus.kernels.intrinsics import load64
 
 UNKNOWN = NONE
-_ROW_BITS = 17
+_ROW_BITS = 16
 ROWS, ROW_BYTES = 1 << _ROW_BITS, 128  # a row is two cache lines
 _RESET = 100_000.0  # where the library takes the score so far off all paths
 _WORD_BYTES, _WORD_PIECES = 56, 16  # what a row has room for
