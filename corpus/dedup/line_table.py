@@ -7,7 +7,16 @@ import numpy as np
 from corpus.kernels.line_table import AGAIN, find, insert, move
 
 _PIECE = 1 << 16  # lines entered between two looks at the room left
-_NO_KEYS = np.empty(0, np.uint64)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that no one writes to: kernels are compiled once for it, wherever it comes from."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+_NO_KEYS = read_only(np.empty(0, np.uint64))
 
 
 class SharedLines(NamedTuple):
@@ -46,7 +55,8 @@ class LineTable:
         """
         assert (first is not None) == self._keyed
         again = np.zeros(len(hashes), bool) if again is None else again
-        keys = _NO_KEYS if first is None else first
+        keys = _NO_KEYS if first is None else read_only(first)
+        hashes = read_only(hashes)
         for begin in range(0, len(hashes), _PIECE):
             piece = slice(begin, begin + _PIECE)
             while (self._taken + _PIECE) * 4 > len(self._slots) * 3:
@@ -70,7 +80,7 @@ class LineTable:
 
     def seen_again(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Those of some lines that two owners have, in their order, and their smallest keys."""
-        found = find(self._slots, self._owners, hashes)
+        found = find(self._slots, self._owners, read_only(hashes))
         mask = found >= 0
         return hashes[mask], self._firsts[found[mask]] if self._keyed else _NO_KEYS
 

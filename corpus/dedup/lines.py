@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from corpus.counts import Counts
 from corpus.dedup.characters import dedup_table
-from corpus.dedup.line_table import LineTable, SharedLines
+from corpus.dedup.line_table import LineTable, SharedLines, read_only
 from corpus.dedup.normalize import normalize_for_dedup
 from corpus.kernels.line_removal import directory, join_lines, keep_lines, spare_blank
 from corpus.kernels.lines import count_lines, hash_lines
@@ -57,9 +57,9 @@ class SeenLines:
     """
 
     def __init__(self, hashes: np.ndarray, keepers: np.ndarray | None = None) -> None:
-        self.hashes = hashes
-        self.keepers = _NONE if keepers is None else keepers
-        self.directory = directory(hashes, max(len(hashes).bit_length() - 2, 1))
+        self.hashes = read_only(hashes)
+        self.keepers = read_only(_NONE if keepers is None else keepers)
+        self.directory = directory(self.hashes, max(len(hashes).bit_length() - 2, 1))
 
 
 def document_line_hashes(text: str) -> np.ndarray:
@@ -151,14 +151,11 @@ class _Lines:
     def __init__(self, texts: pa.Array) -> None:
         texts = pc.fill_null(texts, "").cast(pa.large_string())
         _, offsets, data = texts.buffers()
-        self.offsets = (
-            np.frombuffer(offsets, np.int64, len(texts) + 1, texts.offset * 8)
-            if len(texts)
-            else np.zeros(1, np.int64)
-        )
-        self.data = np.frombuffer(data or b"", np.uint8)
-        for array in (self.offsets, self.data):
-            array.flags.writeable = False  # one kernel for buffers of any origin
+        begins = np.zeros(1, np.int64)  # an empty array may be without buffers
+        if len(texts):
+            begins = np.frombuffer(offsets, np.int64, len(texts) + 1, texts.offset * 8)
+        self.offsets = read_only(begins)
+        self.data = read_only(np.frombuffer(data or b"", np.uint8))
         self.text_lines = count_lines(self.data, self.offsets)
         self.in_texts = np.diff(self.text_lines)
         self.starts, self.hashes, in_context = hash_lines(
