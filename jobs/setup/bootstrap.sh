@@ -179,6 +179,11 @@ main() {
     say "getting the language-ID model"
     start models .venv/bin/python -c 'from jobs import models; models.fetch("lid")'
     finish
+    say "compiling the passes over text"
+    start kernels .venv/bin/python -c "from pathlib import Path
+from jobs.setup.kernels import compile_all
+compile_all('$state/models/lid.176.ftz', Path('$state/kenlm/bin'))"
+    finish
     key >$state/setup.stamp
     say "ready after $((SECONDS - began)) s"
 }

@@ -1,0 +1,42 @@
+"""Compiles the kernels of `corpus.kernels` ahead of their first use, by using each once.
+
+Without this the first build on a machine would compile them in every Spark worker at once. What is
+compiled is kept beside the sources, so a second run takes a second.
+"""
+
+import tempfile
+from pathlib import Path
+
+from corpus.annotate.ledger import AnnotateConfig, Annotator
+from corpus.counts import Counts
+from corpus.dedup.lines import SeenLines, remove_lines, shard_hashes
+from corpus.lm import LmConfig, train_lm
+from corpus.sources.wet import WetConfig, read
+from corpus.storage import InputFile
+
+_TEXT = "The river rises in the mountains.\nIt flows north, past 3 cités, into the sea.\n" * 8
+_RECORD = (
+    "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://a.test/\r\n"
+    "Content-Length: {}\r\n\r\n{}\r\n\r\n"
+)
+
+
+def compile_all(lid: str, tools: Path) -> None:
+    """Uses every kernel on a page of text; `lid` is the language-ID model, `tools` KenLM's."""
+    with tempfile.TemporaryDirectory(prefix="altiplano-kernels-") as name:
+        folder = Path(name)
+        page = folder / "page.wet"
+        page.write_text(_RECORD.format(len(_TEXT.encode()), _TEXT), newline="")
+        (batch,) = read(
+            InputFile(str(page), page.name, page.stat().st_size), "web", WetConfig(), Counts()
+        )
+        once = shard_hashes([batch])
+        left = remove_lines(batch, SeenLines(once.hashes[once.again]), Counts())
+        keyed = shard_hashes([batch], "keep_first")
+        remove_lines(batch, SeenLines(keyed.hashes, keyed.first), Counts())
+        for structure in ("probing", "trie"):
+            models = folder / structure
+            models.mkdir()
+            config = LmConfig(pieces=40, hard_vocab_limit=False, structure=structure)
+            train_lm([_TEXT], config, tools, models)
+            Annotator(lid, str(models), AnnotateConfig()).annotate(left)
