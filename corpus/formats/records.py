@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 NOT_WARC = "not a WARC file"
 NOT_ARC = "not an ARC file"
+OTHERWISE_PACKED = "neither plain nor gzip, which is all that CCNet reads"
 CUT = "file cut short or damaged to its end"
 DAMAGED = "damaged record"
 NO_TYPE = "record without WARC-Type"

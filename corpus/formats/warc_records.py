@@ -38,6 +38,7 @@ from corpus.storage import InputFile, open_input
 
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a frame that holds the dictionary of the others
 _CHUNK = 64 << 10
+_PANIC = "PanicException"  # of FastWARC on some damage; no module has it, and it is no Exception
 
 
 def read_records(file: InputFile, kind: str, counts: Counts) -> Iterator[RawRecord]:
@@ -145,12 +146,14 @@ class _Archive:
                     self._counts.skip(CUT, origin)
                     return
                 yield RawRecord(origin, headers, block)
-        except OSError:
+        except BaseException as error:
+            if not isinstance(error, OSError) and type(error).__name__ != _PANIC:
+                raise
             if stream.failure is not None:
                 raise DataError(
                     f"{self._file.uri} cannot be read: {stream.failure}; check the disk or network"
                 ) from stream.failure
-            raise
+            raise OSError(f"damaged: {error}") from None
         if not self._ends_whole():
             self._counts.skip(CUT, f"{self._file.name}#{self._last}")
 

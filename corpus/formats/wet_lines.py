@@ -12,15 +12,22 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from corpus.counts import Counts
-from corpus.formats.members import GZIP, Inflated, inflate_members, read_plain
-from corpus.formats.records import CUT, DAMAGED, MAX_RECORD_BYTES, NOT_WARC, OVERSIZE
+from corpus.formats.members import GZIP, PACKINGS, Inflated, inflate_members, read_plain
+from corpus.formats.records import (
+    CUT,
+    DAMAGED,
+    MAX_RECORD_BYTES,
+    NOT_WARC,
+    OTHERWISE_PACKED,
+    OVERSIZE,
+)
 from corpus.formats.wet_headers import WetHeaders, usual_head
 from corpus.storage import InputFile, open_input
 
 _MARK = b"WARC/1.0"
 _NEWLINE = 0x0A
 _RECORD_ENDS = (b"\r\n\r\n", b"\n\n")
-_AT_ONCE = 1 << 20  # bytes unpacked: a group of records that stays in the processor's cache
+_AT_ONCE = 256 << 10  # bytes unpacked: a group of records that stays in the processor's cache
 _MOST_AT_ONCE = 32 << 20
 _SPACES = (
     rb"(?:[ \t\x0b\x0c\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
@@ -43,7 +50,7 @@ class Group(NamedTuple):
 
 
 def read_groups(file: InputFile, counts: Counts) -> Iterator[Group]:
-    """Yields the records of a plain or gzip file of any WARC-Type, about 1 MiB of them at a time.
+    """Yields the records of a plain or gzip file of any WARC-Type, about 256 KiB of them at a time.
 
     Counts `files` and `bytes_in`; faults are counted, never raised, as by `read_records`. Where a
     file is damaged, on which the reference stops, reading goes on at the next record.
@@ -55,7 +62,11 @@ def read_groups(file: InputFile, counts: Counts) -> Iterator[Group]:
         return
     found = 0
     with open_input(file.uri) as stream:
-        packed = stream.read_at(len(GZIP), 0) == GZIP
+        head = stream.read_at(8, 0)
+        if head.startswith(tuple(packing.magic for packing in PACKINGS if packing.magic != GZIP)):
+            counts.skip(OTHERWISE_PACKED, file.name)
+            return
+        packed = head.startswith(GZIP)
         pieces = (inflate_members if packed else read_plain)(stream, file.uri)
         for group in _groups(pieces, file.name, packed, counts):
             found += len(group.heads)

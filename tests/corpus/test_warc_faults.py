@@ -94,6 +94,15 @@ def test_lz4_and_zstd_go_on_at_the_next_frame_too(
     assert counts.skipped == {CUT: 1}
 
 
+def test_a_parser_that_panics_costs_the_record(tmp_path: Path) -> None:
+    frames = [lz4(r) for r in RECORDS]
+    for at in range(7):
+        too_big = frames[at][:7] + b"\xff\xff\xff\x7f" + frames[at][11:]  # the block's size
+        found, counts = numbers(tmp_path, b"".join([*frames[:at], too_big, *frames[at + 1 :]]))
+        assert found == [i for i in range(1, 6) if i != at]
+        assert sum(counts.skipped.values()) == 1
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_zstd_with_a_dictionary(tmp_path: Path, packed: bool) -> None:
     path = tmp_path / "a.warc.zst"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.counts import Counts
 from corpus.formats import members, wet_lines
-from corpus.formats.records import CUT, DAMAGED, NOT_WARC
+from corpus.formats.records import CUT, DAMAGED, NOT_WARC, OTHERWISE_PACKED
 from corpus.sources import wet
 from corpus.storage import list_files
 
@@ -171,7 +171,12 @@ def test_records_by_line_after_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty file"), (b"just text\n" * 9, NOT_WARC), (b"\x1f\x8b\x08\xff", CUT)],
+    [
+        (b"", "empty file"),
+        (b"just text\n" * 9, NOT_WARC),
+        (b"\x1f\x8b\x08\xff", CUT),
+        (b"\x28\xb5\x2f\xfd\n\n", OTHERWISE_PACKED),
+    ],
 )
 def test_records_by_line_of_no_warc(tmp_path: Path, content: bytes, reason: str) -> None:
     rows, counts = read(tmp_path, content, EXACT)
