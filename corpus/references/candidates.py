@@ -8,6 +8,7 @@ hash before their texts are kept, and labelled ones.
 import functools
 import hashlib
 import io
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from corpus.references.urls import canonical, site, url_key
 from corpus.stage import Stage
 
 LABELLED_SUFFIXES = (".jsonl",)
+_LINES = 256  # labelled pages at once
 _SPARE = 4  # random pages kept for each that is wanted: some fall to length, bucket or a duplicate
 
 _COLUMNS = ["doc_id", "url", "text", "language", "bucket"]
@@ -156,6 +158,13 @@ def _documents(pages: _Pages) -> Iterator[pa.RecordBatch]:
 
 
 def _labelled(pages: _Pages, output: Output) -> Iterator[pa.RecordBatch]:
+    rows = _labelled_rows(pages, output)
+    while part := list(itertools.islice(rows, _LINES)):
+        yield examples(*zip(*part, strict=True))
+
+
+def _labelled_rows(pages: _Pages, output: Output) -> Iterator[tuple[str | None, str, bool]]:
+    """URL, text and whether it is a reference, of each line that is long enough."""
     with storage.open_input(pages.path) as raw:
         lines = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline="\n")
         for number, line in enumerate(lines, start=1):
@@ -170,7 +179,12 @@ def _labelled(pages: _Pages, output: Output) -> Iterator[pa.RecordBatch]:
                 reason = f"no JSON object with a text and the label {REFERENCE} or {RANDOM}"
                 output.counts.skip(reason, f"{pages.name}:{number}")
             elif len(text) >= pages.config.min_chars:
-                yield examples([url], [text], [label == REFERENCE])
+                yield url and _whole(url), _whole(text), label == REFERENCE
+
+
+def _whole(text: str) -> str:
+    """A text with `?` for half a surrogate pair, which JSON may hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _counted(batches: Iterator[pa.RecordBatch], output: Output) -> Iterator[pa.RecordBatch]:

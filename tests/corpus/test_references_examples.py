@@ -92,7 +92,7 @@ def test_labelled_lines_become_shuffled_training_lines(tmp_path, engine) -> None
     good = [
         {
             "url": f"http://site{n}.org/p" if n % 3 else None,
-            "text": f"page number {n}\nsays </s> __label__x",
+            "text": f"page number {n} \ud800\nsays </s> __label__x",
             "label": "reference" if n % 2 else "random",
         }
         for n in range(80)
