@@ -62,7 +62,7 @@ def histograms(
     """
     from pyspark.sql import functions as F
 
-    frame = engine.session.range(0, len(paths), 1, len(paths)).mapInArrow(
+    frame = engine.session.range(0, len(paths), 1, engine.readers(len(paths))).mapInArrow(
         partial(_count, tuple(paths), min_score), _COUNTS
     )
     counted = frame.groupBy("language", "tenths").agg(F.sum("documents").alias("documents"))

@@ -91,14 +91,14 @@ def find_seen(
     bits = bucket_bits(max(lines.values(), default=0))
     shards = len(stage.units)
     written = (
-        session.range(0, shards, 1, min(engine.config.partitions or shards, shards))
+        session.range(0, shards, 1, engine.readers(shards))
         .mapInArrow(partial(_send, units, bits), _SENT)
         .repartition(
             min(engine.config.partitions or len(lines) << bits, len(lines) << bits), "bucket"
         )
         .sortWithinPartitions("bucket")
         .mapInArrow(partial(find_shared, policy=policy), _RETURNED)
-        .repartition(min(engine.config.partitions or shards, shards), "shard")
+        .repartition(engine.readers(shards), "shard")
         .sortWithinPartitions("shard", "start")
         .mapInArrow(partial(_write_seen, policy, units, folder, dict(keys)), "record binary")
     )
