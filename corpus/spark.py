@@ -24,6 +24,8 @@ from corpus.errors import ConfigError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 
 @dataclass(frozen=True)
 class SparkConfig:
@@ -162,6 +164,8 @@ def _start(config: SparkConfig) -> "SparkSession":
     )
     if config.master.startswith("local"):  # or executors elsewhere would look for it at home
         builder = builder.config("spark.driver.host", "127.0.0.1")
+        # What runs in the JVM is short: the optimizing compiler would take more than it gives.
+        builder = builder.config("spark.driver.extraJavaOptions", _QUICK_JVM)
     logging.getLogger().setLevel(logging.CRITICAL)  # py4j tells of its broken call on Ctrl-C
     try:
         with _stderr_to_log():

@@ -1,6 +1,5 @@
 """Language identification as in CCNet (arXiv:1911.00359, section 3.2): fastText's lid.176."""
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,10 +27,9 @@ class LanguageIdentifier:
         Newlines are removed with no space put in, as CCNet does. Both are null where a text has
         nothing but white space.
         """
-        labels, probabilities = self._classifier.likeliest(texts, _DECIMALS)
+        labels, scores = self._classifier.likeliest(texts, _DECIMALS)
         visible = pc.fill_null(pc.match_substring_regex(texts, _VISIBLE), False)
         silent = (labels < 0) | ~visible.to_numpy(zero_copy_only=False)
-        scores = probabilities.astype(np.float64).round(_DECIMALS)
         return (
             self._names.take(pa.array(labels, mask=silent)),
             pa.array(scores, pa.float64(), mask=silent),

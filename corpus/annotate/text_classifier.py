@@ -48,8 +48,8 @@ class TextClassifier:
             self._kernels = None
 
     def likeliest(self, texts: pa.Array, decimals: int) -> tuple[np.ndarray, np.ndarray]:
-        """[D] int32 likeliest labels, -1 where a text has no word known, and [D] float32 their
-        probabilities as NumPy rounds them, 0 where no label. Null counts as empty.
+        """[D] int32 likeliest labels, -1 where a text has no word known, and [D] float64 their
+        rounded probabilities, 0 where no label. Null counts as empty.
         """
         if self._kernels is None:
             labels, probabilities = self._ask_fasttext(texts)
@@ -62,7 +62,7 @@ class TextClassifier:
             labels[doubtful], probabilities[doubtful] = self._ask_fasttext(
                 texts.take(pa.array(doubtful))
             )
-        return labels, probabilities.round(decimals)
+        return labels, rounded(probabilities, decimals)
 
     def probability(self, texts: pa.Array, label: str) -> np.ndarray:
         """[D] float32: the probability of one label for each text, 0 where a text has no word
@@ -108,6 +108,14 @@ class TextClassifier:
         lines = [(text or "").replace("\n", newline) for text in texts.to_pylist()]
         # The list form: predicting one text at a time fails in fastText 0.9.3 on NumPy 2.
         return list(zip(*self._model.predict(lines, k=k), strict=True))
+
+
+def rounded(probabilities: np.ndarray, decimals: int) -> np.ndarray:
+    """float32 probabilities as CCNet rounds them: by NumPy, and as float64.
+
+    In float32 a value just beside the middle of a step falls on it, and goes to the even side.
+    """
+    return probabilities.astype(np.float64).round(decimals)
 
 
 def _covered(file: ModelFile) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.annotate.fasttext_file import SUPERVISED, Loss, read_model
-from corpus.annotate.text_classifier import TextClassifier
+from corpus.annotate.text_classifier import TextClassifier, rounded
 from corpus.counts import Counts
 from corpus.errors import DataError
 from corpus.sources.wet import WetConfig, read
@@ -244,3 +244,11 @@ def test_a_real_crawl(lid: TextClassifier) -> None:
             texts += batch.num_rows
             assert_as_fasttext(lid, batch.column("text"))
     assert texts == 8180 or not files
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"), [(0.985, 0.99), (0.955, 0.95), (0.125, 0.12), (1.00001, 1.0)]
+)
+def test_scores_are_rounded_as_cc_net_rounds(probability: float, expected: float) -> None:
+    # 0.985 and 0.955 lie just above and just below as float32, and on the middle when times 100
+    assert rounded(np.array([probability], np.float32), 2).tolist() == [expected]
