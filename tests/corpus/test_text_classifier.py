@@ -92,7 +92,7 @@ def assert_as_fasttext(classifier: TextClassifier, texts: pa.Array, decimals: in
     labels, probabilities = classifier.likeliest(texts, decimals)
     theirs, values = classifier._ask_fasttext(texts)
     assert labels.tolist() == theirs.tolist()
-    assert probabilities.tolist() == values.round(decimals).tolist()
+    assert probabilities.tolist() == values.astype(np.float64).round(decimals).tolist()
 
 
 def test_which_models_the_kernels_answer_for(models: dict[str, TextClassifier]) -> None:
