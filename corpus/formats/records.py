@@ -9,7 +9,9 @@ CUT = "file cut short or damaged to its end"
 DAMAGED = "damaged record"
 NO_TYPE = "record without WARC-Type"
 EMPTY = "record without content"
-MAX_RECORD_BYTES = 256 << 20
+# A worker that measures a text holds some 17 times its bytes: this keeps it under 2 GB. Common
+# Crawl itself cuts pages at a few megabytes.
+MAX_RECORD_BYTES = 100 << 20
 OVERSIZE = f"record over {MAX_RECORD_BYTES >> 20} MB"
 
 

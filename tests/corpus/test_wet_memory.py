@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from isal import isal_zlib
 
+from corpus.formats.records import MAX_RECORD_BYTES, OVERSIZE
+
 GIB = 1 << 30
+LIMIT_MB = MAX_RECORD_BYTES >> 20
 BASE_MB = 330  # Python with Arrow, Numba and the compiled code
 
 READ = """
@@ -60,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # by its length the bomb's record is 300 bytes, of which the title leaves no text
     [
         ("fixed", "damaged record:1|shorter than 300 characters:1", BASE_MB),
-        ("exact", "record over 256 MB:1", BASE_MB + 2 * (256 + 32)),
+        ("exact", f"{OVERSIZE}:1", BASE_MB + 2 * (LIMIT_MB + 32)),
     ],
 )
 def test_records_over_the_limit_are_passed_by(
@@ -74,5 +77,5 @@ def test_records_over_the_limit_are_passed_by(
         cwd=Path(__file__).parents[2],
     )
     *files, peak_mb = ran.stdout.splitlines()
-    assert sorted(files) == [f"bomb.wet.gz|2|{bomb}", "line.wet|2|record over 256 MB:1"]
+    assert sorted(files) == [f"bomb.wet.gz|2|{bomb}", f"line.wet|2|{OVERSIZE}:1"]
     assert int(peak_mb) < most_mb
