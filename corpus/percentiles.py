@@ -7,7 +7,7 @@ percentiles are exact; beyond, neighbours share one, and a percentile is off by 
 size, and counts of two files add up in any order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -21,7 +21,6 @@ BITS = 17
 EXACT_BELOW = 2**BITS / 10  # perplexity
 RELATIVE_ERROR = 2.0**-BITS  # of a percentile above that
 _MOST = 2.0**52  # tenths
-_COUNTS = "language string, tenths long, documents long"
 
 
 def cells(perplexities: np.ndarray) -> np.ndarray:
@@ -60,13 +59,11 @@ def histograms(
 
     Documents without a perplexity or of a language score below `min_score` are left out.
     """
-    from pyspark.sql import functions as F
-
-    frame = engine.session.range(0, len(paths), 1, engine.readers(len(paths))).mapInArrow(
-        partial(_count, tuple(paths), min_score), _COUNTS
-    )
-    counted = frame.groupBy("language", "tenths").agg(F.sum("documents").alias("documents"))
-    table = watch(engine.session, label, counted.toArrow).sort_by("language")
+    if not paths:
+        return {}
+    files = engine.session.sparkContext.parallelize(list(paths), engine.readers(len(paths)))
+    counted = files.map(partial(count, min_score=min_score))
+    table = watch(engine.session, label, lambda: counted.treeReduce(_added)).sort_by("language")
     found = {}
     for language in pc.unique(table["language"]).to_pylist():
         part = table.filter(pc.equal(table["language"], language))
@@ -74,12 +71,9 @@ def histograms(
     return found
 
 
-def _count(
-    paths: tuple[str, ...], min_score: float, batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for index in batch.column(0).to_pylist():
-            yield from count(paths[index], min_score).combine_chunks().to_batches()
+def _added(one: pa.Table, other: pa.Table) -> pa.Table:
+    groups = pa.concat_tables([one, other]).group_by(["language", "tenths"])
+    return groups.aggregate([("documents", "sum")]).rename_columns(one.column_names)
 
 
 def count(path: str, min_score: float) -> pa.Table:

@@ -155,8 +155,6 @@ def _start(config: SparkConfig) -> "SparkSession":
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(config.shuffle_partitions or 2 * cores))
         .config("spark.sql.adaptive.enabled", "false")
-        # rows are unit numbers or blobs of 64 KB and more: 10,000 of those are a gigabyte
-        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "64")
         .config("spark.python.worker.reuse", "true")
         # Over TCP every exchange with a worker waits for a delayed acknowledgement, 40 ms.
         .config("spark.python.unix.domain.socket.enabled", "true")

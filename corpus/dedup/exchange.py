@@ -5,7 +5,7 @@ these bits and one group are a bucket. Hashes are uniform, so a bucket has about
 group's lines, and more bits keep it small: a task holds one bucket, however large the crawl.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -18,13 +18,25 @@ from corpus.dedup.lines import Policy
 
 BLOB_LINES = 1 << 13  # 64 KB of hashes, as much again of document keys: small to a JVM
 BUCKET_LINES = 1 << 21  # about 100 MB in the task that holds the bucket
-_BATCH_BYTES = 1 << 20
 
-_ROWS = [("shard", pa.int32()), ("start", pa.int64()), ("hashes", pa.binary())]
-SENT = pa.schema(
-    [("bucket", pa.int64()), *_ROWS, ("repeated", pa.binary()), ("first", pa.binary())]
-)
-RETURNED = pa.schema([*_ROWS, ("keepers", pa.binary())])
+
+class Blob(NamedTuple):
+    """Some of a shard's lines, as sent to their bucket."""
+
+    shard: int
+    start: int  # the blob's first row in the shard's table
+    hashes: bytes  # uint64, ascending
+    repeated: bytes  # packed bits
+    first: bytes  # uint64 document keys, or nothing
+
+
+class Seen(NamedTuple):
+    """A blob's lines that are seen again, on their way back to the shard."""
+
+    shard: int
+    start: int
+    hashes: bytes
+    keepers: bytes
 
 
 def schemas(policy: Policy) -> tuple[pa.Schema, pa.Schema]:
@@ -44,46 +56,8 @@ def bucket_bits(lines: int) -> int:
     return max((lines - 1) // BUCKET_LINES, 0).bit_length()
 
 
-def send(path: str, shard: int, group: int, bits: int) -> Iterator[pa.RecordBatch]:
-    """Cuts a shard's sorted table of lines into batches of SENT."""
-    return _in_batches(_cut(path, shard, group, bits), SENT)
-
-
-def find_shared(batches: Iterable[pa.RecordBatch], policy: Policy) -> Iterator[pa.RecordBatch]:
-    """Takes SENT, buckets one after another, to RETURNED: each blob's lines that are seen again."""
-    return _in_batches(_shared(batches, policy), RETURNED)
-
-
-def receive(
-    batches: Iterable[pa.RecordBatch], policy: Policy
-) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
-    """Takes RETURNED, sorted by shard and start, to each shard's table of lines seen again."""
-    schema = schemas(policy)[1]
-
-    def blobs() -> Iterator[tuple[int, pa.RecordBatch]]:
-        for batch in batches:
-            shards, _, hashes, keepers = batch.columns
-            for row in range(batch.num_rows):
-                cells = (hashes, keepers)[: len(schema)]
-                columns = [pa.array(_numbers(cell, row)) for cell in cells]
-                yield shards[row].as_py(), pa.RecordBatch.from_arrays(columns, schema=schema)
-
-    for shard, rows in groupby(blobs(), lambda blob: blob[0]):
-        yield shard, (batch for _, batch in rows)
-
-
-class _Row(NamedTuple):
-    """A blob as sent."""
-
-    bucket: int
-    shard: int
-    start: int  # the blob's first row in the shard's table
-    hashes: np.ndarray  # uint64
-    repeated: np.ndarray  # bool
-    first: np.ndarray  # uint64
-
-
-def _cut(path: str, shard: int, group: int, bits: int) -> Iterator[tuple]:
+def send(path: str, shard: int, group: int, bits: int) -> Iterator[tuple[int, Blob]]:
+    """Cuts a shard's sorted table of lines into blobs, each with the number of its bucket."""
     start = 0
     for part in read_batches(path, rows=BLOB_LINES):
         hashes = part.column("hash").to_numpy()
@@ -96,59 +70,42 @@ def _cut(path: str, shard: int, group: int, bits: int) -> Iterator[tuple]:
             piece = slice(begin, end)
             flags = np.packbits(repeated[piece])
             cells = (cell.tobytes() for cell in (hashes[piece], flags, first[piece]))
-            yield ((group << bits) + int(top[begin]), shard, start + begin, *cells)
+            yield (group << bits) + int(top[begin]), Blob(shard, start + begin, *cells)
         start += len(hashes)
 
 
-def _shared(batches: Iterable[pa.RecordBatch], policy: Policy) -> Iterator[tuple]:
+def find_shared(bucket: Sequence[Blob], policy: Policy) -> Iterator[Seen]:
+    """Of each blob of one bucket the lines that are seen again in the group."""
     keyed = policy == "keep_first"
-    for _, rows in groupby(_rows(batches), lambda row: row.bucket):
-        bucket = list(rows)
-        table = LineTable(keyed, sum(len(row.hashes) for row in bucket))
-        for row in bucket:
-            owner = np.full(len(row.hashes), row.shard + 1, np.uint32)
-            table.add(row.hashes, owner, row.repeated, row.first if keyed else None)
-        for row in bucket:
-            hashes, keepers = table.seen_again(row.hashes)
-            if len(hashes):
-                yield row.shard, row.start, hashes.tobytes(), keepers.tobytes()
+    table = LineTable(keyed, sum(len(blob.hashes) // 8 for blob in bucket))
+    for blob in bucket:
+        hashes = _numbers(blob.hashes)
+        packed = np.frombuffer(blob.repeated, np.uint8)
+        table.add(
+            hashes,
+            np.full(len(hashes), blob.shard + 1, np.uint32),
+            np.unpackbits(packed, count=len(hashes)).astype(bool),
+            _numbers(blob.first) if keyed else None,
+        )
+    for blob in bucket:
+        hashes, keepers = table.seen_again(_numbers(blob.hashes))
+        if len(hashes):
+            yield Seen(blob.shard, blob.start, hashes.tobytes(), keepers.tobytes())
 
 
-def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[_Row]:
-    for batch in batches:
-        buckets, shards, starts, hashes, repeated, first = batch.columns
-        for row in range(batch.num_rows):
-            lines = _numbers(hashes, row)
-            packed = np.frombuffer(repeated[row].as_buffer(), np.uint8)
-            yield _Row(
-                buckets[row].as_py(),
-                shards[row].as_py(),
-                starts[row].as_py(),
-                lines,
-                np.unpackbits(packed, count=len(lines)).astype(bool),
-                _numbers(first, row),
-            )
+def receive(
+    returned: Iterable[Seen], policy: Policy
+) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
+    """Takes blobs sorted by shard and start to each shard's table of lines seen again."""
+    schema = schemas(policy)[1]
+
+    def batch(blob: Seen) -> pa.RecordBatch:
+        cells = (blob.hashes, blob.keepers)[: len(schema)]
+        return pa.RecordBatch.from_arrays([pa.array(_numbers(c)) for c in cells], schema=schema)
+
+    for shard, blobs in groupby(returned, lambda blob: blob.shard):
+        yield shard, map(batch, blobs)
 
 
-def _in_batches(rows: Iterable[tuple], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Rows in batches of a little more than _BATCH_BYTES."""
-    waiting: list[tuple] = []
-    size = 0
-
-    def batch() -> pa.RecordBatch:
-        columns = zip(*waiting, strict=True)
-        arrays = [pa.array(c, field.type) for c, field in zip(columns, schema, strict=True)]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-    for row in rows:
-        waiting.append(row)
-        size += sum(len(cell) for cell in row if isinstance(cell, bytes))
-        if size >= _BATCH_BYTES:
-            yield batch()
-            waiting, size = [], 0
-    if waiting:
-        yield batch()
-
-
-def _numbers(cells: pa.Array, row: int) -> np.ndarray:
-    return np.frombuffer(cells[row].as_buffer(), np.uint64)
+def _numbers(cell: bytes) -> np.ndarray:
+    return np.frombuffer(cell, np.uint64)

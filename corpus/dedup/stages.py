@@ -10,12 +10,13 @@ Three steps, each flat in memory whatever the crawl's size:
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 
 import pyarrow as pa
 
 from corpus import schema
 from corpus.batches import counted, read_batches, read_table, unit_name
-from corpus.dedup.exchange import bucket_bits, find_shared, receive, schemas, send
+from corpus.dedup.exchange import Blob, Seen, bucket_bits, find_shared, receive, schemas, send
 from corpus.dedup.lines import LineDedupConfig, Policy, SeenLines, remove_lines, shard_hashes
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit, UnitRecord
@@ -23,8 +24,6 @@ from corpus.spark import Engine, watch
 from corpus.stage import Stage
 
 _ROW_GROUP_ROWS = 1 << 17  # of hashes, 1 MB
-_SENT = "bucket long, shard int, start long, hashes binary, repeated binary, first binary"
-_RETURNED = "shard int, start long, hashes binary, keepers binary"
 
 
 @dataclass(frozen=True)
@@ -83,27 +82,23 @@ def find_seen(
     policy: Policy, engine: Engine, stage: Stage, folder: str, keys: Mapping[str, str]
 ) -> list[UnitRecord]:
     """Shuffles blobs of hashes; every shard gets a sorted file of its lines seen again."""
-    session = engine.session
-    units = session.sparkContext.broadcast(list(stage.units))
+    context = engine.session.sparkContext
+    units = context.broadcast(list(stage.units))
     lines: dict[int, int] = {}  # by group
     for unit in stage.units:
         lines[unit.payload.group] = lines.get(unit.payload.group, 0) + unit.payload.rows
     bits = bucket_bits(max(lines.values(), default=0))
     shards = len(stage.units)
+    tasks = engine.readers(shards)
     written = (
-        session.range(0, shards, 1, engine.readers(shards))
-        .mapInArrow(partial(_send, units, bits), _SENT)
-        .repartition(
-            min(engine.config.partitions or len(lines) << bits, len(lines) << bits), "bucket"
-        )
-        .sortWithinPartitions("bucket")
-        .mapInArrow(partial(find_shared, policy=policy), _RETURNED)
-        .repartition(engine.readers(shards), "shard")
-        .sortWithinPartitions("shard", "start")
-        .mapInArrow(partial(_write_seen, policy, units, folder, dict(keys)), "record binary")
+        context.parallelize(range(shards), tasks)
+        .flatMap(partial(_send, units, bits))
+        .partitionBy(max(len(lines) << bits, 1), int)
+        .mapPartitions(partial(_return, policy))
+        .repartitionAndSortWithinPartitions(tasks, itemgetter(0))
+        .mapPartitions(partial(_write_seen, policy, units, folder, dict(keys)))
     )
-    rows = watch(session, stage.name, written.collect)
-    records = {r.name: r for r in (UnitRecord.from_content(row["record"]) for row in rows)}
+    records = {r.name: r for r in watch(engine.session, stage.name, written.collect)}
     for unit in stage.units:
         if unit.name not in records:  # no line of the shard was seen again
             records[unit.name] = _put_seen(policy, Output(folder, unit, keys[unit.name]), iter(()))
@@ -138,11 +133,17 @@ def dedup_shard(config: LineDedupConfig, unit: Unit, output: Output) -> None:
     output.write_table(counted(kept, output.counts), schema.DEDUPED)
 
 
-def _send(units, bits: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for shard in batch.column(0).to_pylist():
-            table: _Sorted = units.value[shard].payload
-            yield from send(table.path, shard, table.group, bits)
+def _send(units, bits: int, shard: int) -> Iterator[tuple[int, Blob]]:
+    table: _Sorted = units.value[shard].payload
+    return send(table.path, shard, table.group, bits)
+
+
+def _return(
+    policy: Policy, sent: Iterator[tuple[int, Blob]]
+) -> Iterator[tuple[tuple[int, int], Seen]]:
+    """One bucket's lines seen again, each blob under its place in the crawl."""
+    for blob in find_shared([blob for _, blob in sent], policy):
+        yield (blob.shard, blob.start), blob
 
 
 def _write_seen(
@@ -150,13 +151,12 @@ def _write_seen(
     units,
     folder: str,
     keys: Mapping[str, str],
-    batches: Iterator[pa.RecordBatch],
-) -> Iterator[pa.RecordBatch]:
+    returned: Iterator[tuple[tuple[int, int], Seen]],
+) -> Iterator[UnitRecord]:
     """Writes one file a shard from blobs that come sorted by shard."""
-    for shard, lines in receive(batches, policy):
+    for shard, lines in receive((blob for _, blob in returned), policy):
         unit = units.value[shard]
-        record = _put_seen(policy, Output(folder, unit, keys[unit.name]), lines)
-        yield pa.RecordBatch.from_arrays([pa.array([record.content()])], names=["record"])
+        yield _put_seen(policy, Output(folder, unit, keys[unit.name]), lines)
 
 
 def _put_seen(policy: Policy, output: Output, lines: Iterator[pa.RecordBatch]) -> UnitRecord:

@@ -14,8 +14,6 @@ from corpus.counts import Counts
 from corpus.dedup.exchange import (
     BLOB_LINES,
     BUCKET_LINES,
-    RETURNED,
-    SENT,
     bucket_bits,
     find_shared,
     receive,
@@ -77,20 +75,6 @@ def batch_of(shard: list[tuple[int, str]]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([{"doc_id": i, "text": text} for i, text in shard], DOCUMENT)
 
 
-def shuffled(rows: list[dict], key: str, partitions: int, seed: int, order: list[str]):
-    """Rows as a shuffle lays them out: any partition of a key, any order but the one sorted by."""
-    rows = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
-    for partition in range(partitions):
-        mine = [row for row in rows if hash(row[key]) % partitions == partition]
-        yield sorted(mine, key=lambda row: [row[name] for name in order])
-
-
-def batches(rows: list[dict], schema: pa.Schema, size: int = 3) -> list[pa.RecordBatch]:
-    return [
-        pa.RecordBatch.from_pylist(rows[i : i + size], schema) for i in range(0, len(rows), size)
-    ]
-
-
 def write_lines(path: Path, lines, policy: str) -> str:
     table = schemas(policy)[0]
     columns = [pa.array(column) for column in lines[: len(table)]]
@@ -100,21 +84,19 @@ def write_lines(path: Path, lines, policy: str) -> str:
 
 def exchange(paths: list[str], size: int, policy: str, bits: int, partitions: int, seed: int):
     """Each shard's lines seen again, by `send`, `find_shared` and `receive`."""
-    rows = [
-        row
-        for shard, path in enumerate(paths)
-        for batch in send(path, shard, shard // size, bits)
-        for row in batch.to_pylist()
-    ]
-    returned = [
-        row
-        for part in shuffled(rows, "bucket", partitions, seed, ["bucket"])
-        for batch in find_shared(batches(part, SENT), policy)
-        for row in batch.to_pylist()
-    ]
+    random = np.random.default_rng(seed)
+    buckets = defaultdict(list)
+    for shard, path in enumerate(paths):
+        for bucket, blob in send(path, shard, shard // size, bits):
+            buckets[bucket].append(blob)
+    returned = []
+    for bucket in buckets.values():
+        blobs = [bucket[i] for i in random.permutation(len(bucket))]  # as a shuffle lays them
+        returned += find_shared(blobs, policy)
     seen = {shard: SeenLines(np.empty(0, np.uint64)) for shard in range(len(paths))}
-    for part in shuffled(returned, "shard", partitions, seed, ["shard", "start"]):
-        for shard, lines in receive(batches(part, RETURNED), policy):
+    for partition in range(partitions):
+        mine = [blob for blob in returned if blob.shard % partitions == partition]
+        for shard, lines in receive(sorted(mine), policy):
             table = pa.Table.from_batches(lines)
             seen[shard] = SeenLines(*(column.to_numpy() for column in table.columns))
     return seen
@@ -151,11 +133,7 @@ def test_blobs_are_bounded_and_put_together_in_order(tmp_path) -> None:
     lines = SharedLines(hashes, np.arange(len(hashes)) % 3 > 0, hashes // np.uint64(7))
     path = write_lines(tmp_path / "lines", lines, "keep_first")
     for bits, most in ((0, BLOB_LINES), (6, len(hashes) // 50)):
-        sizes = [
-            len(cell) // 8
-            for batch in send(path, 0, 0, bits)
-            for cell in batch.column("hashes").to_pylist()
-        ]
+        sizes = [len(blob.hashes) // 8 for _, blob in send(path, 0, 0, bits)]
         assert sum(sizes) == len(hashes)
         assert max(sizes) <= most
         (seen,) = exchange([path], 1, "keep_first", bits, 3, 0).values()
