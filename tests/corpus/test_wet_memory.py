@@ -14,7 +14,8 @@ LIMIT_MB = MAX_RECORD_BYTES >> 20
 BASE_MB = 330  # Python with Arrow, Numba and the compiled code
 
 READ = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from corpus.counts import Counts
 from corpus.sources import wet
 from corpus.storage import list_files
@@ -24,7 +25,8 @@ for file in list_files(sys.argv[1]):
     counts = Counts()
     rows = sum(batch.num_rows for batch in wet.read(file, "web", config, counts))
     print(file.name, rows, *(f"{reason}:{n}" for reason, n in counts.skipped.items()), sep="|")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+# not getrusage: its maximum begins with what the parent had when it forked
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) >> 10)
 """
 
 
