@@ -7,10 +7,15 @@ compiled is kept beside the sources, so a second run takes a second.
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from corpus.annotate.ledger import AnnotateConfig, Annotator
+from corpus.annotate.references import PREFIX, RANDOM, REFERENCE
 from corpus.counts import Counts
-from corpus.dedup.lines import SeenLines, remove_lines, shard_hashes
+from corpus.dedup.line_table import LineTable
+from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_hashes
 from corpus.lm import LmConfig, train_lm
+from corpus.references.training import ClassifierConfig, train_classifier
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
 
@@ -33,10 +38,30 @@ def compile_all(lid: str, tools: Path) -> None:
         once = shard_hashes([batch])
         left = remove_lines(batch, SeenLines(once.hashes[once.again]), Counts())
         keyed = shard_hashes([batch], "keep_first")
-        remove_lines(batch, SeenLines(keyed.hashes, keyed.first), Counts())
+        spared = LineDedupConfig(policy="keep_first", blank_lines="fixed")
+        remove_lines(batch, SeenLines(keyed.hashes, keyed.first), Counts(), spared)
+        _outgrow_table()
+        references = _classifier(folder)
         for structure in ("probing", "trie"):
             models = folder / structure
             models.mkdir()
             config = LmConfig(pieces=40, hard_vocab_limit=False, structure=structure)
             train_lm([_TEXT], config, tools, models)
-            Annotator(lid, str(models), AnnotateConfig()).annotate(left)
+            Annotator(lid, str(models), AnnotateConfig(), references).annotate(left)
+
+
+def _outgrow_table() -> None:
+    """More lines than a table begins with room for, and a look for those seen again."""
+    table = LineTable(keyed=False)
+    lines = np.arange(1 << 17, dtype=np.uint64)
+    table.add(lines, np.ones(len(lines), np.uint32))
+    table.seen_again(lines)
+
+
+def _classifier(folder: Path) -> str:
+    """A model of references, which unlike the language-ID model has a softmax."""
+    examples, model = folder / "examples.txt", folder / "references.bin"
+    lines = (f"{PREFIX}{label} {label} river\n" for label in (REFERENCE, RANDOM))
+    examples.write_text("".join(lines))
+    train_classifier(examples, ClassifierConfig(dim=2, epoch=1), model)
+    return str(model)
