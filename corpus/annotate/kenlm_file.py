@@ -152,9 +152,8 @@ class _Trie:
 
     def look_up(self, text: np.ndarray, spans: np.ndarray) -> np.ndarray:
         hashes = hash_words(text, spans)
-        places = np.searchsorted(self._hashes, hashes)
-        found = np.append(self._hashes, [0])[places] == hashes if len(places) else places
-        return np.where(found, places + 1, 0)
+        places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        return np.where(self._hashes[places] == hashes, places + 1, 0)
 
     def score(self, words: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         return ngram_trie.score(words, offsets, self._file, *self._tables, *self._marks)

@@ -110,13 +110,10 @@ def title_and_text(data, starts, ends, one_stays, min_chars):
                 line_end = int(line_ends[line])
                 following = line_end + 1
                 line += 1
-                if (
-                    data[line_end] == _RETURN
-                    and following < block_end
-                    and data[following] == _NEWLINE
-                ):
-                    following += 1
-                    line += 1
+                if data[line_end] == _RETURN and following < block_end:
+                    paired = int(data[following] == _NEWLINE)
+                    following += paired
+                    line += paired
             else:
                 line_end = following = block_end
             start, end = at, line_end

@@ -143,15 +143,11 @@ def _count_text(content, first, last, classes, line_starts, slots, counts):
     counts[AT.ellipsis_lines] = ellipsis_lines
     counts[AT.longest_line] = longest
     counts[AT.duplicate_chars] = duplicate
-    counts[AT.words] = words
-    counts[AT.alphabetic_words] = alphabetic_words
-    counts[AT.visible_chars] = visible
-    counts[AT.alphanumeric_chars] = alphanumeric
-    counts[AT.hashes] = hashes
-    counts[AT.ellipses] = ellipses
-    while found:
-        counts[AT.stop_words] += found & 1
-        found >>= 1
+    counts[AT.words], counts[AT.alphabetic_words] = words, alphabetic_words
+    counts[AT.visible_chars], counts[AT.alphanumeric_chars] = visible, alphanumeric
+    counts[AT.hashes], counts[AT.ellipses] = hashes, ellipses
+    for number in range(len(_STOP_KEYS)):
+        counts[AT.stop_words] += found >> number & 1
 
 
 @kernel
