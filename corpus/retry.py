@@ -15,6 +15,7 @@ from corpus.errors import ConfigError, DataError
 PROGRESS = 1 << 20  # bytes that make a broken try count as a success
 FAILURES_A_HOST = 3  # files in a row, in one process
 LEFT_ALONE = 600.0  # seconds
+_MOST_DOUBLINGS = 60  # of a wait: beyond any limit, and a float has room for it
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,8 @@ class Tries:
         if held >= self._most + PROGRESS:
             self._most, self._failed = held, 0
         self._failed += 1
-        limit = min(
-            self._config.longest_wait_s, self._config.first_wait_s * 2 ** (self._failed - 1)
-        )
+        doublings = min(self._failed - 1, _MOST_DOUBLINGS)
+        limit = min(self._config.longest_wait_s, self._config.first_wait_s * 2**doublings)
         wait = broken.wait_s + uniform(0, limit)
         if self._failed >= self._config.tries or self._waited + wait > self._config.total_wait_s:
             _failures.setdefault(self._host, _Failures()).add()

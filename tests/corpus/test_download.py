@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from corpus import retry
 from corpus.download import download
 from corpus.errors import ConfigError, DataError
-from corpus.retry import RetryConfig
+from corpus.retry import BrokenTry, RetryConfig, Tries
 
 QUICK = RetryConfig(tries=4, first_wait_s=0.02, longest_wait_s=0.05, timeout_s=2.0)
 CONTENT = random.Random(0).randbytes(100_000)
@@ -218,3 +218,11 @@ def test_settings_that_make_no_sense():
     for bad in ({"tries": 0}, {"first_wait_s": 0.0}, {"timeout_s": -1.0}):
         with pytest.raises(ConfigError, match="must be"):
             RetryConfig(**bad)
+
+
+def test_any_number_of_tries(waits):
+    config = RetryConfig(tries=3000, longest_wait_s=0.001)
+    tries = Tries("http://a.test/x", "a.test", config)
+    for _ in range(2000):
+        tries.again(BrokenTry("it broke off"), 0)
+    assert len(waits) == 2000
