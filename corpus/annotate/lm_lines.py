@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from corpus.dedup.normalize import normalize_for_lm
 from corpus.kernels.lm_text import ASK, KEEP, PAGES, normalize
+from corpus.ragged import utf8_bytes
 
 _CAPITAL_SIGMA = "\u03a3"
 _SURROGATES = range(0xD800, 0xE000)
@@ -50,24 +51,11 @@ class _Map(NamedTuple):
 
 def lines_of(texts: pa.Array, rows: np.ndarray) -> Bytes:
     """`normalize_for_lm` of the texts (string or large_string) in the rows given."""
-    values, offsets = text_buffers(texts)
+    values, offsets = utf8_bytes(texts)
     lines, ends, asked = normalize(values, offsets[rows], offsets[rows + 1], *_map())
     if asked.any():
         return _with_asked(texts, rows, Bytes(lines, ends), asked)
     return Bytes(lines, ends)
-
-
-def text_buffers(texts: pa.Array) -> Bytes:
-    """The bytes of an Arrow string or large_string array, slices included; a null is empty."""
-    if not pa.types.is_large_string(texts.type):
-        texts = texts.cast(pa.large_string())
-    _, offsets, values = texts.buffers()
-    if not len(texts):
-        return Bytes(np.empty(0, np.uint8), np.zeros(1, np.int64))
-    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    found = np.frombuffer(values or b"", np.uint8)
-    found.flags.writeable = False  # one type for the kernels, whatever Arrow made it from
-    return Bytes(found, ends)
 
 
 def _with_asked(texts: pa.Array, rows: np.ndarray, lines: Bytes, asked: np.ndarray) -> Bytes:

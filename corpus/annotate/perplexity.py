@@ -16,12 +16,13 @@ import sentencepiece
 
 from corpus import storage
 from corpus.annotate.kenlm_file import NgramModel, open_ngrams
-from corpus.annotate.lm_lines import lines_of, text_buffers
+from corpus.annotate.lm_lines import lines_of
 from corpus.annotate.model_file import MisfitError, local_model
 from corpus.annotate.sentencepiece_file import Encoded, UnigramModel
 from corpus.dedup.normalize import normalize_for_lm
 from corpus.errors import DataError
 from corpus.kernels.unigram import UNKNOWN
+from corpus.ragged import utf8_bytes
 
 _PIECES = ".sp.model"
 _NGRAMS = ".arpa.bin"
@@ -105,7 +106,7 @@ class PerplexityModels:
             if language in self._models:
                 rows_of.setdefault(language, []).append(row)
         perplexities = np.full(len(texts), np.nan)
-        sizes = np.diff(text_buffers(texts).offsets)
+        sizes = np.diff(utf8_bytes(texts)[1])
         for language, rows in rows_of.items():
             for part in _batches(np.array(rows), sizes):
                 perplexities[part] = self._models[language].perplexities(texts, part)

@@ -20,6 +20,7 @@ from corpus.dedup.line_table import LineTable, SharedLines, read_only
 from corpus.dedup.normalize import normalize_for_dedup
 from corpus.kernels.line_removal import directory, join_lines, keep_lines, spare_blank
 from corpus.kernels.lines import count_lines, hash_lines
+from corpus.ragged import utf8_bytes
 from corpus.schema import DEDUPED
 
 Policy = Literal["all_removed", "keep_first"]
@@ -149,13 +150,8 @@ class _Lines:
     """All lines of an array of texts, text after text, as the kernels give them."""
 
     def __init__(self, texts: pa.Array) -> None:
-        texts = pc.fill_null(texts, "").cast(pa.large_string())
-        _, offsets, data = texts.buffers()
-        begins = np.zeros(1, np.int64)  # an empty array may be without buffers
-        if len(texts):
-            begins = np.frombuffer(offsets, np.int64, len(texts) + 1, texts.offset * 8)
-        self.offsets = read_only(begins)
-        self.data = read_only(np.frombuffer(data or b"", np.uint8))
+        self.data, offsets = utf8_bytes(texts)
+        self.offsets = read_only(offsets)
         self.text_lines = count_lines(self.data, self.offsets)
         self.in_texts = np.diff(self.text_lines)
         self.starts, self.hashes, in_context = hash_lines(

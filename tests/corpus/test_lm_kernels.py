@@ -81,7 +81,7 @@ class Pair:
             pieces = [self._piece(id_, encoded.text, runs) for id_ in ids]
             assert pieces == self.processor.encode(line, out_type=str), line[:200]
             assert scores[row] == self.kenlm.score(" ".join(pieces)), line[:200]
-        array, rows = pa.array(texts), np.arange(len(texts))
+        array, rows = pa.array(texts, pa.string()), np.arange(len(texts))
         assert self.compiled.perplexities(array, rows) == self.libraries.perplexities(array, rows)
 
     def _piece(self, id_: int, text: np.ndarray, runs) -> str:
