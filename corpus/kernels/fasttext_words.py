@@ -7,7 +7,9 @@ bytes. D texts, T words in all of them, W different words.
 import numpy as np
 
 from corpus.kernels import kernel
+from corpus.kernels.intrinsics import prefetch
 
+_AHEAD = 8  # words from one asking of memory to the next, and to the reading
 LINE_END = 0  # the word `</s>`, which ends every text, and any text that holds it
 _NEWLINE, _OPEN, _CLOSE = np.uint8(ord("\n")), np.uint8(ord("<")), np.uint8(ord(">"))
 _SEPARATORS = np.zeros(256, np.bool_)
@@ -50,6 +52,15 @@ def find_words(
         for at in range(count):
             if 2 * num_known >= len(slots):
                 slots = index_words(codes, num_known, 2 * len(slots))
+            # Words are anywhere in tables larger than the caches: asked for ahead, the waits pass
+            # together. Not a kernel of its own: called as one, it loses most of the gain.
+            mask = len(slots) - 1
+            if at + 3 * _AHEAD < count:
+                prefetch(slots, np.int64(hashes[at + 3 * _AHEAD] & mask))
+            if at + 2 * _AHEAD < count:
+                prefetch(starts, np.int64(max(slots[hashes[at + 2 * _AHEAD] & mask], 0)))
+            if at + _AHEAD < count:
+                prefetch(text, starts[max(slots[hashes[at + _AHEAD] & mask], 0)])
             end, code = ends[at], hashes[at]
             word, slot = _look_up(line, start, end, code, text, starts, slots)
             if word == LINE_END:
