@@ -7,6 +7,7 @@ writes its output likewise. Spark does what it is for: scheduling, retries, shuf
 import gc
 import logging
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -19,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from corpus.errors import ConfigError
+from corpus.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_RAISED = re.compile(r"[A-Za-z_]\w*(Error|Exception): ")  # the end of a Python traceback
 _QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
@@ -112,7 +114,25 @@ def _settled(result: Any, label: str) -> Any:
 
 
 def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any:
-    """Runs a Spark action with a progress bar of its tasks where a person is looking."""
+    """Runs a Spark action with a progress bar of its tasks where a person is looking.
+
+    DataError with the last line of what went wrong in a task that Spark gave up.
+    """
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    try:
+        return _with_progress(session, label, action)
+    except (Py4JJavaError, PySparkException) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        told = [line for line in lines if _RAISED.match(line)] or lines
+        raise DataError(
+            f"Spark gave up {label}: {told[0]}; what was finished stays, mend it and run the same "
+            f"command again ({log_path()} has all that Spark said)"
+        ) from error
+
+
+def _with_progress(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any:
     if not sys.stderr.isatty():
         return action()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

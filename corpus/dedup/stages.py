@@ -156,7 +156,11 @@ def _write_seen(
     """Writes one file a shard from blobs that come sorted by shard."""
     for shard, lines in receive((blob for _, blob in returned), policy):
         unit = units.value[shard]
-        yield _put_seen(policy, Output(folder, unit, keys[unit.name]), lines)
+        output = Output(folder, unit, keys[unit.name])
+        try:
+            yield _put_seen(policy, output, lines)
+        finally:
+            output.discard()
 
 
 def _put_seen(policy: Policy, output: Output, lines: Iterator[pa.RecordBatch]) -> UnitRecord:

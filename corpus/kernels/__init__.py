@@ -8,6 +8,7 @@ arrays and knows nothing of Arrow, of files or of configs.
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ def version(folder: Path) -> str:
 
 if not config.CACHE_DIR:  # type: ignore[attr-defined]  # NUMBA_CACHE_DIR names another place
     _FOLDER = Path(__file__).parent
-    config.CACHE_DIR = str(_FOLDER / "__pycache__" / version(_FOLDER))  # type: ignore[attr-defined]
+    _KEPT = _FOLDER / "__pycache__"
+    if not os.access(_FOLDER, os.W_OK):  # installed by another user
+        _KEPT = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "altiplano"
+    config.CACHE_DIR = str(_KEPT / version(_FOLDER))  # type: ignore[attr-defined]
 
 
 def kernel(function: Callable) -> Any:
