@@ -62,7 +62,13 @@ def require_models(config: ModelsConfig, perplexity: bool) -> None:
             "train one by `altiplano references train`"
         )
     if perplexity and config.lm is not None:
-        storage.list_files(config.lm, LM_SUFFIXES)
+        try:
+            storage.list_files(config.lm, LM_SUFFIXES)
+        except DataError as error:
+            raise DataError(
+                f"{error} (corpus.models.lm); get models by `altiplano models fetch lm LANGUAGE`, "
+                "or train them by `altiplano lm train`"
+            ) from None
     elif perplexity and config.trains_lm:
         assert config.reference is not None
         text_files(config.reference)

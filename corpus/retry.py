@@ -6,6 +6,7 @@ the tasks of a job that were refused together do not come back together. What a 
 alone for a while: the units still to come fail at once, rather than each after its own half hour.
 """
 
+import sys
 from dataclasses import dataclass
 from random import uniform
 from time import monotonic, sleep
@@ -70,6 +71,9 @@ class Tries:
                 f"run the same command again later"
             )
         self._waited += wait
+        if wait >= 1:  # where a person may be looking: a worker's go to its log
+            again = f"try {self._failed + 1} of {self._config.tries} in {wait:.0f} s"
+            print(f"{self._location}: {broken}; {again}", file=sys.stderr)
         sleep(wait)
 
     def succeeded(self) -> None:

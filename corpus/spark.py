@@ -38,6 +38,11 @@ class SparkConfig:
     partitions: int = 0  # tasks a stage; 0: one a unit
     shuffle_partitions: int = 0  # 0: twice the cores
 
+    def __post_init__(self) -> None:
+        for name in ("partitions", "shuffle_partitions"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name}={getattr(self, name)} must be >= 0; 0 chooses it")
+
 
 class Engine:
     """Starts Spark when the first stage needs it, so a build with nothing to do never does."""

@@ -73,6 +73,11 @@ def find(
         found.append(
             Language(language, totals[language], tuple(ours), rows_of.get(language), moved)
         )
+    if not found:
+        raise DataError(
+            f"no language has {min_documents:,} documents, the most are {max(totals.values()):,}; "
+            "give more runs or a lower --min-documents"
+        )
     return found, few
 
 

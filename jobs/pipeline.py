@@ -3,7 +3,7 @@
 import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,10 @@ import yaml
 
 from corpus import cutoffs, decide, documents, extract, mixture, models, reference, storage
 from corpus.annotate import stages as annotate
+from corpus.annotate.cutoffs import read_cutoff_table
 from corpus.config import to_tree
 from corpus.dedup import stages as dedup
-from corpus.errors import ConfigError, DataError
+from corpus.errors import AltiplanoError, ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.spark import Engine
 from corpus.stage import Stage, StageRun, forget, run
@@ -86,6 +87,7 @@ def _corpus(work: Build) -> Manifest:
     sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
     needs_lm = any(source.annotate.perplexity for source in sources.values())
     models.require_models(config.models, needs_lm)
+    _require_tables(sources)
     _require_known(work.redo, config)
     stages = {name: _extraction(name, source) for name, source in sources.items()}
     resolved = yaml.safe_dump(to_tree(work.config), sort_keys=False, allow_unicode=True)
@@ -124,6 +126,18 @@ def _extraction(name: str, source: SourceConfig) -> Stage:
         return extract.stage(name, source.raw())
     except DataError as error:
         raise DataError(f"{error} (corpus.sources.{name}.input)") from None
+
+
+def _require_tables(sources: Mapping[str, SourceConfig]) -> None:
+    """Reads the cutoff tables before any work is done, for they are asked for at its end."""
+    for name, source in sources.items():
+        buckets = source.buckets
+        if source.annotate.perplexity and buckets.table is not None:
+            try:
+                read_cutoff_table(buckets.table, buckets.head, buckets.middle)
+            except AltiplanoError as error:
+                key = f"corpus.sources.{name}.buckets"
+                raise type(error)(f"{error} ({key})") from None
 
 
 def _require_known(redo: Sequence[str], config: CorpusConfig) -> None:

@@ -16,6 +16,8 @@ def read_cutoff_table(location: str, head: int, middle: int) -> dict[str, tuple[
     lacks the percentile asked for.
     """
     languages, rows = read_percentiles(location)
+    if not languages:
+        raise DataError(f"{location} has no language; give a table that has, as CCNet's cutoff.csv")
     for name, percentile in (("head", head), ("middle", middle)):
         if percentile not in rows:
             raise ConfigError(

@@ -18,6 +18,7 @@ from corpus.counts import Counts
 from corpus.dedup.characters import dedup_table
 from corpus.dedup.line_table import LineTable, SharedLines, read_only
 from corpus.dedup.normalize import normalize_for_dedup
+from corpus.errors import ConfigError
 from corpus.kernels.line_removal import directory, join_lines, keep_lines, spare_blank
 from corpus.kernels.lines import count_lines, hash_lines
 from corpus.ragged import utf8_bytes
@@ -45,6 +46,12 @@ class LineDedupConfig:
     policy: Policy = "all_removed"
     zero_hash: _Defect = "exact"
     blank_lines: _Defect = "exact"
+
+    def __post_init__(self) -> None:
+        if self.group_shards < 0:
+            raise ConfigError(
+                f"group_shards={self.group_shards} must be >= 0; 0 is the whole input"
+            )
 
 
 _AS_CCNET = LineDedupConfig()

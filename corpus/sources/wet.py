@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.counts import Counts
+from corpus.errors import ConfigError
 from corpus.formats.blocks import Texts, split_blocks, split_spans
 from corpus.formats.documents import MAX_DOCUMENTS
 from corpus.formats.records import EMPTY
@@ -49,6 +50,10 @@ class WetConfig:
     headers: _Switch = "fixed"
     records: _Switch = "fixed"
     last_line: _Switch = "exact"
+
+    def __post_init__(self) -> None:
+        if self.min_chars < 0:
+            raise ConfigError(f"min_chars={self.min_chars} must be >= 0")
 
 
 def read(

@@ -97,6 +97,9 @@ def test_a_table_that_is_none(tmp_path: Path) -> None:
     path.write_text("<html>\nnot found\n")
     with pytest.raises(DataError, match=r"cutoff\.csv is no cutoff table"):
         read_cutoff_table(str(path), 30, 60)
+    path.write_text("percentile\n0\n30\n60\n")
+    with pytest.raises(DataError, match="has no language"):
+        read_cutoff_table(str(path), 30, 60)
     path.write_text(",en,de\n30,1,2\n60,3\n")
     with pytest.raises(DataError, match="2 languages in its head, 2 and 1 values"):
         read_cutoff_table(str(path), 30, 60)

@@ -57,6 +57,11 @@ def run_folder(tiny_inputs, tmp_path) -> Path:
         ("corpus.sources.web.reader=warx", ["no reader 'warx'", "crawl"]),
         ("corpus.sources.web.options={warc: {min_char: 3}}", ["min_char", "did you mean"]),
         ("corpus.sources.web.rules=[{column: perplexty, max: 1}]", ["did you mean 'perplexity'"]),
+        ("corpus.sources.web.dedup_lines.group_shards=-1", ["group_shards=-1", "dedup_lines"]),
+        ("corpus.sources.web.options={wet: {min_chars: -5}}", ["min_chars=-5", "must be >= 0"]),
+        ("spark.partitions=-1", ["partitions=-1", "spark"]),
+        ("corpus.sources.web.buckets.table=/nope.csv", ["/nope.csv", "corpus.sources.web.buckets"]),
+        ("corpus.models.lm=/nope", ["/nope", "corpus.models.lm", "altiplano models fetch lm"]),
         ("mixture.weights={wob: 1}", ["wob", "no such source"]),
         ("train.parallel.tp=3", ["tp=3", "does not divide", "train.parallel.tp"]),
         (

@@ -65,6 +65,8 @@ def test_the_table_reads_back(tmp_path: Path, engine, table: Path) -> None:
     found, few = find(engine, runs, str(table), min_documents=10)
     assert [language.language for language in found] == ["en", "uk"]
     assert few == {"xx": 1}
+    with pytest.raises(DataError, match="no language has 1,000 documents, the most are 200"):
+        find(engine, runs, min_documents=1000)
     place = tmp_path / "out" / "mine.csv"
     write(found, few, runs, str(place))
     assert read_cutoff_table(str(place), 30, 60)["en"] == pytest.approx((60.7, 120.4))
