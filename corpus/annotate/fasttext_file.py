@@ -101,6 +101,13 @@ class _Walk:
         inputs = self._matrix(quantized)
         (quantized_output,) = self._take("<?")
         outputs = self._matrix(quantized and quantized_output)
+        has_buckets = longest > 0 and version != _VERSIONS[0]
+        rows = num_words + (len(kept) if pruned >= 0 else buckets if has_buckets else 0)
+        outside = len(kept) > 0 and not 0 <= kept[:, 1].min() <= kept[:, 1].max() < len(kept)
+        if task == SUPERVISED and (
+            inputs.rows < rows or outputs.rows < num_entries - num_words or outside
+        ):  # a kernel would read past the end of its tables
+            raise ValueError(f"has {inputs.rows} and {outputs.rows} vectors, fewer than it names")
         return ModelFile(
             task=task,
             loss=loss,

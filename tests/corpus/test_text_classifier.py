@@ -252,3 +252,13 @@ def test_a_real_crawl(lid: TextClassifier) -> None:
 def test_scores_are_rounded_as_cc_net_rounds(probability: float, expected: float) -> None:
     # 0.985 and 0.955 lie just above and just below as float32, and on the middle when times 100
     assert rounded(np.array([probability], np.float32), 2).tolist() == [expected]
+
+
+def test_a_model_that_names_more_vectors_than_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "short.bin"
+    write_model(path, Loss.SOFTMAX, minn=1, maxn=3, bucket=997)
+    content = bytearray(path.read_bytes())
+    content[40:44] = struct.pack("<i", 998)  # the ninth of the arguments, the number of buckets
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="fewer than it names"):
+        read_model(str(path))
