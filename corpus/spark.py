@@ -36,12 +36,10 @@ class SparkConfig:
     master: str = "local[*]"
     driver_memory: str = "2g"
     partitions: int = 0  # tasks a stage; 0: one a unit
-    shuffle_partitions: int = 0  # 0: twice the cores
 
     def __post_init__(self) -> None:
-        for name in ("partitions", "shuffle_partitions"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name}={getattr(self, name)} must be >= 0; 0 chooses it")
+        if self.partitions < 0:
+            raise ConfigError(f"partitions={self.partitions} must be >= 0; 0 chooses it")
 
 
 class Engine:
@@ -171,15 +169,12 @@ def _start(config: SparkConfig) -> "SparkSession":
     if config.master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    cores = os.cpu_count() or 1
     builder = (
         SparkSession.builder.appName("altiplano")
         .master(config.master)
         .config("spark.driver.memory", config.driver_memory)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", str(config.shuffle_partitions or 2 * cores))
-        .config("spark.sql.adaptive.enabled", "false")
         .config("spark.python.worker.reuse", "true")
         # Over TCP every exchange with a worker waits for a delayed acknowledgement, 40 ms.
         .config("spark.python.unix.domain.socket.enabled", "true")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
 from jobs import lm, references
+from jobs.arguments import config_arguments
 
 Verb = Callable[[argparse.Namespace], int]
 _EPILOGS = {
@@ -51,9 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     demo = _verb(verbs, "demo", "crawl, build, train, export and report, on this machine", _demo)
-    _config_arguments(demo, default="jobs/configs/demo.yaml")
+    config_arguments(demo, default="jobs/configs/demo.yaml")
     build = _verb(verbs, "build", "raw files to documents and token shards", _build)
-    _config_arguments(build)
+    config_arguments(build)
     build.add_argument(
         "--redo",
         action="append",
@@ -62,12 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         help="do a stage such as extracted/web again whatever is there; may be repeated",
     )
     train = _verb(verbs, "train", "train on a build's shards", _train)
-    _config_arguments(train)
+    config_arguments(train)
     export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
-    _config_arguments(export)
+    config_arguments(export)
     export.add_argument("--to", metavar="FOLDER", help="where to; default: <output>/hf")
     generate = _verb(verbs, "generate", "text from a trained model", _generate)
-    _config_arguments(generate)
+    config_arguments(generate)
     generate.add_argument("--prompt", default="The", help="the text to go on from")
     generate.add_argument("--tokens", type=int, default=64, help="how many tokens to add")
     report = _verb(verbs, "report", "one HTML page on a run", _report)
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("url", metavar="URL")
     explain.add_argument("--run", dest="run_folder", default="runs/demo", metavar="RUN")
     ablate = _verb(verbs, "ablate", "compare mixtures by short trainings", _ablate)
-    _config_arguments(ablate)
+    config_arguments(ablate)
     cited = "what Wikipedia cites, and a classifier learnt from it"
     references.add_actions(_verb(verbs, "references", cited, references.run))
     lm.add_actions(_verb(verbs, "lm", "train language models, find cutoffs in a crawl", lm.run))
@@ -106,21 +107,6 @@ def _verb(verbs, name: str, summary: str, run: Verb) -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=run)
     return parser
-
-
-def _config_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    if default:
-        parser.add_argument("config", nargs="?", default=default, metavar="CONFIG")
-    else:
-        parser.add_argument("config", metavar="CONFIG", help="a YAML file such as jobs/configs/…")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override one key of the config, as in --set spark.partitions=7; may be repeated",
-    )
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 import argparse
 
+from jobs.arguments import config_arguments
+
 _TRAIN = "train a language's SentencePiece and KenLM models from its Wikipedia"
 _CUTOFFS = "perplexity percentiles 0 to 99 of each language from the ledgers of builds"
 
@@ -12,15 +14,7 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     train = actions.add_parser("train", help=_TRAIN, description=_TRAIN)
     train.set_defaults(action=_train)
     train.add_argument("language", metavar="LANG", help="the language's code, as lid.176 has it")
-    train.add_argument("config", nargs="?", default="jobs/configs/lm.yaml", metavar="CONFIG")
-    train.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override one key of the config, as in --set training.memory=8G; may be repeated",
-    )
+    config_arguments(train, "jobs/configs/lm.yaml", "training.memory=8G")
     cutoffs = actions.add_parser("cutoffs", help=_CUTOFFS, description=_CUTOFFS)
     cutoffs.set_defaults(action=_cutoffs)
     cutoffs.add_argument("runs", nargs="+", metavar="RUN", help="a build's output folder")

@@ -2,6 +2,8 @@
 
 import argparse
 
+from jobs.arguments import config_arguments
+
 
 def add_actions(parser: argparse.ArgumentParser) -> None:
     """Gives the verb's parser its actions; each leaves its function in `action`."""
@@ -15,17 +17,7 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     extract.set_defaults(action=_extract)
     summary = "train the classifier of pages that Wikipedia would cite, and report on it"
     train = actions.add_parser("train", help=summary, description=summary + ".")
-    train.add_argument(
-        "config", nargs="?", default="jobs/configs/references.yaml", metavar="CONFIG"
-    )
-    train.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override one key of the config, as in --set pages.split=page; may be repeated",
-    )
+    config_arguments(train, "jobs/configs/references.yaml", "pages.split=page")
     train.set_defaults(action=_train)
 
 
