@@ -1,7 +1,8 @@
-"""Stage 1: raw files of a source into document records, one Parquet file an input file.
+"""Stage 1: raw files of a source into document records, one Parquet file an input file or part.
 
-An input file is the unit of work (a Common Crawl WARC is about 1 GB and 40,000 pages), so the
-output does not depend on how many tasks share the work.
+An input file is the unit of work (a Common Crawl WARC is about 1 GB and 40,000 pages), or where the
+reader can begin in its middle a part of one, whose size is the config's: so the output does not
+depend on how many tasks share the work.
 """
 
 import hashlib
@@ -87,9 +88,11 @@ def stage(source: str, config: InputConfig) -> Stage:
     found, listing = _files(config, names)
     for file, fingerprint in found:
         reader = crawl.kind if crawl else _reader_of(file.name, names)
-        task = ReadTask(file, source, reader, configs[reader], retry)
-        inputs = (file.name, fingerprint, config_hash(configs[reader]))
-        units.append(Unit(_unit_name(source, file.name), inputs, task))
+        split, settings = READERS[reader].split, configs[reader]
+        for part in split(file, settings) if split else [file]:
+            task = ReadTask(part, source, reader, settings, retry)
+            inputs = (file.name, fingerprint, config_hash(settings))
+            units.append(Unit(_unit_name(source, part), inputs, task))
     return Stage(
         name=f"extracted/{source}",
         config={"source": source, "readers": configs},
@@ -142,9 +145,15 @@ def _reader_of(name: str, readers: tuple[str, ...]) -> str:
     return "wet" if ".wet" in name else "warc"
 
 
-def _unit_name(source: str, name: str) -> str:
+def _span(part: InputFile) -> str:
+    """Where a part of a file begins, as its unit's name has it; nothing of a whole file."""
+    return "" if part.start == 0 and part.end is None else f"~{part.start:013d}"
+
+
+def _unit_name(source: str, part: InputFile) -> str:
+    name = part.name
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
     if plain != name or len(plain) > LONGEST_NAME:  # two names could become one: tell them apart
         digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=4).hexdigest()
         plain = f"{plain[-LONGEST_NAME:]}-{digest}"
-    return f"{source}-{plain}"
+    return f"{source}-{plain}{_span(part)}"

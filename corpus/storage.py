@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -28,11 +28,21 @@ AT_ONCE = 16  # requests: an object store answers each in tens of milliseconds
 
 @dataclass(frozen=True)
 class InputFile:
-    """One raw input file: where it is, and its name relative to the input folder."""
+    """One raw input file, or a part of one: where it is, and its name relative to its folder."""
 
     uri: str
     name: str
-    size: int  # bytes
+    size: int  # bytes of the whole file
+    start: int = 0  # only records that begin in [start, end) bytes are read
+    end: int | None = None  # None: the file's end
+
+    def parts(self, size: int) -> list["InputFile"]:
+        """The file cut into parts of `size` bytes, in order; at least one."""
+        starts = range(0, max(self.size, 1), size)
+        if len(starts) == 1:
+            return [self]
+        ends = [*starts[1:], None]
+        return [replace(self, start=i, end=j) for i, j in zip(starts, ends, strict=True)]
 
 
 def filesystem(location: str) -> tuple[pafs.FileSystem, str]:

@@ -20,6 +20,8 @@ class Reader(NamedTuple):
     read: Callable[[InputFile, str, Any, Counts], Iterator[pa.RecordBatch]]
     config: type
     suffixes: tuple[str, ...]  # of the files it reads in an input folder
+    # The parts of a file that tasks may share, by the reader's config; None: a file is one task's.
+    split: Callable[[InputFile, Any], list[InputFile]] | None = None
 
 
 READERS = {
