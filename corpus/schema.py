@@ -50,6 +50,7 @@ LEDGER = pa.schema(
         ("max_line_length", pa.int32()),
         ("mean_line_length", pa.float64()),
         ("alphanumeric_share", pa.float64()),  # of characters
+        ("letters_per_token", pa.float64()),  # of code: low where symbols and numbers abound
         ("alphabetic_word_share", pa.float64()),  # of words with an alphabetic character
         ("symbol_word_ratio", pa.float64()),  # '#' and ellipses a word
         ("bullet_line_share", pa.float64()),

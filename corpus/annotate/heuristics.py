@@ -5,6 +5,8 @@ Only measuring: the thresholds are the decide stage's. Every measure follows fro
 
 characters  Unicode code points. Classes are Python's `isalpha`, `isalnum`, `isspace`.
 line        what lies between newlines; a blank line holds only white space.
+token       a maximal run of alphanumeric characters and `_`, or any other character that is not
+            white space: about what a lexer of code makes of a text.
 word        a maximal run of characters that are not white space. Chinese, Japanese and Thai have
             few of those: rules on words are for languages that part words by spaces.
 
@@ -35,6 +37,7 @@ def heuristics(texts: pa.Array) -> dict[str, pa.Array]:
     max_line_length           characters of the longest line
     mean_line_length          characters a line, blank lines among them
     alphanumeric_share        of characters, the alphanumeric ones
+    letters_per_token         alphabetic characters a token
     alphabetic_word_share     of words, those with an alphabetic character
     symbol_word_ratio         the larger of `#` a word and ellipses a word, as Gopher limits either;
                               an ellipsis is U+2026 or three full stops
@@ -58,6 +61,7 @@ def heuristics(texts: pa.Array) -> dict[str, pa.Array]:
         "max_line_length": pa.array(counts[AT.longest_line], pa.int32()),
         "mean_line_length": _ratio(chars - (counts[AT.lines] - 1), counts[AT.lines]),
         "alphanumeric_share": _ratio(counts[AT.alphanumeric_chars], chars),
+        "letters_per_token": _ratio(counts[AT.alphabetic_chars], counts[AT.tokens]),
         "alphabetic_word_share": _ratio(counts[AT.alphabetic_words], words),
         "symbol_word_ratio": _ratio(symbols, words),
         "bullet_line_share": _ratio(counts[AT.bullet_lines], lines),

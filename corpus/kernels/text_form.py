@@ -17,6 +17,7 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 _STOP_KEYS = np.array([int.from_bytes(word.encode(), "big") for word in STOP_WORDS], np.int64)
 _LONGEST_STOP_WORD = 4
 _NEWLINE, _FULL_STOP, _HASH, _ELLIPSIS = ord("\n"), ord("."), ord("#"), ord("…")
+_LOW_LINE = ord("_")
 _BASIS, _PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a
 
 
@@ -34,6 +35,8 @@ class Counts(NamedTuple):
     alphabetic_words: int
     visible_chars: int
     alphanumeric_chars: int
+    alphabetic_chars: int
+    tokens: int
     hashes: int
     ellipses: int
     stop_words: int
@@ -82,6 +85,8 @@ def _num_slots(lines):
 def _count_text(content, first, last, classes, line_starts, slots, counts):
     chars = words = alphabetic_words = visible = alphanumeric = hashes = ellipses = 0
     filled_lines = bullet_lines = ellipsis_lines = longest = duplicate = 0
+    alphabetic_chars = tokens = 0
+    in_token = False  # of letters, digits and _
     found = 0  # stop words, a bit each
     line, line_chars, line_hash = 0, 0, _BASIS  # chars before the line, and its hash so far
     in_word = alphabetic = filled = ends_in_ellipsis = False
@@ -99,12 +104,16 @@ def _count_text(content, first, last, classes, line_starts, slots, counts):
         kind = classes[code]
         line_hash = (line_hash ^ np.uint64(code)) * _PRIME
         if kind & ALPHABETIC:
+            alphabetic_chars += 1
             letters += 1 if size == 1 else _LONGEST_STOP_WORD + 1
             key = (key << 8 | code | 0x20) & 0xFFFFFFFF
         elif letters:
             if letters <= _LONGEST_STOP_WORD:
                 found |= _stop_word(key & ((1 << 8 * letters) - 1))
             letters = 0
+        joins = (kind & ALPHANUMERIC) > 0 or code == _LOW_LINE
+        tokens += not (kind & SPACE) and not (joins and in_token)
+        in_token = joins
         if code == _FULL_STOP:
             dots += 1
             ellipses += dots % 3 == 0
@@ -145,6 +154,7 @@ def _count_text(content, first, last, classes, line_starts, slots, counts):
     counts[AT.duplicate_chars] = duplicate
     counts[AT.words], counts[AT.alphabetic_words] = words, alphabetic_words
     counts[AT.visible_chars], counts[AT.alphanumeric_chars] = visible, alphanumeric
+    counts[AT.alphabetic_chars], counts[AT.tokens] = alphabetic_chars, tokens
     counts[AT.hashes], counts[AT.ellipses] = hashes, ellipses
     for number in range(len(_STOP_KEYS)):
         counts[AT.stop_words] += found >> number & 1

@@ -48,6 +48,7 @@ def naive(text: str) -> dict[str, float]:
         "max_line_length": max(map(len, lines)),
         "mean_line_length": share(sum(map(len, lines)), len(lines)),
         "alphanumeric_share": share(sum(c.isalnum() for c in text), len(text)),
+        "letters_per_token": share(sum(map(str.isalpha, text)), len(re.findall(r"\w+|\S", text))),
         "alphabetic_word_share": share(sum(any(map(str.isalpha, w)) for w in words), len(words)),
         "symbol_word_ratio": share(max(text.count("#"), ellipses), len(words)),
         "bullet_line_share": share(sum(line[0] in BULLETS for line in filled), len(filled)),
@@ -92,6 +93,13 @@ def test_a_worked_example() -> None:
     assert found["ellipsis_line_share"] == 2 / 4
     assert found["duplicate_line_share"] == pytest.approx(9 / 51)
     assert found["stop_words"] == 3  # the, and, with
+
+
+def test_tokens_are_those_of_a_lexer() -> None:
+    assert measure("x_1 = foo(bar);")["letters_per_token"] == 7 / 7
+    assert measure("{{{;;;")["letters_per_token"] == 0
+    assert measure("naïve __init__")["letters_per_token"] == 9 / 2
+    assert measure("0x1F, 0x2E")["letters_per_token"] == 4 / 3
 
 
 def test_an_ellipsis_is_three_full_stops_or_one_character() -> None:
