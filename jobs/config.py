@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus import storage
+from corpus.annotate.heuristics import WITHOUT_SIZES
 from corpus.annotate.ledger import AnnotateConfig
 from corpus.config import build, load
 from corpus.crawl import CrawlConfig
@@ -60,6 +61,13 @@ class CorpusConfig:
                     "corpus.models.references, and leave "
                     f"corpus.sources.{name}.annotate.references true"
                 )
+            unmeasured = () if source.annotate.heuristics else WITHOUT_SIZES
+            for rule in source.rules:
+                if rule.column in unmeasured:
+                    raise ConfigError(
+                        f"the rule on '{rule.column}' needs the heuristics: leave "
+                        f"corpus.sources.{name}.annotate.heuristics true"
+                    )
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import functools
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus.kernels import text_form
 from corpus.kernels.text_form import AT, count_form
@@ -24,6 +25,12 @@ from corpus.ragged import utf8_bytes
 
 STOP_WORDS = text_form.STOP_WORDS
 BULLETS = "•‣▪●◦◆■*-–"
+# What only `heuristics` measures, and a rule therefore needs it for.
+WITHOUT_SIZES = (
+    *("num_lines", "num_words", "mean_word_length", "max_line_length", "mean_line_length"),
+    *("alphanumeric_share", "alphabetic_word_share", "symbol_word_ratio", "bullet_line_share"),
+    *("ellipsis_line_share", "duplicate_line_share", "stop_words"),
+)
 _LAST_CLASSIFIED = 0x40000  # no letter, digit or space lies above (a test looks)
 
 
@@ -68,6 +75,15 @@ def heuristics(texts: pa.Array) -> dict[str, pa.Array]:
         "ellipsis_line_share": _ratio(counts[AT.ellipsis_lines], lines),
         "duplicate_line_share": _ratio(counts[AT.duplicate_chars], chars),
         "stop_words": pa.array(counts[AT.stop_words], pa.int32()),
+    }
+
+
+def sizes(texts: pa.Array) -> dict[str, pa.Array]:
+    """The two that every ledger has, alone: num_chars and num_bytes; null counts as empty."""
+    chars, size = pc.utf8_length(texts), pc.binary_length(texts)
+    return {
+        "num_chars": pc.fill_null(chars, 0).cast(pa.int32()),
+        "num_bytes": pc.fill_null(size, 0).cast(pa.int32()),
     }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.annotate.heuristics import heuristics
+from corpus.annotate.heuristics import heuristics, sizes
 from corpus.annotate.language import LanguageIdentifier
 from corpus.annotate.perplexity import PerplexityModels
 from corpus.annotate.references import ReferenceClassifier
@@ -29,6 +29,7 @@ class AnnotateConfig:
     one. `exact` does as it does, for its published cutoffs were made so; `fixed` puts a space in.
     """
 
+    heuristics: bool = True  # false: of them only num_chars and num_bytes, the others are null
     perplexity: bool = True  # false: no language model is loaded or asked
     perplexity_languages: tuple[str, ...] = ()  # none named: every language there is a model for
     references: bool = True  # false: no reference classifier is loaded or asked
@@ -69,21 +70,19 @@ class Annotator:
 
     def _annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         texts = batch.column("text")
-        columns = heuristics(texts)
+        columns = heuristics(texts) if self._config.heuristics else sizes(texts)
         read = texts
         if self._config.fused_lines == "fixed":
             read = pc.replace_substring(texts, "\n", " ")
         columns["language"], columns["language_score"] = self._identifier.annotate(read)
-        if self._models is None:
-            columns["perplexity"] = pa.nulls(len(texts), pa.float64())
-        else:
+        if self._models is not None:
             columns["perplexity"] = self._models.annotate(read, columns["language"])
-        if self._classifier is None:
-            columns["reference_probability"] = pa.nulls(len(texts), pa.float64())
-        else:
+        if self._classifier is not None:
             columns["reference_probability"] = self._classifier.annotate(texts, columns["language"])
         for name in ("doc_id", "source", "url", "origin"):
             columns[name] = batch.column(name)
+        for field in LEDGER:  # what was not measured
+            columns.setdefault(field.name, pa.nulls(len(texts), field.type))
         return pa.RecordBatch.from_arrays([columns[name] for name in LEDGER.names], schema=LEDGER)
 
 

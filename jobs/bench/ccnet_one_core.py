@@ -1,6 +1,7 @@
 """All of CCNet in one process on one core, no Spark: the build's functions in its own order.
 
-Texts go to disk and come back between the steps as in a build, and every measure is taken.
+Texts go to disk and come back between the steps as in a build. What CCNet measures is measured:
+language and perplexity, no heuristics.
 """
 
 from collections.abc import Iterable
@@ -37,7 +38,8 @@ def all_of_ccnet(files: list[Path], lid: Path, lm: Path, cutoffs: Path, output: 
     )
     again = in_shards > 1
     again |= np.bincount(index, weights=np.concatenate([shard.again for shard in shards])) > 0
-    seen, annotator = SeenLines(hashes[again]), Annotator(str(lid), str(lm), AnnotateConfig())
+    seen = SeenLines(hashes[again])
+    annotator = Annotator(str(lid), str(lm), AnnotateConfig(heuristics=False))
     for path in parsed:
         batches = (remove_lines(batch, seen, Counts()) for batch in read_batches(str(path)))
         kept = (_kept(batch, annotator, table) for batch in batches)

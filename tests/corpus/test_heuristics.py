@@ -8,12 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.annotate.heuristics import BULLETS, STOP_WORDS, character_classes, heuristics
+from corpus.annotate.heuristics import (
+    BULLETS,
+    STOP_WORDS,
+    WITHOUT_SIZES,
+    character_classes,
+    heuristics,
+    sizes,
+)
+from corpus.config import build
 from corpus.counts import Counts
+from corpus.errors import ConfigError
 from corpus.kernels import text_form
 from corpus.schema import LEDGER
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
+from jobs.config import CorpusConfig
 
 MODELS = {"language", "language_score", "perplexity", "reference_probability"}
 KEYS = {"doc_id", "source", "url", "origin"}
@@ -75,6 +85,25 @@ def test_the_ledgers_columns_and_types() -> None:
     assert set(columns) == set(LEDGER.names) - MODELS - KEYS
     for name, column in columns.items():
         assert column.type == LEDGER.field(name).type, name
+
+
+@given(TEXTS, st.integers(0, 2))
+def test_sizes_alone_are_those_of_the_heuristics(texts: list[str | None], skipped: int) -> None:
+    array = pa.array([*texts, None, "é"], pa.large_string()).slice(skipped)
+    whole, alone = heuristics(array), sizes(array)
+    assert set(whole) == {*WITHOUT_SIZES, *alone}
+    assert all(column.equals(whole[name]) for name, column in alone.items())
+
+
+def test_a_rule_on_a_heuristic_needs_them_measured() -> None:
+    web = {"reader": "wet", "input": "crawl", "annotate": {"heuristics": False}}
+    tree = {"models": {"lid": "lid.ftz"}, "sources": {"web": web}}
+    web["rules"] = [{"column": "num_chars", "min": 5}, {"column": "language_score", "min": 0.5}]
+    assert not build(CorpusConfig, tree).sources["web"].annotate.heuristics
+    web["rules"].append({"column": "stop_words", "min": 2})
+    fix = "the rule on 'stop_words' needs the heuristics: leave corpus.sources.web.annotate.heur"
+    with pytest.raises(ConfigError, match=fix):
+        build(CorpusConfig, tree)
 
 
 def test_a_worked_example() -> None:

@@ -9,6 +9,7 @@ import pytest
 import sentencepiece
 
 from corpus.annotate.cutoffs import read_cutoff_table
+from corpus.annotate.heuristics import WITHOUT_SIZES
 from corpus.annotate.ledger import AnnotateConfig, Annotator
 from corpus.annotate.perplexity import PerplexityModels
 from corpus.errors import ConfigError, DataError
@@ -138,6 +139,21 @@ def test_the_ledger_without_language_models() -> None:
         ledger = annotator.annotate(documents([ENGLISH]))
         assert ledger.column("perplexity").to_pylist() == [None]
         assert annotator.annotate(documents([])).num_rows == 0
+
+
+@needs_models
+def test_the_ledger_without_heuristics() -> None:
+    """The other columns are as ever."""
+    batch = documents([ENGLISH, "", None, "Der Fluss entspringt in den Bergen."])
+    whole, bare = (
+        Annotator(str(LID), str(LM), AnnotateConfig(heuristics=taken)).annotate(batch)
+        for taken in (True, False)
+    )
+    for name in LEDGER.names:
+        if name in WITHOUT_SIZES:
+            assert bare.column(name).null_count == 4
+        else:
+            assert bare.column(name).equals(whole.column(name)), name
 
 
 @needs_models
