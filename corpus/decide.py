@@ -25,7 +25,7 @@ COLUMNS = (*schema.LEDGER.names, "bucket")
 
 @dataclass(frozen=True)
 class RuleConfig:
-    """Keeps a document whose ledger column lies in [min, max], or is one of `allow`.
+    """Keeps a document whose ledger column lies in [min, max], is one of `allow`, or is `absent`.
 
     `missing` says what becomes of a document without a value. `name` is what reports call the
     rule; by default the column.
@@ -35,6 +35,7 @@ class RuleConfig:
     min: float | None = None
     max: float | None = None
     allow: tuple[str, ...] = ()
+    absent: bool = False  # keeps only what has no value, such as a `duplicate_of`
     missing: Literal["keep", "drop"] = "drop"
     name: str = ""
 
@@ -43,6 +44,10 @@ class RuleConfig:
             raise ConfigError(
                 f"rule on unknown column '{self.column}'{suggest(self.column, COLUMNS)}"
             )
+        if self.absent:
+            if (self.min, self.max, self.allow, self.missing) != (None, None, (), "drop"):
+                raise ConfigError(f"the rule on '{self.column}' is 'absent': it takes nothing else")
+            return
         is_text = self.column == "bucket" or pa.types.is_string(
             schema.LEDGER.field(self.column).type
         )
@@ -59,6 +64,8 @@ class RuleConfig:
     @property
     def threshold(self) -> str:
         """What the value is held against, as a report prints it."""
+        if self.absent:
+            return "absent"
         if self.allow:
             return "one of " + ", ".join(self.allow)
         parts = [f">= {exact(self.min)}"] if self.min is not None else []
@@ -158,6 +165,8 @@ def buckets(ledger: pa.Table, cutoffs: Mapping[str, tuple[float, float]]) -> pa.
 
 
 def _passes(column: pa.ChunkedArray, rule: RuleConfig) -> np.ndarray:
+    if rule.absent:
+        return pc.is_null(column).to_numpy().astype(bool)
     if rule.allow:
         fits = pc.is_in(column, value_set=pa.array(rule.allow))
     else:

@@ -31,6 +31,9 @@ DEDUPED = pa.schema(
     ]
 )
 
+# Which documents are copies of another; a row a document, in order.
+DUPLICATE = pa.schema([("duplicate_of", pa.uint64())])
+
 # What was measured on a deduped text; one narrow row a document, no text.
 LEDGER = pa.schema(
     [
@@ -46,6 +49,8 @@ LEDGER = pa.schema(
         ("language_score", pa.float64()),  # rounded to 2 decimals, as CCNet decides on it
         ("perplexity", pa.float64()),  # rounded to 1 decimal; null without a model
         ("reference_probability", pa.float64()),  # of being cited by Wikipedia; null: not measured
+        # doc_id of the document whose copy this is, and which stays; null: none, or not looked for
+        ("duplicate_of", pa.uint64()),
         ("mean_word_length", pa.float64()),
         ("max_line_length", pa.int32()),
         ("mean_line_length", pa.float64()),

@@ -12,6 +12,7 @@ from corpus.config import build, load
 from corpus.crawl import CrawlConfig
 from corpus.cutoffs import BucketConfig
 from corpus.decide import RuleConfig
+from corpus.dedup.duplicates import DuplicatesConfig
 from corpus.dedup.lines import LineDedupConfig
 from corpus.errors import ConfigError
 from corpus.extract import InputConfig
@@ -31,12 +32,18 @@ class SourceConfig:
     input: str | CrawlConfig
     options: dict[str, Any] = field(default_factory=dict)
     dedup_lines: LineDedupConfig = field(default_factory=LineDedupConfig)
+    duplicates: DuplicatesConfig = field(default_factory=DuplicatesConfig)
     annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
     buckets: BucketConfig = field(default_factory=BucketConfig)
     rules: tuple[RuleConfig, ...] = ()
 
     def __post_init__(self) -> None:
         self.raw()  # checks the reader's name and its options
+        looks = self.duplicates.by != "none"
+        if not looks and any(rule.column == "duplicate_of" for rule in self.rules):
+            raise ConfigError(
+                "the rule on 'duplicate_of' needs 'duplicates: {by: text}' or '{by: url}'"
+            )
 
     def raw(self) -> InputConfig:
         return InputConfig(self.reader, self.input, self.options)

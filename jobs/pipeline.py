@@ -15,6 +15,7 @@ from corpus import cutoffs, decide, documents, extract, mixture, models, referen
 from corpus.annotate import stages as annotate
 from corpus.annotate.cutoffs import read_cutoff_table
 from corpus.config import to_tree
+from corpus.dedup import duplicates_stage
 from corpus.dedup import stages as dedup
 from corpus.errors import AltiplanoError, ConfigError, DataError
 from corpus.manifest import Manifest
@@ -26,7 +27,7 @@ from tokenizer import stages as tokens
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-STEPS = "extracted line_hashes seen_lines deduped ledger cutoffs decisions".split()
+STEPS = "extracted line_hashes seen_lines deduped duplicates ledger cutoffs decisions".split()
 
 Notice = Callable[[Stage, StageRun | None], None]
 
@@ -156,7 +157,10 @@ def _source(
         hashes = work.bring(dedup.hashes_stage(name, text, source.dedup_lines))
         seen = work.bring(dedup.seen_stage(name, hashes, source.dedup_lines))
         text = work.bring(dedup.deduped_stage(name, text, seen, source.dedup_lines))
-    ledger = work.bring(annotate.ledger_stage(name, text, files, source.annotate))
+    beside = []
+    if source.duplicates.by != "none":
+        beside.append(work.bring(duplicates_stage.stage(name, text, source.duplicates)))
+    ledger = work.bring(annotate.ledger_stage(name, text, files, source.annotate, beside))
     limits = None
     if source.annotate.perplexity:
         limits = work.bring(cutoffs.stage(name, ledger, source.buckets))

@@ -64,7 +64,10 @@ class Annotator:
             )
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Measures a batch of DOCUMENT or DEDUPED; one row of LEDGER a document, in order."""
+        """Measures a batch of DOCUMENT or DEDUPED; one row of LEDGER a document, in order.
+
+        Null are the columns that stages over the whole source measure (`duplicate_of`).
+        """
         slices = _slices(batch, self._config.slice_bytes)
         return pa.concat_batches([self._annotate(part) for part in slices])
 
@@ -81,7 +84,7 @@ class Annotator:
             columns["reference_probability"] = self._classifier.annotate(texts, columns["language"])
         for name in ("doc_id", "source", "url", "origin"):
             columns[name] = batch.column(name)
-        for field in LEDGER:  # what was not measured
+        for field in LEDGER:  # what was not measured, or by a stage of its own
             columns.setdefault(field.name, pa.nulls(len(texts), field.type))
         return pa.RecordBatch.from_arrays([columns[name] for name in LEDGER.names], schema=LEDGER)
 

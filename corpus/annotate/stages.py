@@ -1,25 +1,33 @@
 """Stage 3: everything measured on a text, in one fused pass, into the ledger."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from corpus import schema
 from corpus.annotate.ledger import AnnotateConfig, Annotator
-from corpus.batches import read_batches, unit_name
+from corpus.batches import read_batches, read_table, unit_name
 from corpus.manifest import Manifest
 from corpus.models import ModelFiles
 from corpus.output import Output, Unit
 from corpus.stage import Stage
 
 
-def ledger_stage(source: str, text: Manifest, models: ModelFiles, config: AnnotateConfig) -> Stage:
+def ledger_stage(
+    source: str,
+    text: Manifest,
+    models: ModelFiles,
+    config: AnnotateConfig,
+    beside: Sequence[Manifest] = (),
+) -> Stage:
+    """The ledger of a source. `beside` are stages that measured some columns, file by file."""
     used = models.used(config.perplexity, config.references)
-    units = [
-        Unit(unit_name(file), (file.sha256,), (text.path(file), used, config))
-        for file in text.files
-    ]
+    units = []
+    for file, *others in zip(text.files, *(m.files for m in beside), strict=True):
+        shas = (file.sha256, *(other.sha256 for other in others))
+        paths = [m.path(other) for m, other in zip(beside, others, strict=True)]
+        units.append(Unit(unit_name(file), shas, (text.path(file), paths, used, config)))
     return Stage(
         name=f"ledger/{source}",
         config=config,
@@ -32,15 +40,25 @@ def ledger_stage(source: str, text: Manifest, models: ModelFiles, config: Annota
 
 def annotate_shard(unit: Unit, output: Output) -> None:
     """Writes one ledger row a document of a shard."""
-    path, models, config = unit.payload
+    path, beside, models, config = unit.payload
     annotator = _annotator(models, config)
-    output.write_table(_annotated(annotator, path, output), schema.LEDGER)
+    measured = [read_table(other).combine_chunks() for other in beside]
+    output.write_table(_annotated(annotator, path, measured, output), schema.LEDGER)
 
 
-def _annotated(annotator: Annotator, path: str, output: Output) -> Iterator[pa.RecordBatch]:
+def _annotated(
+    annotator: Annotator, path: str, measured: Sequence[pa.Table], output: Output
+) -> Iterator[pa.RecordBatch]:
+    start = 0
     for batch in read_batches(path):
         output.counts.add("documents", batch.num_rows)
-        yield annotator.annotate(batch)
+        rows = annotator.annotate(batch)
+        for table in measured:
+            for name in table.column_names:
+                values = table.column(name).slice(start, batch.num_rows).combine_chunks()
+                rows = rows.set_column(rows.schema.get_field_index(name), rows.field(name), values)
+        start += batch.num_rows
+        yield rows
 
 
 @functools.lru_cache(maxsize=2)

@@ -48,6 +48,20 @@ def test_the_first_rule_broken_decides() -> None:
     assert decided(table) == [KEPT] * 4
 
 
+def test_a_copy_is_dropped_by_the_document_that_stays() -> None:
+    rule = RuleConfig("duplicate_of", absent=True)
+    assert decided(ledger({}, {"duplicate_of": 2**64 - 1}), rule) == [
+        KEPT,
+        (False, "duplicate_of", str(2**64 - 1), "absent"),
+    ]
+
+
+@pytest.mark.parametrize("more", [{"min": 1.0}, {"allow": ("en",)}, {"missing": "keep"}])
+def test_absent_stands_alone(more: dict) -> None:
+    with pytest.raises(ConfigError, match="takes nothing else"):
+        RuleConfig("duplicate_of", absent=True, **more)
+
+
 @pytest.mark.parametrize(
     "rule",
     [

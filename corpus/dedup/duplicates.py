@@ -1,0 +1,88 @@
+"""Which documents of a source are copies of another: of the same text, or of the same URL.
+
+Of documents that share a key the one with the smallest doc_id stays, whatever the layout of the
+crawl. Keys are 128-bit hashes: among 10^12 documents two would share one by chance with a
+probability of 10^-15. What this file does to batches and blobs is pure; `duplicates_stage` has the
+shuffle.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from corpus import schema
+
+By = Literal["none", "text", "url"]
+_ROW = np.dtype([("high", np.uint64), ("low", np.uint64), ("doc_id", np.uint64), ("row", np.int64)])
+_COPY = np.dtype([("row", np.int64), ("of", np.uint64)])
+_KEY = ("high", "low")
+
+
+@dataclass(frozen=True)
+class DuplicatesConfig:
+    """What makes two documents copies: ledger column `duplicate_of`, for a rule to act on."""
+
+    by: By = "none"
+
+
+class Blob(NamedTuple):
+    """Some of a shard's rows: their keys on the way to a bucket, or its copies on the way back."""
+
+    shard: int
+    rows: bytes
+
+
+def send(batches: Iterator[pa.RecordBatch], by: By, shard: int, bits: int) -> Iterator:
+    """(bucket, Blob) of a shard's documents; a bucket is what shares the top `bits` of its key."""
+    start = 0
+    for batch in batches:
+        keys = _keys(batch.column(by))
+        rows = np.empty(len(keys), _ROW)
+        rows["high"], rows["low"] = keys[:, 0], keys[:, 1]
+        rows["doc_id"] = batch.column("doc_id").to_numpy()
+        rows["row"] = np.arange(start, start + len(rows))
+        start += len(rows)
+        rows = rows[batch.column(by).is_valid().to_numpy(zero_copy_only=False)]
+        buckets = rows["high"] >> np.uint64(64 - bits) if bits else np.zeros(len(rows), np.uint64)
+        for bucket in np.unique(buckets).tolist():
+            yield bucket, Blob(shard, rows[buckets == bucket].tobytes())
+
+
+def find_copies(bucket: Sequence[Blob]) -> Iterator[Blob]:
+    """Of all blobs of one bucket, by shard: the rows that are copies, and of which document."""
+    sizes = [len(blob.rows) // _ROW.itemsize for blob in bucket]
+    rows = np.frombuffer(b"".join(blob.rows for blob in bucket), _ROW)
+    shards = np.repeat([blob.shard for blob in bucket], sizes)
+    order = np.lexsort((rows["doc_id"], rows["low"], rows["high"]))
+    rows, shards = rows[order], shards[order]
+    same = np.zeros(len(rows), bool)  # as the row before
+    same[1:] = np.logical_and.reduce([rows[part][1:] == rows[part][:-1] for part in _KEY])
+    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(rows))))
+    copies = np.empty(np.count_nonzero(same), _COPY)
+    copies["row"], copies["of"] = rows["row"][same], rows["doc_id"][first[same]]
+    for shard in np.unique(shards[same]).tolist():
+        yield Blob(shard, copies[shards[same] == shard].tobytes())
+
+
+def column(num_rows: int, copies: Sequence[Blob]) -> pa.RecordBatch:
+    """A shard's DUPLICATE table, a row a document in order, from the blobs that came back."""
+    found = np.frombuffer(b"".join(blob.rows for blob in copies), _COPY)
+    of, missing = np.zeros(num_rows, np.uint64), np.ones(num_rows, bool)
+    of[found["row"]], missing[found["row"]] = found["of"], False
+    return pa.RecordBatch.from_arrays([pa.array(of, mask=missing)], schema=schema.DUPLICATE)
+
+
+def _keys(texts: pa.Array) -> np.ndarray:
+    """[N, 2] uint64: a 128-bit hash of each string's UTF-8; of a null, anything."""
+    binary = texts.cast(pa.large_binary())
+    offsets = np.frombuffer(binary.buffers()[1], np.int64)[binary.offset :][: len(binary) + 1]
+    data = memoryview(binary.buffers()[2] or b"")
+    digests = [
+        hashlib.blake2b(data[start:end], digest_size=16).digest()
+        for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    ]
+    return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)

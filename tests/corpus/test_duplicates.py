@@ -1,0 +1,109 @@
+"""Copies of whole documents, against the rule said in plain Python, for any layout."""
+
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus import schema
+from corpus.annotate.ledger import AnnotateConfig
+from corpus.annotate.stages import ledger_stage
+from corpus.batches import read_table, unit_name
+from corpus.dedup import duplicates_stage
+from corpus.dedup.duplicates import DuplicatesConfig, column, find_copies, send
+from corpus.models import ModelFiles
+from corpus.output import Output, Unit
+from corpus.spark import Engine, SparkConfig
+from corpus.stage import Stage, run
+
+Rows = list[tuple[int, str | None, str | None]]  # doc_id, url, text
+LID = Path(__file__).parents[2] / ".altiplano/models/lid.176.ftz"
+BIG = 2**64 - 1
+SHARDS: list[Rows] = [
+    [(9, "a", "x"), (3, "b", "y"), (BIG, "c", "x"), (5, None, "z"), (6, "é", "")],
+    [],
+    [(1, "a", "q"), (2, "b", "x"), (8, None, None), (10, "é", None)],
+    [(7, "c", "y"), *((100 + n, f"u{n}", f"t{n % 40}") for n in range(200))],
+]
+
+
+def batch(rows: Rows) -> pa.RecordBatch:
+    cells = {"doc_id": [r[0] for r in rows], "url": [r[1] for r in rows]}
+    cells["text"] = [r[2] for r in rows]
+    columns = [pa.array(cells.get(f.name, [None] * len(rows)), f.type) for f in schema.DOCUMENT]
+    return pa.RecordBatch.from_arrays(columns, schema=schema.DOCUMENT)
+
+
+def expected(shards: list[Rows], by: str) -> list[list[int | None]]:
+    """The document that stays is the one of smallest id; what has no key has no copy."""
+    smallest: dict[str, int] = {}
+    place = {"url": 1, "text": 2}[by]
+    for row in sorted((row for shard in shards for row in shard), key=lambda row: row[0]):
+        if row[place] is not None:
+            smallest.setdefault(row[place], row[0])
+    return [[_of(row, smallest.get(row[place])) for row in shard] for shard in shards]
+
+
+def _of(row: tuple, keeper: int | None) -> int | None:
+    return None if keeper == row[0] else keeper
+
+
+def put_texts(unit: Unit, output: Output) -> None:
+    rows = SHARDS[unit.payload]
+    output.write_table([batch(rows)] if rows else [], schema.DOCUMENT)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory, engine):
+    units = [Unit(f"web-{n}", (str(n),), n) for n in range(len(SHARDS))]
+    stage = Stage("extracted/web", {}, units, ("corpus.stage",), work=put_texts, in_driver=True)
+    return run(stage, str(tmp_path_factory.mktemp("texts")), engine).manifest
+
+
+@pytest.mark.parametrize("by", ["text", "url"])
+def test_copies_are_found_in_any_layout(tmp_path, engine, texts, monkeypatch, by) -> None:
+    monkeypatch.setattr("corpus.dedup.duplicates_stage.BUCKET_DOCUMENTS", 30)  # several buckets
+    written = []
+    for partitions in (1, 2, 7):
+        laid_out = Engine(SparkConfig(partitions=partitions), session=engine.session)
+        stage = duplicates_stage.stage("web", texts, DuplicatesConfig(by))
+        found = run(stage, str(tmp_path / str(partitions)), laid_out).manifest
+        assert [unit_name(file) for file in found.files] == [f"web-{n}" for n in range(4)]
+        columns = [read_table(found.path(f))["duplicate_of"].to_pylist() for f in found.files]
+        assert columns == expected(SHARDS, by)
+        copies = sum(of is not None for shard in columns for of in shard)
+        assert found.counts.totals == {"documents": 210, "copies": copies}
+        assert copies > (160 if by == "text" else 2)
+        written.append(found.content())
+    assert len(set(written)) == 1, "the same bytes by their SHA-256"
+
+
+def test_the_ledger_takes_the_column_row_by_row(tmp_path, engine, texts) -> None:
+    laid_out = partial(run, root=str(tmp_path), engine=engine)
+    found = laid_out(duplicates_stage.stage("web", texts, DuplicatesConfig("text"))).manifest
+    models = ModelFiles(str(LID), None, None, ())
+    ledger = laid_out(ledger_stage("web", texts, models, AnnotateConfig(), [found])).manifest
+    columns = [read_table(ledger.path(f))["duplicate_of"].to_pylist() for f in ledger.files]
+    assert columns == expected(SHARDS, "text")
+
+
+ROWS = st.lists(st.lists(st.sampled_from(["", "a", "b", "ab", "é", None]), max_size=8), max_size=4)
+
+
+@given(ROWS, st.integers(0, 3))
+def test_what_is_sent_and_met_is_the_rule(keys, bits) -> None:
+    ids = iter(range(50, 0, -1))
+    shards: list[Rows] = [[(next(ids), key, key) for key in shard] for shard in keys]
+    buckets: dict[int, list] = {}
+    for number, rows in enumerate(shards):
+        for bucket, blob in send(iter([batch(rows)] if rows else []), "text", number, bits):
+            buckets.setdefault(bucket, []).append(blob)
+    returned = [blob for bucket in buckets.values() for blob in find_copies(bucket)]
+    columns = [
+        column(len(rows), [blob for blob in returned if blob.shard == number]).column(0).to_pylist()
+        for number, rows in enumerate(shards)
+    ]
+    assert columns == expected(shards, "text")
