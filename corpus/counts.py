@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 EXAMPLES_KEPT = 5
+REPLACED = "documents_with_replaced_bytes"  # not of their encoding: U+FFFD stands for them
 
 
 @dataclass

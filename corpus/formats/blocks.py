@@ -21,6 +21,7 @@ class Texts(NamedTuple):
     titles: pa.StringArray  # [kept]
     texts: pa.LargeStringArray  # [kept]
     num_chars: np.ndarray  # [blocks] int64, of the text of each block, kept or not
+    replaced: np.ndarray  # [blocks] bool: had bytes that are not UTF-8
 
 
 def split_blocks(blocks: Sequence[bytes], *, one_stays: bool, min_chars: int) -> Texts:
@@ -43,8 +44,11 @@ def split_spans(
 
     Blank last lines go: two of them or one, but a single one only if not `one_stays`.
     """
+    replaced = np.zeros(len(starts), bool)
     if not _is_utf8(data):
-        blocks = [_valid(data[i:j]) for i, j in zip(starts, ends, strict=True)]
+        raw = [data[i:j] for i, j in zip(starts, ends, strict=True)]
+        blocks = [_valid(block) for block in raw]
+        replaced[:] = [old != new for old, new in zip(raw, blocks, strict=True)]
         data, ends = b"".join(blocks), np.cumsum([len(block) for block in blocks], dtype=np.int64)
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(ends)]
     titles, title_ends, texts, text_ends, num_chars = title_and_text(
@@ -55,6 +59,7 @@ def split_spans(
         _strings(pa.string(), titles, title_ends[kept].astype(np.int32)),
         _strings(pa.large_string(), texts, text_ends[kept]),
         num_chars,
+        replaced,
     )
 
 

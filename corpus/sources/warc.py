@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 from fastwarc.warc import WarcRecord, WarcRecordType
 
-from corpus.counts import Counts
+from corpus.counts import REPLACED, Counts
 from corpus.errors import ConfigError
 from corpus.formats.documents import Document, to_batches
 from corpus.formats.records import RawRecord
@@ -80,9 +80,19 @@ def _documents(
                 if len(text) < config.min_chars:
                     counts.skip(f"shorter than {config.min_chars} characters", where)
                     continue
+                if "\ufffd" in text and not _is_utf8(page.html):
+                    counts.add(REPLACED)
                 yield Document(
                     source, page.url, page.origin, page.date, page.digest, None, title, text
                 )
+
+
+def _is_utf8(html: bytes) -> bool:
+    try:
+        html.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _grouped(pages: Iterator[_Page]) -> Iterator[list[_Page]]:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from corpus.counts import Counts
+from corpus.counts import REPLACED, Counts
 from corpus.errors import ConfigError
 from corpus.formats.blocks import Texts, split_blocks, split_spans
 from corpus.formats.documents import MAX_DOCUMENTS
@@ -43,7 +43,8 @@ class WetConfig:
     and a file of WARC/1.1 gives nothing. fixed: its stated length says where it ends.
     `last_line` exact: a text whose last line has no newline gets one blank line more. fixed: none.
     Nothing of Common Crawl's own has such texts, so the default differs from the reference only
-    where it loses records. Bytes that are not UTF-8, on which the reference stops, become U+FFFD.
+    where it loses records. Bytes that are not UTF-8, on which the reference stops, become U+FFFD,
+    and the documents with such bytes are counted.
     """
 
     min_chars: int = 300  # CCNet's minimum, checked before dedup only
@@ -163,6 +164,8 @@ def _batch(
     kept = list(compress(abouts, long_enough))
     counts.add("documents", len(kept))
     counts.add("chars", int(parsed.num_chars[long_enough].sum()))
+    if replaced := int((parsed.replaced & long_enough).sum()):
+        counts.add(REPLACED, replaced)
     columns = [
         pa.array([document_id(source, about.origin) for about in kept], pa.uint64()),
         pa.array([source] * len(kept), pa.string()),

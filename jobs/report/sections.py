@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from corpus.counts import REPLACED
 from jobs.report import measures
 from jobs.report.charts import Bar, Bin, Mark, bar_chart, histogram, swatch
 from jobs.report.data import Run, SourceRun
@@ -53,7 +54,7 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
             totals["documents"],
             first,
             size(totals["text_bytes"]),
-            _lost(skipped, "skipped"),
+            join([_lost(skipped, "skipped"), *_replaced(totals[REPLACED])]),
         )
     )
     if source.deduped is not None:
@@ -119,6 +120,11 @@ def _lost(reasons, verb: str) -> Html:
         return Html("nothing")
     items = [element("li", f"{count(n)} {verb} ", element("b", why)) for why, n in reasons.items()]
     return element("ul", *items)
+
+
+def _replaced(documents: int) -> list[Html]:
+    said = f"{plural(documents, 'document')} with bytes outside their encoding, now U+FFFD"
+    return [element("div", said)] if documents else []
 
 
 def skipped(run: Run) -> Html:

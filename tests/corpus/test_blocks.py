@@ -87,6 +87,10 @@ def test_bytes_that_are_not_utf8_are_replaced_in_their_block_alone() -> None:
         ("T", "\ufffd\n"),
         ("\ufffd\ufffd\ufffd", "a"),
     ]
+    own = "T\nits own \ufffd\n".encode()
+    found = split_blocks([*blocks, own], one_stays=True, min_chars=0)
+    assert found.replaced.tolist() == [False, True, True, True, False]
+    assert split_blocks([own], one_stays=True, min_chars=0).replaced.tolist() == [False]
 
 
 def test_a_single_blank_line_at_the_end_stays_as_in_the_reference_or_goes() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import brotli
 import pytest
 
-from corpus.counts import Counts
+from corpus.counts import REPLACED, Counts
 from corpus.errors import ConfigError
 from corpus.sources import warc
 from corpus.storage import list_files
@@ -124,6 +124,15 @@ def test_one_gzip_member_for_all_records_still_names_each(tmp_path: Path) -> Non
     rows, _ = read(tmp_path, content, name="a.warc.gz")
     assert [row["url"] for row in rows] == [f"http://{i}.test/" for i in range(300)]
     assert len({row["doc_id"] for row in rows}) == 300
+
+
+def test_pages_with_bytes_outside_their_encoding_are_counted(tmp_path: Path) -> None:
+    broken = b"<html><meta charset=utf-8><p>" + b"well " * 50 + b"but here: \xff</p></html>"
+    own = "<html><p>its own \ufffd</p></html>".encode()
+    latin = "<html><meta charset=iso-8859-1><p>café</p></html>".encode("latin-1")
+    rows, counts = read(tmp_path, response(broken) + response(own) + response(latin))
+    assert ["\ufffd" in row["text"] for row in rows] == [True, True, False]
+    assert counts.totals[REPLACED] == 1
 
 
 def test_bad_config_is_refused() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.counts import Counts
+from corpus.counts import REPLACED, Counts
 from corpus.keyed import document_id
 from corpus.schema import DOCUMENT
 from corpus.sources import wet
@@ -72,6 +72,7 @@ def test_odd_records_are_survived(tmp_path: Path) -> None:
     rows, counts = read(tmp_path, record(huge) + no_url + record(b"T\n\xff\xfe ok\n") + odd_bytes)
     assert [len(row["text"]) for row in rows] == [5_000_000, 5, 3]
     assert rows[1]["text"] == "\ufffd\ufffd ok"
+    assert counts.totals[REPLACED] == 1
     assert counts.skipped == {"no WARC-Target-URI": 1}
 
 

@@ -45,7 +45,7 @@ def write_crawl(folder: Path, modules: tuple[str, ...] = tuple(MODULES)) -> None
     folder.mkdir(parents=True)
     half = len(modules) // 2
     odd = {
-        "french.html": _html("Français", [f"{FRENCH * 8} Partie {n}." for n in range(4)]),
+        "french.html": _html("Français", [f"{FRENCH * 8} Partie {n}.\udcff" for n in range(4)]),
         "shared-1.html": _html("Shared", ["A line that two pages hold, word for word. " * 9]),
         "shared-2.html": _html("Shared", ["A line that two pages hold, word for word. " * 9]),
         "short.html": _html("Short", ["Too short to keep."]),
@@ -95,7 +95,7 @@ def _write_warc(path: Path, pages: list[tuple[str, str]]) -> None:
             record = writer.create_warc_record(
                 f"{SITE}/{name}",
                 "response",
-                payload=io.BytesIO(page.encode()),
+                payload=io.BytesIO(page.encode(errors="surrogateescape")),
                 http_headers=kind,
                 warc_headers_dict={"WARC-Date": "2026-01-02T03:04:05Z"},
             )

@@ -86,6 +86,7 @@ def test_figures_are_those_of_the_manifests(text, reported_run):
     assert f"{kept:,} documents kept" in said["run"]
     extracted = manifests.read(str(folder / "extracted/web")).counts
     assert f"Extracted {extracted.totals['documents']:,} " in said["funnel"]
+    assert "1 document with bytes outside their encoding" in said["funnel"]
     lines = manifests.read(str(folder / "deduped/web")).counts.totals
     gone = lines["lines_in"] - lines["lines_out"]
     assert gone > 0
