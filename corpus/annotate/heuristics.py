@@ -27,7 +27,8 @@ STOP_WORDS = text_form.STOP_WORDS
 BULLETS = "•‣▪●◦◆■*-–"
 # What only `heuristics` measures, and a rule therefore needs it for.
 WITHOUT_SIZES = (
-    *("num_lines", "num_words", "mean_word_length", "max_line_length", "mean_line_length"),
+    *("num_lines", "num_words", "mean_word_length", "max_line_length", "mean_line_length"    "letters_per_token",
+),
     *("alphanumeric_share", "alphabetic_word_share", "symbol_word_ratio", "bullet_line_share"),
     *("ellipsis_line_share", "duplicate_line_share", "stop_words"),
 )
