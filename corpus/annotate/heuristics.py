@@ -27,10 +27,9 @@ STOP_WORDS = text_form.STOP_WORDS
 BULLETS = "•‣▪●◦◆■*-–"
 # What only `heuristics` measures, and a rule therefore needs it for.
 WITHOUT_SIZES = (
-    *("num_lines", "num_words", "mean_word_length", "max_line_length", "mean_line_length"    "letters_per_token",
-),
-    *("alphanumeric_share", "alphabetic_word_share", "symbol_word_ratio", "bullet_line_share"),
-    *("ellipsis_line_share", "duplicate_line_share", "stop_words"),
+    *("num_lines", "num_words", "mean_word_length", "max_line_length", "mean_line_length"),
+    *("alphanumeric_share", "letters_per_token", "alphabetic_word_share", "symbol_word_ratio"),
+    *("bullet_line_share", "ellipsis_line_share", "duplicate_line_share", "stop_words"),
 )
 _LAST_CLASSIFIED = 0x40000  # no letter, digit or space lies above (a test looks)
 
