@@ -1,8 +1,7 @@
 """Strict configuration: one YAML tree into frozen dataclasses.
 
 Every key must exist and every value must have its declared type; an error names the key's full
-path and, for a misspelt one, the nearest that exists. `base: other.yaml` at the head of a file
-inherits from another file beside it; `--set a.b=c` overrides one value, read as YAML.
+path and, for a misspelt one, the nearest that exists.
 """
 
 import dataclasses
@@ -15,8 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-
+from corpus.config_tree import apply_override, read_tree
 from corpus.errors import ConfigError
 
 T = TypeVar("T")
@@ -26,30 +24,8 @@ def load(schema: type[T], path: str | Path, overrides: Iterable[str] = ()) -> T:
     """Reads a YAML file (and what it inherits from), applies `key.path=value` overrides."""
     tree = read_tree(Path(path))
     for override in overrides:
-        _apply_override(tree, override)
+        apply_override(tree, override)
     return build(schema, tree)
-
-
-def read_tree(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The merged YAML tree of a file, its `base` resolved relative to the file."""
-    if path.resolve() in _seen:
-        raise ConfigError(f"{path}: its chain of 'base' keys comes back to itself; remove one")
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"no config file {path}; see jobs/configs/ for the shipped ones"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as a config file: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path} must hold a YAML mapping, not {type(tree).__name__}")
-    base = tree.pop("base", None)
-    if base is None:
-        return tree
-    return merge(read_tree(path.parent / str(base), (*_seen, path.resolve())), tree)
 
 
 def build(schema: type[T], tree: Mapping[str, Any], where: str = "") -> T:
@@ -92,40 +68,6 @@ def config_hash(config: Any) -> str:
     """16 hex digits that name a resolved config."""
     text = json.dumps(to_tree(config), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """A tree with another laid over it, group by group; lists and values are replaced whole.
-
-    `key: null` takes away what the base gives, so that the default holds again.
-    """
-    merged = dict(base)
-    for key, value in over.items():
-        if value is None:
-            merged.pop(key, None)
-            continue
-        old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise ConfigError(f"--set {override}: write it as key.path=value")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: the value is not YAML; quote it") from None
-    *parents, leaf = path.split(".")
-    node = tree
-    for name in parents:
-        child = node.setdefault(name, {})
-        if not isinstance(child, dict):
-            raise ConfigError(f"--set {override}: '{name}' is a value, not a group of keys")
-        node = child
-    node[leaf] = value
 
 
 def suggest(key: str, known: Iterable[str]) -> str:

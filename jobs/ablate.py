@@ -15,6 +15,7 @@ from rich.table import Table
 
 from corpus import config as configs
 from corpus import storage
+from corpus.config_tree import merge, read_tree
 from corpus.errors import ConfigError, DataError
 from jobs import training
 from jobs.config import RunConfig
@@ -64,8 +65,8 @@ def ablate(path: str, overrides: Sequence[str]) -> int:
 
 def plan(ablation: AblationConfig, folder: Path) -> dict[str, TrainConfig]:
     """The training of every mixture; ConfigError where one weighs a source the run lacks."""
-    tree = configs.read_tree(folder / ablation.run)
-    tree["train"] = configs.merge(tree.get("train") or {}, ablation.train)
+    tree = read_tree(folder / ablation.run)
+    tree["train"] = merge(tree.get("train") or {}, ablation.train)
     base = configs.build(RunConfig, tree)
     trainings = {}
     for name, weights in ablation.mixtures.items():

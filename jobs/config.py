@@ -57,6 +57,8 @@ class CorpusConfig:
     models: ModelsConfig
 
     def __post_init__(self) -> None:
+        if not self.sources:
+            raise ConfigError("'sources' is empty; give at least one source")
         for name in self.sources:
             if not name.isidentifier():
                 raise ConfigError(f"source name '{name}' must be letters, digits and _ alone")

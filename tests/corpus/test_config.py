@@ -19,6 +19,13 @@ class Inner:
 
 
 @dataclass(frozen=True)
+class Rule:
+    column: str
+    max: float | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Outer:
     place: str
     dedup: Inner = field(default_factory=Inner)
@@ -26,6 +33,7 @@ class Outer:
     names: tuple[str, ...] = ()
     limit: int | None = None
     flag: bool = False
+    rules: tuple[Rule, ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -69,6 +77,8 @@ def test_null_takes_a_key_away(tmp_path):
         ("place: [", "is not YAML"),
         ("- a\n", "must hold a YAML mapping"),
         ("base: a.yaml\n", "base"),
+        ("place: x\ndedup:\n  num_bands: 1\n  num_bands: 2\n", "line 4 gives 'num_bands' again"),
+        ("place: x\nlimit: 1\nplace: y\n", "a.yaml: line 3 gives 'place' again, after line 1"),
     ],
 )
 def test_files_that_are_no_config(tmp_path, content, message):
@@ -77,6 +87,52 @@ def test_files_that_are_no_config(tmp_path, content, message):
         load(Outer, tmp_path / "a.yaml")
     with pytest.raises(ConfigError, match="no config file"):
         load(Outer, tmp_path / "none.yaml")
+
+
+def test_an_empty_group_over_one_with_keys_is_refused(tmp_path):
+    (tmp_path / "base.yaml").write_text("place: a\nweights: {web: 1, code: 2}\n")
+    (tmp_path / "child.yaml").write_text("base: base.yaml\nweights: {}\n")
+    with pytest.raises(ConfigError, match=r"child.yaml: 'weights: \{\}' would leave .* web, code"):
+        load(Outer, tmp_path / "child.yaml")
+    assert load(Outer, tmp_path / "base.yaml", ["weights={}"]) == Outer("a")
+
+
+RULES = "place: x\nrules: [{column: size, max: 1}, {column: size, name: big}, {column: words}]\n"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("rules.0.max=7", (Rule("size", 7.0), Rule("size", None, "big"), Rule("words"))),
+        ("rules.big.max=7", (Rule("size", 1.0), Rule("size", 7.0, "big"), Rule("words"))),
+        ("rules.words.max=7", (Rule("size", 1.0), Rule("size", None, "big"), Rule("words", 7.0))),
+        ("rules.2={column: age}", (Rule("size", 1.0), Rule("size", None, "big"), Rule("age"))),
+        ("rules=[]", ()),
+    ],
+)
+def test_one_entry_of_a_list_is_overridden(tmp_path, override, expected):
+    (tmp_path / "a.yaml").write_text(RULES)
+    assert load(Outer, tmp_path / "a.yaml", [override]).rules == expected
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("rules.3.max=7", "no entry 3 in a list of 3, where the first is 0"),
+        ("rules.-1.max=7", r"no entry '-1' in the list \(size, big, words\)"),
+        ("rules.sizes.max=7", r"no entry 'sizes' in the list \(size, big, words\)"),
+        ("rules.big.maxi=7", r"unknown key 'rules\[1\].maxi'; did you mean 'max'"),
+        ("place={a: 1, a: 2}", "--set place=.*: line 1 gives 'a' again"),
+    ],
+)
+def test_entries_and_keys_that_cannot_be_overridden(tmp_path, override, message):
+    (tmp_path / "a.yaml").write_text(RULES)
+    with pytest.raises(ConfigError, match=message):
+        load(Outer, tmp_path / "a.yaml", [override])
+    twins = RULES.replace("words", "size")
+    (tmp_path / "a.yaml").write_text(twins)
+    with pytest.raises(ConfigError, match="entries 0 and 2 of the list are named 'size'"):
+        load(Outer, tmp_path / "a.yaml", ["rules.size.max=1"])
 
 
 @pytest.mark.parametrize("override", ["dedup", "=3", "place.x=3", "names=[a"])
