@@ -19,6 +19,7 @@ from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit
 from corpus.retry import RetryConfig
+from corpus.skip_log import SkipLog
 from corpus.sources import READERS
 from corpus.stage import Stage
 from corpus.storage import InputFile
@@ -123,9 +124,11 @@ def extract(unit: Unit, output: Output) -> None:
     task: ReadTask = unit.payload
     reader = READERS[task.reader]
     file = on_disk(task.file, output.scratch, task.retry)
-    batches = reader.read(file, task.source, task.config, output.counts)
+    counts = SkipLog(output)
+    batches = reader.read(file, task.source, task.config, counts)
     facts = {"source": task.source, "input": task.file.name}
-    output.write_table(with_text_bytes(batches, output.counts), schema.DOCUMENT, facts=facts)
+    output.write_table(with_text_bytes(batches, counts), schema.DOCUMENT, facts=facts)
+    counts.close()
 
 
 def require_documents(manifest: Manifest, config: InputConfig) -> None:

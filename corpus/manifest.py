@@ -44,6 +44,11 @@ class Manifest:
     versions: Mapping[str, str]
     files: tuple[OutputFile, ...]
     counts: Counts
+    beside: tuple[OutputFile, ...] = ()  # no data of the stage, such as what it skipped
+
+    @property
+    def all_files(self) -> tuple[OutputFile, ...]:
+        return (*self.files, *self.beside)
 
     @property
     def digest(self) -> str:
@@ -68,14 +73,15 @@ class Manifest:
             "versions": dict(self.versions),
             "counts": self.counts.to_tree(),
             "files": [asdict(file) for file in self.files],
+            "beside": [asdict(file) for file in self.beside],
         }
         return json.dumps(tree, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
     def missing_file(self) -> str | None:
         """The name of a listed file that is absent or of the wrong size, if any."""
         fs, folder = storage.filesystem(self.folder)
-        infos = fs.get_file_info([f"{folder}/{file.name}" for file in self.files])
-        for file, info in zip(self.files, infos, strict=True):
+        infos = fs.get_file_info([f"{folder}/{file.name}" for file in self.all_files])
+        for file, info in zip(self.all_files, infos, strict=True):
             if not info.is_file or info.size != file.bytes:
                 return file.name
         return None
@@ -105,6 +111,7 @@ def read(folder: str, name: str = MANIFEST_NAME) -> Manifest:
             versions=tree["versions"],
             files=tuple(OutputFile(**file) for file in tree["files"]),
             counts=Counts.from_tree(tree["counts"]),
+            beside=tuple(OutputFile(**file) for file in tree.get("beside", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{place} is damaged ({error}); delete it and build again") from None
@@ -122,7 +129,7 @@ def verify(manifest: Manifest) -> list[str]:
     """Re-reads every listed file; one line for each whose bytes are not the listed ones."""
     problems = []
     mend = f"run `altiplano build` with --redo {manifest.stage}"
-    for file in manifest.files:
+    for file in manifest.all_files:
         place = manifest.path(file)
         if not storage.exists(place):
             problems.append(f"{place} is listed in its manifest but missing; {mend}")

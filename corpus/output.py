@@ -45,12 +45,14 @@ class UnitRecord:
     key: str
     files: tuple[OutputFile, ...]
     counts: Counts
+    beside: tuple[OutputFile, ...] = ()  # no data of the stage, such as what the unit skipped
 
     def content(self) -> bytes:
         tree = {
             "name": self.name,
             "key": self.key,
             "files": [asdict(file) for file in self.files],
+            "beside": [asdict(file) for file in self.beside],
             "counts": self.counts.to_tree(),
         }
         return json.dumps(tree, sort_keys=True, ensure_ascii=False).encode()
@@ -59,7 +61,8 @@ class UnitRecord:
     def from_content(cls, content: bytes) -> "UnitRecord":
         tree = json.loads(content)
         files = tuple(OutputFile(**file) for file in tree["files"])
-        return cls(tree["name"], tree["key"], files, Counts.from_tree(tree["counts"]))
+        beside = tuple(OutputFile(**file) for file in tree["beside"])
+        return cls(tree["name"], tree["key"], files, Counts.from_tree(tree["counts"]), beside)
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Output:
     key: str
     counts: Counts = field(default_factory=Counts)
     files: list[OutputFile] = field(default_factory=list)
+    beside: list[OutputFile] = field(default_factory=list)
     scratch: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,17 +118,23 @@ class Output:
         rows: int,
         facts: Mapping[str, Any] | None = None,
         exact_name: bool = False,
+        beside: bool = False,
     ) -> None:
-        """Moves a finished scratch file into the stage's folder under its content's name."""
+        """Moves a finished scratch file into the stage's folder under its content's name.
+
+        A file `beside` is no data of the stage: later stages do not read it.
+        """
         with local.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         final = f"{name}.{suffix}" if exact_name else f"{name}-{sha256[:16]}.{suffix}"
         size = local.stat().st_size
         storage.put_file(local, storage.join(self.folder, final))
-        self.files.append(OutputFile(final, size, sha256, rows, dict(facts or {})))
+        listed = self.beside if beside else self.files
+        listed.append(OutputFile(final, size, sha256, rows, dict(facts or {})))
 
     def close(self) -> UnitRecord:
-        record = UnitRecord(self.unit.name, self.key, tuple(self.files), self.counts)
+        files, beside = tuple(self.files), tuple(self.beside)
+        record = UnitRecord(self.unit.name, self.key, files, self.counts, beside)
         place = storage.join(self.folder, RECORDS, f"{self.unit.name}.json")
         storage.put_bytes(place, record.content())
         self.discard()

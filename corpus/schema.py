@@ -21,6 +21,14 @@ DOCUMENT = pa.schema(
     ]
 )
 
+# A record of an extraction's input that became no document.
+SKIPPED = pa.schema(
+    [
+        ("reason", pa.string()),
+        ("where", pa.string()),  # origin, then the URL where known, then what decided
+    ]
+)
+
 # A document after line dedup (CCNet section 3.1); a source without dedup keeps every line.
 DEDUPED = pa.schema(
     [

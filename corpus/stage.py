@@ -104,6 +104,7 @@ def run(stage: Stage, root: str, engine: Engine) -> StageRun:
         versions=provenance.library_versions(),
         files=tuple(file for record in records for file in record.files),
         counts=counts,
+        beside=tuple(file for record in records for file in record.beside),
     )
     manifests.put(made)
     _sweep(made, stage)
@@ -170,8 +171,9 @@ def _finished(folder: str, keys: Mapping[str, str]) -> dict[str, UnitRecord]:
             return None  # damaged: the unit is simply done again
         if record.key != keys.get(unit):
             return None
-        infos = fs.get_file_info([f"{inner}/{file.name}" for file in record.files])
-        whole = (i.is_file and i.size == f.bytes for i, f in zip(infos, record.files, strict=True))
+        files = (*record.files, *record.beside)
+        infos = fs.get_file_info([f"{inner}/{file.name}" for file in files])
+        whole = (i.is_file and i.size == f.bytes for i, f in zip(infos, files, strict=True))
         return record if all(whole) else None
 
     with ThreadPoolExecutor(storage.AT_ONCE) as pool:
@@ -198,7 +200,7 @@ def _uncommit(folder: str) -> None:
 
 def _sweep(made: Manifest, stage: Stage) -> None:
     """Deletes what the new manifest does not list: earlier output, records, killed attempts."""
-    listed = {file.name for file in made.files} | {manifests.MANIFEST_NAME}
+    listed = {file.name for file in made.all_files} | {manifests.MANIFEST_NAME}
     for name in storage.list_names(made.folder):
         if name not in listed:
             storage.delete(storage.join(made.folder, name))

@@ -23,5 +23,5 @@ def verify_run(folder: str) -> tuple[int, list[str]]:
     for place in found:
         stage = manifest.read(storage.parent(place))
         problems += manifest.verify(stage)
-        files += len(stage.files)
+        files += len(stage.all_files)
     return files, problems

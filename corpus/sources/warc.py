@@ -78,6 +78,7 @@ def _documents(
                     continue
                 title, text = result
                 if len(text) < config.min_chars:
+                    where += f" ({len(text)} characters)"
                     counts.skip(f"shorter than {config.min_chars} characters", where)
                     continue
                 if "\ufffd" in text and not _is_utf8(page.html):

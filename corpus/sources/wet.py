@@ -159,7 +159,7 @@ def _batch(
     long_enough = parsed.num_chars >= config.min_chars
     for at in np.flatnonzero(~long_enough):
         short = abouts[at]
-        where = f"{short.origin} {short.headers.url}"
+        where = f"{short.origin} {short.headers.url} ({parsed.num_chars[at]} characters)"
         counts.skip(f"shorter than {config.min_chars} characters", where)
     kept = list(compress(abouts, long_enough))
     counts.add("documents", len(kept))

@@ -191,10 +191,7 @@ def _unknown(run: Run, url: str) -> str:
         url, heapq.nlargest(_CANDIDATES, _urls(run), key=_likeness(url)), n=_NEAREST, cutoff=0.3
     )
     hint = f"; the nearest are {', '.join(near)}" if near else ""
-    return (
-        f"no document of {run.folder} has the URL {url}{hint} "
-        "(a skipped record is known only where the report names it)"
-    )
+    return f"no record that {run.folder} has read has the URL {url}{hint}"
 
 
 def _urls(run: Run) -> Iterator[str]:

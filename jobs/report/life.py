@@ -13,6 +13,7 @@ import pyarrow as pa
 from corpus import decide, schema, storage
 from corpus.batches import unit_name
 from corpus.manifest import Manifest
+from corpus.skip_log import find_skipped
 from jobs.report import measures
 from jobs.report.data import Run, SourceRun
 from jobs.report.lines import LineRemoval, removal
@@ -74,25 +75,17 @@ class Skip:
 
 
 def find(run: Run, url: str) -> tuple[list[Life], list[Skip]]:
-    """Every document and every known skipped record of a URL, in the order of the run's files."""
+    """Every document and every skipped record of a URL, in the order of the run's files."""
     lives, skips = [], []
     for source in run.sources:
         if source.extracted is None:
             continue
-        skips += _skips(source.extracted, url)
+        stage = source.extracted.stage
+        skips += [Skip(stage, *skipped) for skipped in find_skipped(source.extracted, url)]
         for file in source.extracted.files:
             for row in find_rows(source.extracted.path(file), "url", [url]):
                 lives.append(_life(run, source, unit_name(file), source.extracted.path(file), row))
     return lives, skips
-
-
-def _skips(extracted: Manifest, url: str) -> list[Skip]:
-    return [
-        Skip(extracted.stage, reason, where)
-        for reason, places in extracted.counts.examples.items()
-        for where in places
-        if f" {url} " in f"{where} "  # origin, URL and for some reasons what decided
-    ]
 
 
 def _life(run: Run, source: SourceRun, unit: str, place: str, row: int) -> Life:

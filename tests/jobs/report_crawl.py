@@ -22,6 +22,7 @@ MODULES = (
     "subprocess tarfile tempfile textwrap threading timeit tokenize traceback types typing "
     "unittest urllib.parse uuid warnings weakref zipfile"
 ).split()
+SHORT_PAGES = 12  # more than a manifest's counts name
 SITE = "http://docs.test"
 NAVIGATION = ("Home", "The Python documentation", "Report a bug in this page", "© The authors")
 FRENCH = (
@@ -48,7 +49,7 @@ def write_crawl(folder: Path, modules: tuple[str, ...] = tuple(MODULES)) -> None
         "french.html": _html("Français", [f"{FRENCH * 8} Partie {n}.\udcff" for n in range(4)]),
         "shared-1.html": _html("Shared", ["A line that two pages hold, word for word. " * 9]),
         "shared-2.html": _html("Shared", ["A line that two pages hold, word for word. " * 9]),
-        "short.html": _html("Short", ["Too short to keep."]),
+        **{f"short{n}.html": _html("Short", ["Too short to keep."]) for n in range(SHORT_PAGES)},
         "script.html": _html("<b>Script</b>", [f"{SCRIPT} {TOLD}. " * 40]),
     }
     twice = [_html("Twice", [_twice_line(time, m) for m in modules]) for time in ("then", "now")]

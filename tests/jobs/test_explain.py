@@ -120,9 +120,13 @@ def test_all_documents_of_a_url_are_shown(reported_run, capsys):
         assert str(row["doc_id"]) in out
 
 
-def test_a_skipped_record_says_why(reported_run, capsys):
-    out = told(reported_run, site("short"), capsys)
+@pytest.mark.parametrize("number", [0, report_crawl.SHORT_PAGES - 1])
+def test_every_skipped_record_says_why(reported_run, capsys, number):
+    url = site(f"short{number}")
+    out = told(reported_run, url, capsys)
     assert re.search(r"skipped +shorter than 300 characters \(stage extracted/web\)", out)
+    assert re.search(rf"record +crawl-1.warc.gz#\d+ {re.escape(url)} \(18 characters\)", out)
+    assert out.count(url) == 2, "no other short page's line"
     assert "doc_id" not in out
 
 
