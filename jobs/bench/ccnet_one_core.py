@@ -4,12 +4,10 @@ Texts go to disk and come back between the steps as in a build. What CCNet measu
 language and perplexity, no heuristics.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from corpus import schema
 from corpus.annotate.cutoffs import read_cutoff_table
@@ -18,6 +16,7 @@ from corpus.batches import read_batches
 from corpus.counts import Counts
 from corpus.decide import buckets
 from corpus.dedup.lines import SeenLines, remove_lines, shard_hashes
+from corpus.parquet import write_parquet
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
 
@@ -31,7 +30,7 @@ def all_of_ccnet(files: list[Path], lid: Path, lm: Path, cutoffs: Path, output: 
     shards = []
     for file, path in zip(files, parsed, strict=True):
         source = InputFile(str(file), file.name, file.stat().st_size)
-        _write(path, read(source, "web", WetConfig(), Counts()), schema.DOCUMENT)
+        write_parquet(path, read(source, "web", WetConfig(), Counts()), schema.DOCUMENT)
         shards.append(shard_hashes(read_batches(str(path))))
     hashes, index, in_shards = np.unique(
         np.concatenate([shard.hashes for shard in shards]), return_inverse=True, return_counts=True
@@ -43,7 +42,7 @@ def all_of_ccnet(files: list[Path], lid: Path, lm: Path, cutoffs: Path, output: 
     for path in parsed:
         batches = (remove_lines(batch, seen, Counts()) for batch in read_batches(str(path)))
         kept = (_kept(batch, annotator, table) for batch in batches)
-        _write(path.with_suffix(".documents"), kept, schema.KEPT)
+        write_parquet(path.with_suffix(".documents"), kept, schema.KEPT)
 
 
 def _kept(
@@ -56,9 +55,3 @@ def _kept(
     joined = pa.Table.from_arrays(columns, schema=schema.KEPT)
     score = np.nan_to_num(ledger.column("language_score").to_numpy())
     return joined.filter(pa.array(score >= THRESHOLD)).combine_chunks().to_batches()[0]
-
-
-def _write(path: Path, batches: Iterable[pa.RecordBatch], form: pa.Schema) -> None:
-    with pq.ParquetWriter(path, form, compression="zstd", compression_level=1) as writer:
-        for batch in batches:
-            writer.write_batch(batch)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from corpus import storage
 from corpus.batches import read_batches
-from corpus.output import RECORDS, ROW_GROUP_BYTES, ROW_GROUP_ROWS, Output, Unit, UnitRecord
+from corpus.output import RECORDS, Output, Unit, UnitRecord
+from corpus.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS
 
 NUMBERS = pa.schema([("number", pa.int64())])
 TABLE = pa.table({"number": pa.array(range(ROW_GROUP_ROWS + 5))}, NUMBERS)

@@ -12,7 +12,8 @@ import pytest
 from corpus import manifest as manifests
 from corpus.errors import DataError
 from corpus.manifest import MANIFEST_NAME
-from corpus.output import RECORDS, ROW_GROUP_ROWS, Output, Unit
+from corpus.output import RECORDS, Output, Unit
+from corpus.parquet import ROW_GROUP_ROWS
 from corpus.stage import Stage, run
 
 NUMBERS = pa.schema([("number", pa.int64())])
