@@ -1,24 +1,43 @@
 """Pages of MediaWiki XML dumps, streamed: `.xml`, plain or bz2 (also multistream), gz or xz.
 
-A dump cut off gives the pages before its cut; the cut is counted and named.
+A part of a plain or bz2 dump gives the pages that begin in it. A dump cut off gives the pages
+before its cut, a damaged one those around the damage; either is counted and named.
 """
 
-import bz2
-import gzip
-import lzma
-import zlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Any
-from xml.etree.ElementTree import Element, ParseError, iterparse
+from dataclasses import dataclass, field, replace
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from corpus import storage
 from corpus.counts import Counts
+from corpus.formats.dump_pieces import SPLITTABLE, Piece, read_pieces
 
 SUFFIXES = (".xml", ".xml.bz2", ".xml.gz", ".xml.xz")
-_CUT = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
-_BZ2_DAMAGED = "Invalid data stream"  # what bz2 says by a bare OSError
-_OPENERS: dict[str, Any] = {"bz2": bz2.open, "gz": gzip.open, "xz": lzma.open}
+NOT_A_DUMP = "not a MediaWiki dump"
+DAMAGED_PAGE = "page is not XML"
+CUT_PAGE = "page cut off by the dump's end or damage, after this page"
+LARGE_PAGE = "page over 64 MiB"
+NO_END = "dump without its end"
+
+_PAGE, _PAGE_END, _END = b"<page>", b"</page>", b"</mediawiki>"
+_REVISION = b"<revision>"
+_TAIL = 64
+_THIN_OVER = 8 << 20  # bytes of a page, from which on only its last revision is held
+_LARGEST_PAGE = 64 << 20
+_LARGEST_HEAD = 1 << 20
+_NAMESPACE = re.compile(r"<namespace\s[^<>]*?key=[\"'](-?\d{1,9})[\"'][^<>]*>([^<>]*)</namespace>")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a dump says of its wiki."""
+
+    is_dump: bool = False
+    wiki: str = ""  # its database name, such as enwiki
+    base: str = ""  # the address of its main page
+    language: str = ""  # code
+    namespaces: dict[int, str] = field(default_factory=dict)  # its own names of them
 
 
 @dataclass(frozen=True)
@@ -30,55 +49,152 @@ class WikiPage:
     namespace: int  # 0: articles
     redirect: bool
     wikitext: str
+    page_id: int | None = None  # unique in a wiki
+    timestamp: str | None = None  # of the revision, ISO 8601
+    model: str = "wikitext"  # what its text is
 
 
-def read_pages(file: storage.InputFile, counts: Counts) -> Iterator[WikiPage]:
-    """The pages of a dump in order; counts `pages`, and skips what is cut off or no dump."""
-    with storage.open_input(file.uri) as raw:
-        opener = _OPENERS.get(file.name.rsplit(".", 1)[-1])
-        stream = opener(raw) if opener else raw
-        place = file.name
-        try:
-            for page in _pages(stream):
-                counts.add("pages")
-                place = f"{file.name}#{page.title}"
-                yield page
-        except (ParseError, ValueError):
-            counts.skip("dump cut off or not XML, after this page", place)
-        except _CUT:
-            counts.skip("compressed dump cut off or damaged, after this page", place)
-        except OSError as error:
-            if str(error) != _BZ2_DAMAGED:
-                raise  # the disk's or the network's fault: not to be taken for the dump's end
-            counts.skip("compressed dump cut off or damaged, after this page", place)
+def split(file: storage.InputFile, size: int) -> list[storage.InputFile]:
+    """The parts of a dump that tasks may share, of about `size` bytes."""
+    return file.parts(size) if file.name.endswith(SPLITTABLE) else [file]
 
 
-def _pages(stream: IO[bytes]) -> Iterator[WikiPage]:
-    wiki, fields = "", _no_fields()
-    opened: list[Element] = []
-    for event, element in iterparse(stream, events=("start", "end")):
-        if event == "start":
-            opened.append(element)
-            continue
-        opened.pop()
-        tag = element.tag.rpartition("}")[2]
-        within = opened[-1].tag.rpartition("}")[2] if opened else ""
-        if tag == "page":
-            yield WikiPage(wiki, **fields)
-            fields = _no_fields()
-        elif tag == "dbname":
-            wiki = element.text or ""
-        elif tag == "text" and within == "revision":
-            fields["wikitext"] = element.text or ""
-        elif within == "page" and tag == "title":
-            fields["title"] = element.text or ""
-        elif within == "page" and tag == "ns":
-            fields["namespace"] = int(element.text or 0)
-        elif within == "page" and tag == "redirect":
-            fields["redirect"] = True
-        if within in ("page", "revision", "mediawiki", "siteinfo", "namespaces"):
-            opened[-1].remove(element)  # or the tree would grow with the dump
+def read_site(file: storage.InputFile) -> Site:
+    """What stands before the pages of a dump; of what is no dump, nothing."""
+    head = b""
+    for piece in read_pieces(replace(file, start=0, end=None)):
+        head += piece.data
+        if _PAGE in head or b"</siteinfo>" in head or len(head) > _LARGEST_HEAD:
+            break
+    text = head.partition(_PAGE)[0].decode("utf-8", "replace")
+    wiki, base = _first(r"<dbname>([^<>]*)</dbname>", text), _first(r"<base>([^<>]*)</base>", text)
+    host = _first(r"^(?:https?:)?//([a-z-]+)\.[a-z]+\.org(?:/|$)", base)
+    stated = wiki.removesuffix("wiki").replace("_", "-") if wiki.endswith("wiki") else ""
+    language = host or stated or _first(r"xml:lang=[\"']([^\"']*)[\"']", text)
+    namespaces = {int(key): name.strip() for key, name in _NAMESPACE.findall(text)}
+    is_dump = b"<mediawiki" in head or _PAGE in head
+    return Site(is_dump, wiki, base, language, namespaces)
 
 
-def _no_fields() -> dict[str, Any]:
-    return {"title": "", "namespace": 0, "redirect": False, "wikitext": ""}
+def read_pages(
+    file: storage.InputFile, counts: Counts, site: Site | None = None
+) -> Iterator[WikiPage]:
+    """The pages of a dump, or of a part, in order; counts `pages`, skips what is damaged."""
+    site = site or read_site(file)
+    if not site.is_dump:
+        if file.start == 0:
+            counts.skip(NOT_A_DUMP, file.name)
+        return
+    place = file.name
+    assembler = _Assembler()
+    for piece in read_pieces(file):
+        for xml in assembler.add(piece):
+            page = _parse(xml, site.wiki) if isinstance(xml, bytes) else None
+            if page is None:
+                counts.skip(DAMAGED_PAGE if isinstance(xml, bytes) else xml, place)
+                continue
+            counts.add("pages")
+            place = f"{file.name}#{page.title}"
+            yield page
+        if assembler.done:
+            return
+    for fault in assembler.end():
+        counts.skip(fault, place)
+
+
+class _Assembler:
+    """From pieces to the XML of each page that begins in the part, and the faults between them."""
+
+    def __init__(self) -> None:
+        self.done = False  # no page that begins in the part can follow
+        self._waiting = b""
+        self._own = 0  # bytes of `_waiting`, from its start, in which pages may begin
+        self._scanned = 0
+        self._within = False  # a page, which begins where `_waiting` does
+        self._tail: bytes | None = None  # of the part; None where it is not the dump's last
+
+    def add(self, piece: Piece) -> Iterator[bytes | str]:
+        """Each page's XML; the reasons of what is lost, as text."""
+        if piece.fault:
+            if self._within:
+                yield CUT_PAGE
+            if piece.own:
+                yield piece.fault
+            self._waiting, self._own, self._scanned, self._within = b"", 0, 0, False
+        self._waiting += piece.data
+        if piece.own:
+            self._own += len(piece.data)
+            self._tail = self._waiting[-_TAIL:]
+        else:
+            self._tail = None
+        yield from self._pages()
+        self.done = not (piece.own or self._within or self._own)
+
+    def end(self) -> Iterator[str]:
+        """What the dump's end cuts off."""
+        if self._within:
+            yield CUT_PAGE
+        if self._tail is not None and not self._tail.rstrip().endswith(_END):
+            yield NO_END
+
+    def _pages(self) -> Iterator[bytes | str]:
+        at = 0  # what stands before has been dealt with
+        while True:
+            if not self._within:
+                at = self._waiting.find(_PAGE, at)
+                if at < 0 or at >= self._own:
+                    at = max(len(self._waiting) - len(_PAGE) + 1, 0)
+                    break
+                self._within, self._scanned = True, at
+            end = self._waiting.find(_PAGE_END, self._scanned)
+            if end < 0:
+                self._scanned = max(len(self._waiting) - len(_PAGE_END), at)
+                break
+            self._within = False
+            begin, at = at, end + len(_PAGE_END)
+            yield self._waiting[begin:at] if at - begin <= _LARGEST_PAGE else LARGE_PAGE
+        self._drop(0, at)
+        self._scanned = max(self._scanned - at, 0)
+        if self._within and len(self._waiting) > _THIN_OVER:
+            first, last = self._waiting.find(_REVISION), self._waiting.rfind(_REVISION)
+            self._drop(first, last)
+            self._scanned = max(self._scanned - (last - first), 0)
+            if len(self._waiting) > _LARGEST_PAGE:
+                yield LARGE_PAGE
+                self._drop(0, len(_PAGE))  # or it would be found again
+                self._within = False
+
+    def _drop(self, begin: int, end: int) -> None:
+        self._waiting = self._waiting[:begin] + self._waiting[end:]
+        self._own -= min(max(self._own - begin, 0), end - begin)
+
+
+def _parse(xml: bytes, wiki: str) -> WikiPage | None:
+    """A page by its XML; None where it is none."""
+    try:
+        page = fromstring(xml)
+        title, namespace = page.findtext("title") or "", int(page.findtext("ns") or 0)
+        number = page.findtext("id")
+        revision = page.findall("revision")[-1:]
+        fields = {name: _text(revision, name) for name in ("text", "timestamp", "model")}
+        return WikiPage(
+            wiki,
+            title,
+            namespace,
+            page.find("redirect") is not None,
+            fields["text"] or "",
+            int(number) if number else None,
+            fields["timestamp"],
+            fields["model"] or "wikitext",
+        )
+    except (ParseError, ValueError):
+        return None
+
+
+def _text(revision: list[Element], name: str) -> str | None:
+    return revision[0].findtext(name) if revision else None
+
+
+def _first(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found[1] if found else ""

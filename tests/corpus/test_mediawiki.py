@@ -6,9 +6,25 @@ import lzma
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from corpus.counts import Counts
-from corpus.formats.mediawiki import SUFFIXES, WikiPage, read_pages
+from corpus.formats import mediawiki
+from corpus.formats.dump_pieces import CUT, DAMAGED_BLOCK
+from corpus.formats.mediawiki import (
+    CUT_PAGE,
+    DAMAGED_PAGE,
+    LARGE_PAGE,
+    NO_END,
+    NOT_A_DUMP,
+    SUFFIXES,
+    Site,
+    WikiPage,
+    read_pages,
+    read_site,
+    split,
+)
 from corpus.storage import InputFile, list_files
 
 PAGE = (
@@ -44,7 +60,9 @@ def test_pages_and_their_last_revision(tmp_path: Path) -> None:
     path = tmp_path / "wiki.xml"
     path.write_text(dump("A", "Talk:A", "Moved"))
     pages, counts = read(path)
-    assert pages[0] == WikiPage("tinywiki", "A", 0, False, "<ref>http://a.org/A</ref> & more")
+    assert pages[0] == WikiPage(
+        "tinywiki", "A", 0, False, "<ref>http://a.org/A</ref> & more", page_id=1
+    )
     assert [(p.title, p.namespace, p.redirect) for p in pages[1:]] == [
         ("Talk:A", 1, False),
         ("Moved", 0, True),
@@ -77,8 +95,7 @@ def test_a_dump_cut_off_gives_what_comes_before(tmp_path: Path) -> None:
     path.write_text(whole[: whole.index("<title>C") + 30])
     pages, counts = read(path)
     assert [page.title for page in pages] == ["A", "B"]
-    reason = "dump cut off or not XML, after this page"
-    assert counts.examples == {reason: ["wiki.xml#B"]}
+    assert counts.examples == {CUT_PAGE: ["wiki.xml#B"], NO_END: ["wiki.xml#B"]}
 
 
 @pytest.mark.parametrize("kind", ["bz2", "gz", "xz"])
@@ -88,20 +105,28 @@ def test_a_compressed_dump_cut_off_or_damaged(tmp_path: Path, kind: str) -> None
     path.write_bytes(packed[: len(packed) * 3 // 4])
     pages, counts = read(path)
     assert len(pages) > 100
-    assert counts.skipped == {"compressed dump cut off or damaged, after this page": 1}
+    assert counts.skipped[DAMAGED_BLOCK if kind == "bz2" else CUT] == 1
     path.write_bytes(packed[:5000] + b"\xff" * 60 + packed[5060:])
     pages, counts = read(path)
     assert len(pages) < 2000
-    assert counts.skipped.total() == 1
+    assert counts.skipped
 
 
-@pytest.mark.parametrize("content", ["", "no dump at all", "<mediawiki><page><ns>x</ns></page>"])
-def test_what_is_no_dump(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "reasons"),
+    [
+        ("", [NOT_A_DUMP]),
+        ("no dump at all", [NOT_A_DUMP]),
+        ("<mediawiki><page><ns>x</ns></page></mediawiki>", [DAMAGED_PAGE]),
+        ("<mediawiki><page><title>A</page>", [DAMAGED_PAGE, NO_END]),
+    ],
+)
+def test_what_is_no_dump(tmp_path: Path, content: str, reasons: list[str]) -> None:
     path = tmp_path / "wiki.xml"
     path.write_text(content)
     pages, counts = read(path)
     assert not pages
-    assert counts.examples == {"dump cut off or not XML, after this page": ["wiki.xml"]}
+    assert counts.examples == {reason: ["wiki.xml"] for reason in reasons}
 
 
 def test_real_dumps(shared) -> None:
@@ -112,4 +137,53 @@ def test_real_dumps(shared) -> None:
         found[file.name.split("/")[-2]] = (len(titles), counts.skipped.total())
     assert len(found) == 16
     assert found["en"] == (27, 0)
-    assert found["xztextfilter"] == (532, 1), "the sample ends within a page"
+    assert found["xztextfilter"] == (532, 2), "the sample ends within a page"
+
+
+@given(st.sampled_from(["", ".bz2"]), st.integers(100, 4000), st.integers(0, 9), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_the_same_pages_whatever_the_parts(tmp_path, suffix, size, damage, cut) -> None:
+    content = dump(*(f"P{n * 7919 % 1009}" for n in range(60))).encode()
+    if suffix:
+        slices = [content[at : at + 999] for at in range(0, len(content), 999)]
+        content = b"".join(map(bz2.compress, slices))
+    if damage:
+        at = len(content) * damage // 10
+        content = content[:at] + b"\xff" * 40 + content[at + 40 :]
+    if cut:
+        content = content[: -len(content) // 7]
+    path = tmp_path / f"wiki.xml{suffix}"
+    path.write_bytes(content)
+    whole, counts = read(path)
+    pages, in_parts = [], Counts()
+    for part in split(InputFile(str(path), path.name, len(content)), size):
+        pages += list(read_pages(part, in_parts))
+    assert pages == whole
+    assert in_parts.totals == counts.totals
+    assert in_parts.skipped == counts.skipped
+
+
+def test_of_a_large_page_the_last_revision_is_held(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(mediawiki, "_THIN_OVER", 1 << 20)
+    monkeypatch.setattr(mediawiki, "_LARGEST_PAGE", 3 << 20)
+    old = "<revision><text>" + "old " * 100_000 + "</text></revision>"
+    page = "<page><title>{}</title><id>{}</id>{}<revision><text>{}</text></revision></page>"
+    path = tmp_path / "wiki.xml"
+    pages = [page.format("A", 1, old * 20, "last"), page.format("B", 2, "", "x" * (5 << 20))]
+    path.write_text("<mediawiki>" + "".join(pages) + page.format("C", 3, "", "c") + "</mediawiki>")
+    found, counts = read(path)
+    assert [(page.title, page.wikitext) for page in found] == [("A", "last"), ("C", "c")]
+    assert counts.skipped == {LARGE_PAGE: 1}
+
+
+def test_what_a_dump_says_of_its_wiki(tmp_path) -> None:
+    path = tmp_path / "wiki.xml.bz2"
+    names = '<namespace key="6" case="first-letter">Файл</namespace><namespace key="0" />'
+    base = "https://uk.wikipedia.org/wiki/X"
+    info = f"<dbname>ukwiki</dbname><base>{base}</base><namespaces>{names}</namespaces>"
+    path.write_bytes(bz2.compress(f"<mediawiki><siteinfo>{info}</siteinfo>".encode()))
+    site = read_site(InputFile(str(path), path.name, 1, start=7))
+    assert site == Site(True, "ukwiki", base, "uk", {6: "Файл"})
+    path = tmp_path / "wiki.xml"
+    path.write_text("<mediawiki><siteinfo><dbname>zh_yuewiki</dbname></siteinfo>")
+    assert read_site(InputFile(str(path), path.name, 1)).language == "zh-yue"

@@ -96,7 +96,7 @@ def test_the_command_on_real_dumps(shared, tmp_path, capsys, monkeypatch, engine
     assert main(["references", "extract", str(shared / "wikipedia"), "--output", str(output)]) == 0
     said = capsys.readouterr().err
     assert "articles cite 4," in said
-    assert "1 dump cut off or not XML" in said
+    assert "1 dump without its end" in said
     table = pq.read_table(next((output / "cited").glob("*.parquet")))
     forms = table["url"].to_pylist()
     assert forms == sorted(set(forms))

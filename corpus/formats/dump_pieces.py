@@ -1,0 +1,63 @@
+"""A dump's bytes, unpacked as they come, each piece told apart as within a part or after it.
+
+Plain and bz2 files can be begun in their middle; gz and xz files cannot, and are one part each.
+"""
+
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from corpus.formats.bz2_blocks import read_blocks
+from corpus.storage import InputFile, open_input
+
+CUT = "dump cut off or damaged to its end"
+DAMAGED_BLOCK = "damaged bz2 block"
+SPLITTABLE = (".xml", ".bz2")
+
+_READ = 1 << 20
+_FAULTS = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+
+
+class Piece(NamedTuple):
+    """Bytes that follow those of the piece before, or with a fault, what stands in their place."""
+
+    data: bytes
+    own: bool  # begins in the part; else what a page begun there may end in
+    fault: str | None = None
+
+
+def read_pieces(file: InputFile) -> Iterator[Piece]:
+    """The pieces of a part and then of what follows it, to the file's end."""
+    with open_input(file.uri) as raw:
+        if file.name.endswith(".bz2"):
+            yield from _blocks(raw, file)
+        elif file.name.endswith(".gz"):
+            yield from _stream(gzip.GzipFile(fileobj=raw))
+        elif file.name.endswith(".xz"):
+            yield from _stream(lzma.LZMAFile(raw))
+        else:
+            yield from _plain(raw, file)
+
+
+def _plain(raw: Any, file: InputFile) -> Iterator[Piece]:
+    raw.seek(file.start)
+    left = (file.size if file.end is None else file.end) - file.start
+    while data := raw.read(min(_READ, left) if left > 0 else _READ):
+        yield Piece(data, left > 0)
+        left -= len(data)
+
+
+def _blocks(raw: Any, file: InputFile) -> Iterator[Piece]:
+    for offset, content in read_blocks(raw, file.start):
+        own = file.end is None or offset < file.end
+        yield Piece(content or b"", own, None if content else DAMAGED_BLOCK)
+
+
+def _stream(stream: gzip.GzipFile | lzma.LZMAFile) -> Iterator[Piece]:
+    try:
+        while data := stream.read1(_READ):
+            yield Piece(data, True)
+    except _FAULTS:
+        yield Piece(b"", True, CUT)
