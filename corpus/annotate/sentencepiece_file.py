@@ -13,7 +13,7 @@ import numpy as np
 
 from corpus.annotate.lm_lines import Bytes
 from corpus.annotate.model_file import MisfitError
-from corpus.kernels.byte_trie import build_trie, find_node
+from corpus.kernels.byte_trie import BASE, build_trie
 from corpus.kernels.charsmap import OTHER, PLAIN, SPACE, rewrite
 from corpus.kernels.unigram import (
     ROW_BYTES,
@@ -32,7 +32,6 @@ _NORMAL, _USER_DEFINED, _BYTE = 1, 4, 6
 _SPACE_SYMBOL = "\u2581".encode()
 _UNKNOWN_PENALTY = np.float32(10)
 _LABEL, _HAS_LEAF = 0x800000FF, 0x100  # of a unit of the character map
-_TRIE_BYTES = 1 << 24  # that a node's number has room for
 
 
 class Encoded(NamedTuple):
@@ -94,21 +93,21 @@ def _pieces(rows: list[dict]) -> Pieces:
             raise MisfitError("it has pieces of its own making, or bytes")
         if _SPACE_SYMBOL in text[1:]:
             raise MisfitError("it has pieces that go over a space")
-        keys.append(text if kind == _NORMAL else b"")
+        # A plain space stands for the symbol here, and no text has one of its own.
+        mine = kind == _NORMAL and b" " not in text
+        keys.append(text.replace(_SPACE_SYMBOL, b" ") if mine else b"")
         if _SCORE in row:
             (scores[piece],) = struct.unpack("<f", row[_SCORE])
-    values, offsets = Bytes.join(keys)
-    if len(values) >= _TRIE_BYTES:
-        raise MisfitError("it has too many pieces")
-    normal = scores[np.diff(offsets) > 0]
+    normal = scores[[len(key) > 0 for key in keys]]
     if not len(normal) or not np.isfinite(normal).all():
         raise MisfitError("its scores are no numbers")
     unknown = normal.min() - _UNKNOWN_PENALTY
-    _, ends = build_trie(values, offsets, 2 << len(values).bit_length())
-    trie, ends = build_trie(values, offsets, 2 << len(ends).bit_length())  # no larger than need be
-    space = int(find_node(trie, np.frombuffer(_SPACE_SYMBOL, np.uint8)))
     widest = float(max(abs(unknown), np.abs(normal).max()))
-    return Pieces(trie, ends, scores, float(unknown), widest, space)
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int32)
+    units, ends = build_trie(*Bytes.join([keys[piece] for piece in order]), scores[order])
+    if len(units) > BASE:
+        raise MisfitError("it has too many pieces")
+    return Pieces(units, np.where(ends < 0, ends, order[ends]), scores, float(unknown), widest)
 
 
 def _charsmap(blob: bytes) -> tuple[np.ndarray, np.ndarray]:

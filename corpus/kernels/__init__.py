@@ -34,7 +34,21 @@ if not config.CACHE_DIR:  # type: ignore[attr-defined]  # NUMBA_CACHE_DIR names 
 
 def kernel(function: Callable) -> Any:
     """Compiles on first call for the types it is called with."""
+    return _compiled(function)
+
+
+def inner(function: Callable) -> Any:
+    """A kernel that others call in their loops; it makes and gives no array.
+
+    So it needs no reference counts, which Numba else takes of every array that a call is given or
+    a tuple holds: atomic, and several times the cost of what a small kernel does.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def _compiled(function: Callable, **options: Any) -> Any:
+    options |= {"nogil": True, "boundscheck": False, "error_model": "numpy"}
     try:
-        return njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")(function)
+        return njit(cache=True, **options)(function)
     except RuntimeError:  # no folder that the compiled code could be kept in
-        return njit(nogil=True, boundscheck=False, error_model="numpy")(function)
+        return njit(**options)(function)

@@ -8,7 +8,7 @@ stays a plain space here, which a text normalised so holds nowhere else.
 
 import numpy as np
 
-from corpus.kernels import kernel
+from corpus.kernels import inner, kernel
 
 OTHER, PLAIN, SPACE = 0, 1, 2  # kinds of bytes
 PADDING = 8
@@ -80,7 +80,7 @@ def rewrite(lines, offsets, units, replacements, kinds):
     return out_bytes[: out + PADDING], out_offsets
 
 
-@kernel
+@inner
 def _longest_key(lines, at, end, units, num_replacements):
     """Bytes of the longest key at a place and where its replacement starts; 0, 0 for none."""
     longest, value = np.int64(0), np.int64(0)
@@ -102,18 +102,18 @@ def _longest_key(lines, at, end, units, num_replacements):
     return longest, value
 
 
-@kernel
+@inner
 def _offset(unit):
     return (unit >> np.uint32(10)) << ((unit & np.uint32(512)) >> np.uint32(6))
 
 
-@kernel
+@inner
 def _character_bytes(lead, left):
     length = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
     return min(np.int64(length), left)
 
 
-@kernel
+@inner
 def _is_space_symbol(source, start):
     return source[start] == 0xE2 and source[start + 1] == 0x96 and source[start + 2] == 0x81
 

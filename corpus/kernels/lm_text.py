@@ -9,7 +9,7 @@ ASK, or `start << 8 | length` of the bytes in `output` that take the character's
 
 import numpy as np
 
-from corpus.kernels import kernel
+from corpus.kernels import inner, kernel
 
 KEEP, ASK = 0xFFFFFFFF, 0xFFFFFFFE
 PAGES = 0x2000  # what the four bytes of a broken character can say at most
@@ -87,7 +87,7 @@ def _ascii_bytes(pages, entries, output):
     return written
 
 
-@kernel
+@inner
 def _code_point(values, at, end):
     """The code point at a place and its bytes; of broken UTF-8 any, but none past the end."""
     lead = np.int64(values[at])

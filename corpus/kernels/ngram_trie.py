@@ -11,7 +11,7 @@ these numbers for each order from 2 on.
 
 import numpy as np
 
-from corpus.kernels import kernel
+from corpus.kernels import inner, kernel
 from corpus.kernels.intrinsics import load64
 
 # Columns of `levels`, in bits, bytes and 8-byte cells from the file's start. An order without
@@ -85,7 +85,7 @@ def score(words, offsets, file, levels, widths, unigrams, pairs, begin, end):
     return scores
 
 
-@kernel
+@inner
 def _pair(file, levels, widths, place, word, before, pairs):
     """The row of a word and the one before it; looked up in the file where it is another's."""
     key = np.uint64(word) << np.uint64(32) | np.uint64(before + 1)
@@ -104,7 +104,7 @@ def _pair(file, levels, widths, place, word, before, pairs):
     return row
 
 
-@kernel
+@inner
 def _search(file, levels, step, word_bits, low, high, word):
     """The entry of a word among those from low to below high, which rise; or -1."""
     mask = (np.uint64(1) << np.uint64(word_bits)) - np.uint64(1)
@@ -122,7 +122,7 @@ def _search(file, levels, step, word_bits, low, high, word):
     return np.int64(-1)
 
 
-@kernel
+@inner
 def _children(file, levels, step, widths, entry):
     """Where an entry's children begin and end in the next order."""
     bit = (
@@ -144,7 +144,7 @@ def _children(file, levels, step, widths, entry):
     return low, high
 
 
-@kernel
+@inner
 def _last_up_to(file, levels, step, entry):
     """The last upper part that begins at an entry or before it; the first begins at 0."""
     low, high = np.int64(0), levels[step, UPPERS]
@@ -157,7 +157,7 @@ def _last_up_to(file, levels, step, entry):
     return low
 
 
-@kernel
+@inner
 def _weights(file, levels, step, widths, entry):
     """An entry's probability, and above it its backoff where it has one, in float32's bits."""
     bit = levels[step, FIRST_BIT] + entry * levels[step, ENTRY_BITS] + widths[0]
@@ -175,12 +175,12 @@ def _weights(file, levels, step, widths, entry):
     return probability & np.uint64(_LOW) | backoff << np.uint64(32)
 
 
-@kernel
+@inner
 def _bits(file, bit):
     """57 bits or more from a bit on."""
     return load64(file, bit >> 3) >> np.uint64(bit & 7)
 
 
-@kernel
+@inner
 def _float(bits):
     return np.uint32(bits & np.uint64(_LOW)).view(np.float32)

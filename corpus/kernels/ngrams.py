@@ -9,7 +9,7 @@ zero says that none goes on to the right.
 
 import numpy as np
 
-from corpus.kernels import kernel
+from corpus.kernels import inner, kernel
 from corpus.kernels.intrinsics import high_product, prefetch
 
 _MIX_OLD, _MIX_NEW = 8978948897894561157, 17894857484156487943
@@ -77,7 +77,7 @@ def score(words, offsets, cells, floats, unigrams, starts, buckets, begin, end):
     return scores
 
 
-@kernel
+@inner
 def _ask(line, at, cells, starts, buckets, inverses, unigrams, keys, entries):
     """Reckons where the n-grams that end at a place should be, and asks memory for them.
 
@@ -103,7 +103,7 @@ def _inverses(buckets):
     return inverses
 
 
-@kernel
+@inner
 def _remainder(key, buckets, inverse):
     """`key % buckets` without a division: the quotient found may be a little too small."""
     left = key - high_product(key, inverse) * buckets
@@ -149,12 +149,12 @@ def hash_words(text, spans):
     return hashes
 
 
-@kernel
+@inner
 def _mix(key, word):
     return (key * np.uint64(_MIX_OLD)) ^ (np.uint64(word + 1) * np.uint64(_MIX_NEW))
 
 
-@kernel
+@inner
 def _find(cells, start, buckets, width, entry, key):
     """The first cell of a key's entry, from the place where it should be on; or -1."""
     while True:
@@ -168,7 +168,7 @@ def _find(cells, start, buckets, width, entry, key):
             entry = start
 
 
-@kernel
+@inner
 def _murmur(raw):
     """MurmurHash64A with seed 0."""
     mixed = np.uint64(len(raw)) * np.uint64(_MURMUR)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from corpus.kernels import kernel
-from corpus.kernels.byte_trie import NONE, find_child
+from corpus.kernels import inner, kernel
+from corpus.kernels.byte_trie import BASE, LABEL, LABEL_BITS, NO_KEY, NONE
 from corpus.kernels.intrinsics import load64
 
 UNKNOWN = NONE
@@ -29,14 +29,13 @@ _HASH, _ONES, _SPACES = 0x9E3779B97F4A7C15, 0x0101010101010101, 0x20202020202020
 
 
 class Pieces(NamedTuple):
-    """A model: piece i has `scores[i]` and is key i of the trie."""
+    """A model: a trie of the pieces, with a space for U+2581; piece i has `scores[i]`."""
 
-    trie: np.ndarray  # uint64, a power of two
-    ends: np.ndarray  # int32
+    units: np.ndarray  # uint64
+    ends: np.ndarray  # int32: the piece that ends at a unit
     scores: np.ndarray  # float32
     unknown_score: float
     widest: float  # no score is further from 0
-    space: int  # the node of the space symbol, or -1
 
 
 class Memory(NamedTuple):
@@ -54,10 +53,9 @@ class Memory(NamedTuple):
 class _Paths(NamedTuple):
     """The search's state, a place for each byte of a word and one more."""
 
-    best: np.ndarray  # score of the best path that ends here
+    best: np.ndarray  # score of the best path that ends here, or minus infinity
     second: np.ndarray  # of the next best one that ends here by another piece
-    origin: np.ndarray  # where the best path's last piece starts; -1 where none ends
-    piece: np.ndarray
+    last: np.ndarray  # int64: the best path's last piece, `start << 32 | unit + 1`
     path: np.ndarray  # int64: the best path's steps, `end << 24 | piece + 1`
 
 
@@ -74,8 +72,7 @@ def encode(text, offsets, pieces, memory):
     paths = _Paths(
         np.empty(longest + 1),
         np.empty(longest + 1),
-        np.empty(longest + 1, np.int32),
-        np.empty(longest + 1, np.int32),
+        np.empty(longest + 1, np.int64),
         np.empty(longest + 1, np.int64),
     )
     ids = np.empty(len(text), np.int32)
@@ -99,7 +96,7 @@ def encode(text, offsets, pieces, memory):
                     paths.path[step] = memory.cells[found, _PIECES_AT + step]
             else:
                 _search(text, at, stop, np.float64(score), True, pieces, paths)
-                steps = _trace(paths, stop - at)
+                steps = _trace(paths, stop - at, pieces.ends)
             start = at
             for step in range(steps):
                 code = paths.path[step]
@@ -128,7 +125,7 @@ def encode(text, offsets, pieces, memory):
     return ids[:out], id_offsets, runs[:num_runs]
 
 
-@kernel
+@inner
 def _word(text, at):
     """Where the word that begins at a place ends, and its row in the memory."""
     stop, mixed = at + 1, np.uint64(0)
@@ -146,14 +143,14 @@ def _word(text, at):
     return stop, np.int64(mixed >> np.uint64(64 - _ROW_BITS))
 
 
-@kernel
+@inner
 def _spaces(block):
     """Bit 7 of each of 8 bytes that is a space, and maybe of some after the first of these."""
     other = block ^ np.uint64(_SPACES)
     return (other - np.uint64(_ONES)) & ~other & np.uint64(_ONES << 7)
 
 
-@kernel
+@inner
 def _find(text, at, stop, slot, memory):
     """The row of a word, its own or the next, or -1."""
     for row in (slot, slot ^ 1):
@@ -167,18 +164,18 @@ def _find(text, at, stop, slot, memory):
     return np.int64(-1)
 
 
-@kernel
+@inner
 def _first_bytes(text, at, stop):
     """Fewer than 8 bytes, as a number."""
     return load64(text, at) & ((np.uint64(1) << np.uint64(8 * (stop - at))) - np.uint64(1))
 
 
-@kernel
+@inner
 def _learn(text, at, stop, slot, pieces, memory, paths):
     """Writes a word's best pieces to its row and gives it; -1 where they are not for a row."""
     characters = _search(text, at, stop, 0.0, False, pieces, paths)
     length = stop - at
-    steps = _trace(paths, length)
+    steps = _trace(paths, length, pieces.ends)
     if steps > _WORD_PIECES:
         return np.int64(-1)
     margin = np.inf
@@ -189,7 +186,8 @@ def _learn(text, at, stop, slot, pieces, memory, paths):
     # characters * (|s| + reach) / 2^24 of their exact values.
     reach = characters * pieces.widest
     limit = min(margin * 2.0**23 / characters, _RESET) - reach - 1.0
-    memory.raw[slot ^ 1] = memory.raw[slot]
+    for column in range(memory.blocks.shape[1]):
+        memory.blocks[slot ^ 1, column] = memory.blocks[slot, column]
     memory.cells[slot, 0] = max(np.int64(limit), np.int64(-1))
     memory.raw[slot, 4] = length
     memory.raw[slot, 5] = steps
@@ -204,7 +202,7 @@ def _learn(text, at, stop, slot, pieces, memory, paths):
     return slot
 
 
-@kernel
+@inner
 def _search(text, at, stop, score, rounded, pieces, paths):
     """Fills `paths` for a word, from a score on; gives the word's characters.
 
@@ -212,59 +210,61 @@ def _search(text, at, stop, score, rounded, pieces, paths):
     A float64 sum of two float32, rounded to float32, is their float32 sum.
     """
     length = stop - at
-    paths.origin[: length + 1] = -1
+    for end in range(1, length + 1):
+        paths.best[end] = -np.inf
+        paths.second[end] = -np.inf
     paths.best[0] = score
     start = frontier = characters = np.int64(0)
     while start < length:
         here = paths.best[start]
         if rounded and abs(here) > _RESET:
             for end in range(start, frontier + 1):
-                if end == start or paths.origin[end] >= 0:
-                    paths.best[end] = np.float64(np.float32(paths.best[end] - here))
+                paths.best[end] = np.float64(np.float32(paths.best[end] - here))
             here = 0.0
         after = start + min(_character_bytes(text[at + start]), length - start)
         whole = False
-        place = start
-        node = np.int64(0)
+        place, base = start, np.int64(0)
         while place < length:
-            byte = text[at + place]
-            node = pieces.space if byte == 32 else find_child(pieces.trie, node, byte)
-            if node < 0:
+            byte = np.int64(text[at + place])
+            unit = pieces.units[base ^ byte]
+            if np.int64(unit & np.uint64(LABEL)) != byte:
                 break
             place += 1
-            piece = pieces.ends[node]
-            if piece >= 0:
+            bits = np.uint32(unit >> np.uint64(32))
+            if bits != NO_KEY:
                 whole |= place == after
                 frontier = max(frontier, place)
-                _offer(paths, start, place, piece, here + pieces.scores[piece], rounded)
+                _offer(paths, start, place, base ^ byte, here + bits.view(np.float32), rounded)
+            base = np.int64(unit >> np.uint64(LABEL_BITS)) & BASE
         if not whole:
             frontier = max(frontier, after)
-            _offer(paths, start, after, UNKNOWN, here + pieces.unknown_score, rounded)
+            _offer(paths, start, after, np.int64(NONE), here + pieces.unknown_score, rounded)
         start = after
         characters += np.int64(1)
     return characters
 
 
-@kernel
-def _offer(paths, start, place, piece, score, rounded):
+@inner
+def _offer(paths, start, place, unit, score, rounded):
     """A path that ends at a place; of equal ones the first stays."""
     score = np.float64(np.float32(score)) if rounded else score
-    if paths.origin[place] < 0 or score > paths.best[place]:
-        paths.second[place] = paths.best[place] if paths.origin[place] >= 0 else -np.inf
+    if score > paths.best[place]:
+        paths.second[place] = paths.best[place]
         paths.best[place] = score
-        paths.origin[place] = start
-        paths.piece[place] = piece
+        paths.last[place] = start << 32 | unit + 1
     elif score > paths.second[place]:
         paths.second[place] = score
 
 
-@kernel
-def _trace(paths, length):
+@inner
+def _trace(paths, length, ends):
     """Writes the best path's steps; gives their number."""
     steps, place = 0, np.int64(length)
     while place > 0:
-        paths.path[steps] = place << _PIECE_BITS | np.int64(paths.piece[place] + 1)
-        place = np.int64(paths.origin[place])
+        unit = (paths.last[place] & 0xFFFFFFFF) - 1
+        piece = np.int64(ends[unit]) if unit >= 0 else np.int64(UNKNOWN)
+        paths.path[steps] = place << _PIECE_BITS | piece + 1
+        place = paths.last[place] >> 32
         steps += 1
     for step in range(steps // 2):
         other = paths.path[steps - 1 - step]
@@ -273,7 +273,7 @@ def _trace(paths, length):
     return steps
 
 
-@kernel
+@inner
 def _character_bytes(lead):
     """Of a UTF-8 character by its first byte, as the library reads it."""
     length = 1 if lead < 0xC0 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
