@@ -174,6 +174,12 @@ def _train_pieces(
             minloglevel=2,
         )
     except RuntimeError as error:
+        if not chosen.passed:
+            raise ConfigError(
+                f"max_sentence_length={longest} leaves no document to learn pieces from: all "
+                f"{documents:,} are longer; raise it, set it to 0 for no limit, or take each line "
+                "of a .txt as a document (documents: lines)"
+            ) from None
         reason = " ".join(str(error).split()[-40:])
         raise ConfigError(
             f"pieces={config.pieces} cannot be trained from this text; choose another number, "

@@ -30,6 +30,7 @@ from corpus.errors import DataError
 Documents = Literal["files", "lines"]
 _PACKED = re.compile(r"\.(gz|bz2|xz|zst)$")
 _NAMED = re.compile(r"(\.(txt|jsonl?|ndjson)|(^|/)wiki_\d+)$")
+_XML = re.compile(r"\ufeff?\s*<(mediawiki|\?xml)\b")
 _UNREADABLE = (EOFError, OSError, lzma.LZMAError, pa.ArrowException, ValueError)
 
 
@@ -53,8 +54,11 @@ def read_texts(
     """The documents of one file, in order; `documents` says what one is in a plain `.txt`.
 
     Articles of a CirrusSearch dump without an opening text are counted as skipped. DataError names
-    a line that is no JSON object with a `text`, and a file that cannot be unpacked.
+    a line that is no JSON object with a `text`, a file that cannot be unpacked, and a dump of wiki
+    markup.
     """
+    if uri.endswith(".7z"):
+        raise DataError(f"{uri} is packed by 7-Zip, which is not read; unpack it, or pack it as .xz")
     with storage.open_input(uri) as stream:
         lines = io.TextIOWrapper(
             _unpacked(uri, stream), encoding="utf-8", errors="replace", newline="\n"
@@ -65,6 +69,11 @@ def read_texts(
         read = _checked(lines, uri)
         first = next((line for line in read if line.strip()), "")
         read = itertools.chain([first], read)
+        if _XML.match(first):
+            raise DataError(
+                f"{uri} is an XML dump, of wiki markup and not of text; give a CirrusSearch dump "
+                "(…-cirrussearch-content.json.gz), or what WikiExtractor makes of this one"
+            )
         if first.lstrip().startswith("<doc "):
             yield from _wikiextractor(read, uri)
         elif _is_action(first):

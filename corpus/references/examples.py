@@ -27,6 +27,8 @@ TRAIN = "train"
 _SLICES = 64  # of the training lines, put in order one at a time
 _FACTS = ["is_reference", "key", "site", "digest"]
 
+_LEFT_OUT = "(pages.min_chars, languages and buckets leave pages out, too)"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -101,6 +103,7 @@ def choose(found: dict[str, np.ndarray], config: PagesConfig, counts: Counts) ->
         first = np.sort(np.unique(found[name][order], return_index=True)[1])
         counts.add(reason, len(order) - len(first))
         order = order[first]
+    _require_both_classes(is_reference[order])
     whole = found["site" if config.split == "site" else "digest"][order]
     held_out = uniform(whole, config.seed, "references held out") < config.held_out
     rows = []
@@ -133,9 +136,25 @@ def _chosen(
             start += batch.num_rows
 
 
+def _require_both_classes(is_reference: np.ndarray) -> None:
+    references = int(is_reference.sum())
+    random = len(is_reference) - references
+    if not references:
+        raise DataError(
+            f"none of the {random:,} pages is a reference: no cited URL is among them; take a crawl "
+            "that has such pages, or fetch the cited urls.txt and give its build as 'fetched' "
+            f"{_LEFT_OUT}"
+        )
+    if not random:
+        raise DataError(
+            f"all {references:,} pages are references; give a 'crawl' with others, or labelled ones "
+            f"{_LEFT_OUT}"
+        )
+
+
 def _one_sided(name: str, references: int, random: int, config: PagesConfig) -> str:
     few = "give more pages, or lower min_chars"
-    if config.split == "site" and (references or random):
+    if config.split == "site":
         few = "whole sites are on one side: give pages of more sites, or set pages.split=page"
     return (
         f"{references:,} reference and {random:,} random pages would be {name}, and a classifier "

@@ -73,8 +73,17 @@ def test_one_site_cannot_be_on_both_sides() -> None:
     with pytest.raises(DataError, match=r"whole sites are on one side: .* set pages\.split=page"):
         choose(facts(rows), PagesConfig(held_out=0.3), Counts())
     nothing = {name: values[:0] for name, values in facts([(True, 1, 1, 1)]).items()}
-    with pytest.raises(DataError, match="0 reference and 0 random pages would be trained on"):
+    with pytest.raises(DataError, match="none of the 0 pages is a reference"):
         choose(nothing, PagesConfig(), Counts())
+
+
+def test_a_class_without_any_page_gets_its_own_remedy() -> None:
+    rows = [(False, n, n, n) for n in range(9)]
+    with pytest.raises(DataError, match="none of the 9 pages is a reference: no cited URL .*fetch"):
+        choose(facts(rows), PagesConfig(), Counts())
+    rows = [(True, n, n, n) for n in range(9)]
+    with pytest.raises(DataError, match="all 9 pages are references; give a 'crawl' with others"):
+        choose(facts(rows), PagesConfig(), Counts())
 
 
 def test_a_digest_levels_case_and_white_space() -> None:

@@ -1,5 +1,6 @@
 """`altiplano lm train` by the command's own entry: its files, its manifest, and being done once."""
 
+import bz2
 import hashlib
 import json
 import pydoc_data.topics
@@ -106,6 +107,24 @@ def test_bad_input_is_one_line(arguments, said, capsys) -> None:
     error = capsys.readouterr().err
     assert said in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.xml.bz2", bz2.compress(b"<mediawiki xmlns='x'>\n<page/>\n"), "is an XML dump, of wiki"),
+        ("a.jsonl", b"<?xml version='1.0'?>\n<mediawiki>", "give a CirrusSearch dump"),
+        ("a.xml.7z", b"7z\xbc\xaf\x27\x1c\0\4", "unpack it, or pack it as .xz"),
+        ("a.txt", b"no line as short as this limit\n" * 9, "max_sentence_length=9 leaves no doc"),
+    ],
+)
+def test_texts_of_the_wrong_kind_get_the_right_remedy(tmp_path, name, content, said, capsys):
+    (tmp_path / name).write_bytes(content)
+    settings = ["documents=lines", "training.max_sentence_length=9", "training.pieces=40"]
+    assert train(tmp_path / name, tmp_path / "models", *settings) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert said in error[-1]
+    assert [line for line in error if line.startswith("error:")] == error[-1:]
 
 
 def test_a_language_names_files_and_no_folders(capsys) -> None:
