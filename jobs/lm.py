@@ -18,7 +18,7 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     cutoffs = actions.add_parser("cutoffs", help=_CUTOFFS, description=_CUTOFFS)
     cutoffs.set_defaults(action=_cutoffs)
     cutoffs.add_argument("runs", nargs="+", metavar="RUN", help="a build's output folder")
-    cutoffs.add_argument("--to", default="cutoffs.csv", metavar="CSV", help="default: cutoffs.csv")
+    cutoffs.add_argument("--to", metavar="CSV", help="default, of one run: RUN/cutoffs.csv")
     cutoffs.add_argument(
         "--against",
         metavar="CSV",
@@ -30,6 +30,13 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
         default=1000,
         metavar="N",
         help="leave out languages with fewer; default: 1000",
+    )
+    cutoffs.add_argument(
+        "--min-language-score",
+        type=float,
+        default=0.5,
+        metavar="SCORE",
+        help="leave out documents identified with less; default: 0.5, which CCNet drops before",
     )
 
 
@@ -47,22 +54,31 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _cutoffs(options: argparse.Namespace) -> int:
+    from corpus import storage
     from corpus.errors import ConfigError
     from corpus.spark import Engine, SparkConfig
     from jobs import lm_cutoffs
     from jobs.doctor import require_java
     from jobs.report.drift import tell, write_page
 
-    place = options.to
+    if options.to is None and len(options.runs) > 1:
+        raise ConfigError("where should the table of several runs go? Give --to FILE.csv")
+    place = options.to or storage.join(options.runs[0], "cutoffs.csv")
     if not place.endswith(".csv"):
         raise ConfigError(f"--to {place}: the table is a .csv; name it so")
     require_java()
     engine = Engine(SparkConfig())
     try:
-        found, few = lm_cutoffs.find(engine, options.runs, options.against, options.min_documents)
+        found, few = lm_cutoffs.find(
+            engine,
+            options.runs,
+            options.against,
+            options.min_documents,
+            options.min_language_score,
+        )
     finally:
         engine.close()
-    lm_cutoffs.write(found, few, options.runs, place)
+    lm_cutoffs.write(found, few, options.runs, place, options.min_language_score)
     page = None
     if options.against:
         page = write_page(found, few, place.removesuffix(".csv") + ".html")

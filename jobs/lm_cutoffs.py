@@ -47,6 +47,7 @@ def find(
     runs: Sequence[str],
     table: str | None = None,
     min_documents: int = MIN_DOCUMENTS,
+    min_score: float = MIN_SCORE,
 ) -> tuple[list[Language], dict[str, int]]:
     """The languages of the runs' ledgers, most documents first; those with too few apart.
 
@@ -57,9 +58,12 @@ def find(
     limits = read_cutoff_table(table, HEAD, MIDDLE) if table else {}
     rows_of = _columns(table) if table else {}
     paths = [ledger.path(file) for ledger in ledgers for file in ledger.files]
-    counted = percentiles.histograms(engine, "lm cutoffs", paths, MIN_SCORE)
+    counted = percentiles.histograms(engine, "lm cutoffs", paths, min_score)
     if not counted:
-        raise DataError(f"{', '.join(runs)}: no document with a perplexity; give runs that have lm")
+        raise DataError(
+            f"{', '.join(runs)}: no document with a perplexity and a language score >= {min_score}; "
+            "give runs that have lm, or a lower --min-language-score"
+        )
     totals = {language: int(documents.sum()) for language, (_, documents) in counted.items()}
     few = {language: total for language, total in totals.items() if total < min_documents}
     found = []
@@ -82,7 +86,11 @@ def find(
 
 
 def write(
-    found: Sequence[Language], few: Mapping[str, int], runs: Sequence[str], place: str
+    found: Sequence[Language],
+    few: Mapping[str, int],
+    runs: Sequence[str],
+    place: str,
+    min_score: float = MIN_SCORE,
 ) -> None:
     """Writes the table to `place`, a .csv, and beside it as .json what it was made of."""
     ordered = sorted(found, key=lambda language: language.language)
@@ -95,16 +103,20 @@ def write(
     folder, slash, _ = storage.absolute(place).rpartition("/")
     storage.make_folder(folder + slash)
     storage.put_bytes(place, "\n".join([*lines, ""]).encode())
-    ledgers = {
-        f"{storage.absolute(run).rstrip('/').rsplit('/', 1)[-1]}/{ledger.stage}": ledger.digest
+    ledgers = [
+        {
+            "run": storage.base_name(storage.absolute(run).rstrip("/")),
+            "stage": ledger.stage,
+            "digest": ledger.digest,
+        }
         for run in runs
         for ledger in _ledgers(run)
-    }
+    ]
     tree = {
         "percentiles": "linear between documents, as numpy.percentile",
         "exact_below": percentiles.EXACT_BELOW,
         "relative_error_above": percentiles.RELATIVE_ERROR,
-        "min_language_score": MIN_SCORE,
+        "min_language_score": min_score,
         "documents": {language.language: language.documents for language in ordered},
         "left_out": dict(sorted(few.items())),
         "drift": {

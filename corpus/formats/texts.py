@@ -58,7 +58,9 @@ def read_texts(
     markup.
     """
     if uri.endswith(".7z"):
-        raise DataError(f"{uri} is packed by 7-Zip, which is not read; unpack it, or pack it as .xz")
+        raise DataError(
+            f"{uri} is packed by 7-Zip, which is not read; unpack it, or pack it as .xz"
+        )
     with storage.open_input(uri) as stream:
         lines = io.TextIOWrapper(
             _unpacked(uri, stream), encoding="utf-8", errors="replace", newline="\n"

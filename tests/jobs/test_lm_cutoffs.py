@@ -17,6 +17,8 @@ from corpus.annotate.cutoffs import read_cutoff_table, read_percentiles
 from corpus.counts import Counts
 from corpus.errors import DataError
 from corpus.manifest import Manifest, OutputFile
+from jobs import lm_cutoffs
+from jobs.cli import main
 from jobs.lm_cutoffs import Language, find, same_bucket, write
 from jobs.report.drift import page
 
@@ -60,7 +62,7 @@ UK = [50.0 + value / 10 for value in range(30)]
 def test_the_table_reads_back(tmp_path: Path, engine, table: Path) -> None:
     runs = [
         str(write_run(tmp_path / "a", {"en": EN[:120], "uk": UK})),
-        str(write_run(tmp_path / "b", {"en": EN[120:], "xx": [1.0]})),
+        str(write_run(tmp_path / "b" / "a", {"en": EN[120:], "xx": [1.0]})),
     ]
     found, few = find(engine, runs, str(table), min_documents=10)
     assert [language.language for language in found] == ["en", "uk"]
@@ -77,7 +79,29 @@ def test_the_table_reads_back(tmp_path: Path, engine, table: Path) -> None:
     made = json.loads((tmp_path / "out" / "mine.json").read_text())
     assert made["documents"] == {"en": 200, "uk": 30}
     assert made["left_out"] == {"xx": 1}
-    assert list(made["ledgers"]) == ["a/ledger/web", "b/ledger/web"]
+    first, second = made["ledgers"]
+    assert first["run"] == second["run"] == "a", "runs of one name are told apart"
+    assert first["stage"] == second["stage"] == "ledger/web"
+    assert first["digest"] != second["digest"]
+
+
+def test_documents_of_a_lower_language_score_are_left_out(tmp_path: Path, engine) -> None:
+    run = str(write_run(tmp_path / "a", {"en": EN}))  # all of score 0.9
+    found, _ = find(engine, [run], min_documents=10, min_score=0.9)
+    write(found, {}, [run], str(tmp_path / "mine.csv"), 0.9)
+    assert json.loads((tmp_path / "mine.json").read_text())["min_language_score"] == 0.9
+    with pytest.raises(DataError, match=r"score >= 0\.95; .* a lower --min-language-score"):
+        find(engine, [run], min_documents=10, min_score=0.95)
+
+
+def test_where_the_table_goes(tmp_path: Path, capsys, monkeypatch) -> None:
+    made = []
+    monkeypatch.setattr(lm_cutoffs, "find", lambda *given: ([], {}))
+    monkeypatch.setattr(lm_cutoffs, "write", lambda *given: made.append(given[3]))
+    assert main(["lm", "cutoffs", "runs/a"]) == 0
+    assert made == ["runs/a/cutoffs.csv"]
+    assert main(["lm", "cutoffs", "runs/a", "runs/b"]) == 2
+    assert "Give --to FILE.csv" in capsys.readouterr().err
 
 
 def test_drift_from_a_table(tmp_path: Path, engine, table: Path) -> None:
