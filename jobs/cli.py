@@ -183,12 +183,12 @@ def _models(options: argparse.Namespace) -> int:
         if options.action == "fetch":
             models_lm.fetch(options.names[1:], folder, options.base or models_lm.BASE)
         else:
-            models_lm.list_languages(folder)
+            models_lm.list_languages(folder, options.names[1:])
     elif options.action == "fetch":
         for name in options.names or ["lid"]:
             print(models.fetch(name))
     else:
-        models.list_models()
+        models.list_models(options.names)
     return 0
 
 

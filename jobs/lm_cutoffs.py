@@ -61,8 +61,8 @@ def find(
     counted = percentiles.histograms(engine, "lm cutoffs", paths, min_score)
     if not counted:
         raise DataError(
-            f"{', '.join(runs)}: no document with a perplexity and a language score >= {min_score}; "
-            "give runs that have lm, or a lower --min-language-score"
+            f"{', '.join(runs)}: no document with a perplexity and a language score >= "
+            f"{min_score}; give runs that have lm, or a lower --min-language-score"
         )
     totals = {language: int(documents.sum()) for language, (_, documents) in counted.items()}
     few = {language: total for language, total in totals.items() if total < min_documents}

@@ -14,6 +14,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from rich.table import Table
 
 from corpus.errors import ConfigError, DataError
 
+_PIPE_COLUMNS = 1_000
 TIMEOUT_SECONDS = 10.0  # for each wait on the network, not for the whole download
 
 
@@ -95,24 +97,31 @@ def fetch(name: str) -> Path:
     )
 
 
-def list_models() -> None:
-    """Prints every model: whether it is there, its size, licence and purpose."""
+def list_models(names: Sequence[str] = ()) -> None:
+    """Prints every model, or those named: whether it is there, its size, licence and purpose."""
+    chosen = [_known(name) for name in names] or list(MODELS.values())
     table = Table("model", "file", "MB", "licence", "what for", "state")
-    for model in MODELS.values():
+    for model in chosen:
         path = locate(model.name)
         state = str(path) if path else f"missing: altiplano models fetch {model.name}"
         size = f"{model.size / 1e6:.1f}"
         table.add_row(model.name, model.file, size, model.licence, model.purpose, state)
+    if not names:
+        _add_language_models(table)
+    # A pipe has no width of its own: there a path stays whole.
+    Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(table)
+
+
+def _add_language_models(table: Table) -> None:
     there = len(list((home() / "models" / "lm").glob("*.arpa.bin")))
     purpose = "perplexity, 48 languages (CCNet)"
     state = f"{there} languages; altiplano models list lm"
     table.add_row("lm", "*.sp.model, *.arpa.bin", "", "not stated", purpose, state)
-    Console().print(table)
 
 
 def _known(name: str) -> Model:
     if name not in MODELS:
-        raise ConfigError(f"no model '{name}'; there is: {', '.join(sorted(MODELS))}")
+        raise ConfigError(f"no model '{name}'; there is: {', '.join(sorted([*MODELS, 'lm']))}")
     return MODELS[name]
 
 

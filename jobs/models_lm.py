@@ -54,7 +54,7 @@ def fetch(
         if language not in LANGUAGES:
             raise ConfigError(
                 f"CCNet has no model of '{language}', only of {', '.join(LANGUAGES)}; "
-                f"`altiplano lm train {language}` makes one"
+                f"{_train(language)}"
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,6 +62,10 @@ def fetch(
         raise DataError(f"{folder} cannot be written: {error.strerror}; choose --to") from None
     names = [language + suffix for language in languages for suffix in SUFFIXES]
     return [_fetch(name, folder / name, base, retry or RetryConfig()) for name in names]
+
+
+def _train(language: str) -> str:
+    return f"`altiplano lm train {language}` makes one"
 
 
 def _fetch(name: str, path: Path, base: str, retry: RetryConfig) -> Path:
@@ -137,12 +141,21 @@ def present(folder: Path) -> dict[str, int]:
     return found
 
 
-def list_languages(folder: Path) -> None:
-    """Prints every language of CCNet's, and whatever else the folder has models of."""
+def list_languages(folder: Path, languages: Sequence[str] = ()) -> None:
+    """Prints every language of CCNet's, and whatever else the folder has models of; or those named.
+
+    ConfigError for one that neither has.
+    """
     found = present(folder)
+    known = sorted({*LANGUAGES, *found})
+    for language in languages:
+        if language not in known:
+            raise ConfigError(
+                f"no model of '{language}' in {folder}, nor of CCNet's; {_train(language)}"
+            )
     table = Table("language", "MB", "state")
     table.columns[1].justify = "right"
-    for language in sorted({*LANGUAGES, *found}):
+    for language in languages or known:
         if language not in found:
             table.add_row(language, "", f"missing: altiplano models fetch lm {language}")
             continue

@@ -141,14 +141,14 @@ def _require_both_classes(is_reference: np.ndarray) -> None:
     random = len(is_reference) - references
     if not references:
         raise DataError(
-            f"none of the {random:,} pages is a reference: no cited URL is among them; take a crawl "
-            "that has such pages, or fetch the cited urls.txt and give its build as 'fetched' "
-            f"{_LEFT_OUT}"
+            f"none of the {random:,} pages is a reference: no cited URL is among them; take a "
+            "crawl that has such pages, or fetch the cited urls.txt and give its build as "
+            f"'fetched' {_LEFT_OUT}"
         )
     if not random:
         raise DataError(
-            f"all {references:,} pages are references; give a 'crawl' with others, or labelled ones "
-            f"{_LEFT_OUT}"
+            f"all {references:,} pages are references; give a 'crawl' with others, or labelled "
+            f"ones {_LEFT_OUT}"
         )
 
 

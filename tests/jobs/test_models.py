@@ -133,6 +133,22 @@ def test_the_list_tells_how_to_get_what_is_missing(
     assert "missing" in capsys.readouterr().out
 
 
+def test_a_list_in_a_pipe_is_whole_and_of_the_named(
+    model: models.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    deep = tmp_path / "/".join(["a folder of a long name"] * 8)
+    monkeypatch.setenv("ALTIPLANO_HOME", str(deep))
+    path = deep / "models" / model.file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    models.list_models(["lid"])
+    out = capsys.readouterr().out
+    assert str(path) in out
+    assert "48 languages" not in out
+    with pytest.raises(ConfigError, match="no model 'foo'; there is: lid, lm"):
+        models.list_models(["foo"])
+
+
 def test_a_home_that_cannot_be_written(
     model: models.Model, served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

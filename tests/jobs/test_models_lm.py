@@ -118,6 +118,14 @@ def test_the_list(made, tmp_path: Path, capsys) -> None:
     assert states["uk"] == "missing: altiplano models fetch lm uk"
 
 
+def test_the_list_of_some(tmp_path: Path, capsys) -> None:
+    assert main(["models", "list", "lm", "de", "--to", str(tmp_path)]) == 0
+    rows = [line for line in capsys.readouterr().err.splitlines() if line.startswith("│")]
+    assert [row.split("│")[1].strip() for row in rows] == ["de"]
+    assert main(["models", "list", "lm", "xx", "--to", str(tmp_path)]) == 2
+    assert "no model of 'xx' in " in capsys.readouterr().err
+
+
 def test_the_official_address_is_the_public_one() -> None:
     assert models_lm.BASE == "https://dl.fbaipublicfiles.com/cc_net/lm"
     assert len(models_lm.LANGUAGES) == len(set(models_lm.LANGUAGES)) == 48
