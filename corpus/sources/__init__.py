@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from corpus.counts import Counts
-from corpus.sources import code, warc, wet
+from corpus.sources import code, stackexchange, warc, wet
 from corpus.storage import InputFile
 
 
@@ -28,4 +28,7 @@ READERS = {
     "warc": Reader(warc.read, warc.WarcConfig, warc.SUFFIXES),
     "wet": Reader(wet.read, wet.WetConfig, wet.SUFFIXES),
     "code": Reader(code.read, code.CodeConfig, code.SUFFIXES),
+    "stackexchange": Reader(
+        stackexchange.read, stackexchange.StackExchangeConfig, stackexchange.SUFFIXES
+    ),
 }

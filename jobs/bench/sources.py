@@ -15,7 +15,9 @@ from rich.table import Table
 
 from jobs.bench.cases import Case, seconds
 
-SOURCES: tuple[str, ...] = ()  # each a module source_<name> with `case(data, peers)`
+SOURCES: tuple[str, ...] = (
+    "stackexchange",
+)  # each a module source_<name> with `case(data, peers)`
 GOAL = 3
 
 

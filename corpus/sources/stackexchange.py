@@ -1,0 +1,239 @@
+"""Reads the dumps of Stack Exchange's sites: one document a question, with its answers by score.
+
+LLaMA section 2.1: the 28 largest sites, HTML taken off, answers sorted by score, highest first. The
+score is a number here, where others sort it as text (9 above 10). A file is one site's `Posts.xml`,
+plain or packed, or the `.7z` it comes in.
+"""
+
+import bz2
+import gzip
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+import pyarrow as pa
+
+from corpus.counts import Counts
+from corpus.errors import ConfigError
+from corpus.formats.documents import Document, to_batches
+from corpus.stackexchange import rows
+from corpus.stackexchange.html_text import html_to_text
+from corpus.stackexchange.lines import Lines
+from corpus.stackexchange.sites import chosen, site_of
+from corpus.stackexchange.spill import Spill
+from corpus.storage import InputFile, open_input
+
+SUFFIXES = ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", ".7z")
+
+OTHER_SITE = "site not asked for"
+NO_POSTS = "archive without Posts.xml"
+CUT = "file cut short or damaged to its end"
+NOT_A_ROW = "row not well formed"
+OVERSIZE = f"row over {Lines.MOST_BYTES >> 20} MiB"
+OTHER_POST = "neither question nor answer"
+NO_QUESTION = "answer without its question"
+NO_TEXT = "question without a text"
+FEW_ANSWERS = "fewer answers than asked for"
+SHORT = "shorter than min_chars"
+
+_QUESTION, _ANSWER = "1", "2"
+_PIECE = 1 << 20
+_OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
+_BZ2_DAMAGED = "Invalid data stream"  # what bz2 says by a bare OSError
+_NUMBER = re.compile(r"-?\d{1,18}")
+
+
+@dataclass(frozen=True)
+class StackExchangeConfig:
+    """Which threads are kept, and how they are written.
+
+    `sites` names sites, or the preset `largest_28`; none named: all. Answers with a score under
+    `min_answer_score` are left out.
+    """
+
+    sites: tuple[str, ...] = ()
+    min_answer_score: int | None = None
+    min_answers: int = 0
+    min_chars: int = 0
+    marks: bool = False  # "Q: " before the question, "A: " before each answer, as RedPajama has it
+
+    def __post_init__(self) -> None:
+        for name in ("min_answers", "min_chars"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name}={getattr(self, name)} must be >= 0")
+
+
+@dataclass(frozen=True)
+class _Post:
+    id: int
+    score: int
+    columns: dict[str, str]
+
+
+def read(
+    file: InputFile, source: str, config: StackExchangeConfig, counts: Counts
+) -> Iterator[pa.RecordBatch]:
+    """Yields a site's threads as batches of `corpus.schema.DOCUMENT`, by the question's number.
+
+    Memory holds one run of threads, whatever the site's size; the rest waits in a scratch file of
+    about a quarter of the site's text, in the folder that TMPDIR names.
+    """
+    return to_batches(_documents(file, source, config, counts), counts)
+
+
+def _documents(
+    file: InputFile, source: str, config: StackExchangeConfig, counts: Counts
+) -> Iterator[Document]:
+    counts.add("files")
+    counts.add("bytes_in", file.size)
+    site, sites = site_of(file.name), chosen(config.sites)
+    if sites is not None and site not in sites:
+        counts.skip(OTHER_SITE, file.name)
+        return
+    with Spill() as spill:
+        sort = _Sorting(file.name, spill, counts)
+        lines = Lines(sort.add, lambda: counts.skip(OVERSIZE, file.name))
+        _unpack(file, lines.feed, counts)
+        lines.end()
+        for run in spill.runs():
+            yield from _threads(run, file.name, site, source, config, counts)
+
+
+def _unpack(file: InputFile, feed: Callable[[bytes], object], counts: Counts) -> None:
+    """Feeds all bytes of the posts, as far as the file is whole."""
+    with open_input(file.uri) as raw:
+        if file.name.endswith(".7z"):
+            from corpus.stackexchange.archives import feed_member  # slow to import
+
+            fault = feed_member(raw, "Posts.xml", feed)
+            if fault is not None:
+                counts.skip(NO_POSTS if fault == "missing" else CUT, file.name)
+            return
+        opener = _OPENERS.get(file.name.rpartition(".")[2])
+        stream: IO[bytes] = opener(raw) if opener else raw
+        while True:
+            try:
+                piece = stream.read(_PIECE)
+            except _DAMAGE as error:
+                if type(error) is OSError and str(error) != _BZ2_DAMAGED:
+                    raise  # the disk's or the network's fault, not the file's
+                counts.skip(CUT, file.name)
+                return
+            if not piece:
+                return
+            feed(piece)
+
+
+class _Sorting:
+    """Gives each row its thread's number: a question's own, or the one that an answer is to."""
+
+    _POST = re.compile(rb' Id="(\d{1,18})" PostTypeId="(\d+)"')
+    _PARENT = re.compile(rb' ParentId="(\d{1,18})"')
+
+    def __init__(self, name: str, spill: Spill, counts: Counts) -> None:
+        self._name, self._spill, self._counts = name, spill, counts
+
+    def add(self, line: bytes) -> None:
+        if not rows.is_row(line):
+            return  # the declaration, the enclosing tags
+        self._counts.add("records")
+        post = self._POST.match(line, 4)
+        parent = self._PARENT.search(line) if post and post[2] == b"2" else None
+        if post and post[2] in (b"1", b"2") and (post[2] == b"1" or parent):
+            self._spill.add(int(parent[1] if parent else post[1]), line)
+            return
+        columns = rows.columns(line)  # the columns may stand in another order
+        if columns is None:
+            self._counts.skip(NOT_A_ROW, f"{self._name}#{_shown(line)}")
+            return
+        number, kind = columns.get("Id", ""), columns.get("PostTypeId")
+        if kind not in (_QUESTION, _ANSWER):
+            self._counts.skip(OTHER_POST, f"{self._name}#{number}")
+            return
+        thread = number if kind == _QUESTION else columns.get("ParentId", "")
+        if not (thread.isascii() and thread.isdigit() and len(thread) < 19):
+            self._counts.skip(NOT_A_ROW, f"{self._name}#{_shown(line)}")
+            return
+        self._spill.add(int(thread), line)
+
+
+def _shown(line: bytes) -> str:
+    return line[:80].decode("utf-8", "replace")
+
+
+def _threads(
+    run: list[bytes],
+    name: str,
+    site: str,
+    source: str,
+    config: StackExchangeConfig,
+    counts: Counts,
+) -> Iterator[Document]:
+    questions: dict[int, _Post] = {}
+    answers: dict[int, list[_Post]] = {}
+    for line in run:
+        columns = rows.columns(line)
+        if columns is None or not _NUMBER.fullmatch(columns.get("Id", "")):
+            counts.skip(NOT_A_ROW, f"{name}#{_shown(line)}")
+            continue
+        score = _NUMBER.fullmatch(columns.get("Score", ""))
+        post = _Post(int(columns["Id"]), int(score[0]) if score else 0, columns)
+        if columns.get("PostTypeId") == _QUESTION:
+            questions[post.id] = post
+        else:
+            answers.setdefault(int(columns["ParentId"]), []).append(post)
+    for thread in answers.keys() - questions.keys():
+        for answer in answers[thread]:
+            counts.skip(NO_QUESTION, f"{name}#{answer.id}")
+    for thread in sorted(questions):
+        document = _document(questions[thread], answers.get(thread, []), name, site, source, config)
+        if isinstance(document, str):
+            counts.skip(document, f"{name}#{thread}")
+        else:
+            yield document
+
+
+def _document(
+    question: _Post,
+    answers: list[_Post],
+    name: str,
+    site: str,
+    source: str,
+    config: StackExchangeConfig,
+) -> Document | str:
+    """A thread as a document, or the reason why it is none."""
+    least = config.min_answer_score
+    kept = [answer for answer in answers if least is None or answer.score >= least]
+    kept.sort(key=lambda answer: (-answer.score, answer.id))
+    if len(kept) < config.min_answers:
+        return FEW_ANSWERS
+    columns = question.columns
+    title = " ".join(columns.get("Title", "").split())
+    asked = "\n\n".join(filter(None, [title, html_to_text(columns.get("Body", ""))]))
+    if not asked:
+        return NO_TEXT
+    replies = list(filter(None, (html_to_text(answer.columns.get("Body", "")) for answer in kept)))
+    if config.marks:
+        asked, replies = f"Q: {asked}", [f"A: {reply}" for reply in replies]
+    text = "\n\n".join([asked, *replies])
+    if len(text) < config.min_chars:
+        return SHORT
+    return Document(
+        source=source,
+        url=f"https://{site}/questions/{question.id}",
+        origin=f"{name}#{question.id}",
+        date=columns.get("CreationDate"),
+        digest=None,
+        license=_license(columns.get("ContentLicense")),
+        title=title or None,
+        text=text,
+    )
+
+
+def _license(stated: str | None) -> str | None:
+    """`CC BY-SA 4.0`, as the dumps write it, as an SPDX identifier."""
+    return "-".join(stated.split()) if stated else None

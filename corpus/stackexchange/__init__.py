@@ -1,0 +1,1 @@
+"""StackExchange's dumps: rows of posts, posts joined into threads, HTML to text, the sites."""

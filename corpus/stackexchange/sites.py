@@ -1,0 +1,51 @@
+"""Stack Exchange's sites by name, as the files of their dumps have it."""
+
+# The paper takes "the 28 largest websites" and names none: by their number of questions in 2023.
+LARGEST_28 = (
+    "stackoverflow.com",
+    "math.stackexchange.com",
+    "superuser.com",
+    "ru.stackoverflow.com",
+    "askubuntu.com",
+    "serverfault.com",
+    "tex.stackexchange.com",
+    "unix.stackexchange.com",
+    "physics.stackexchange.com",
+    "stats.stackexchange.com",
+    "es.stackoverflow.com",
+    "electronics.stackexchange.com",
+    "pt.stackoverflow.com",
+    "gis.stackexchange.com",
+    "mathoverflow.net",
+    "english.stackexchange.com",
+    "apple.stackexchange.com",
+    "salesforce.stackexchange.com",
+    "wordpress.stackexchange.com",
+    "magento.stackexchange.com",
+    "blender.stackexchange.com",
+    "dba.stackexchange.com",
+    "sharepoint.stackexchange.com",
+    "ell.stackexchange.com",
+    "gaming.stackexchange.com",
+    "drupal.stackexchange.com",
+    "codereview.stackexchange.com",
+    "diy.stackexchange.com",
+)
+PRESETS = {"largest_28": LARGEST_28}
+
+
+def site_of(name: str) -> str:
+    """The site that a file is of, by its path: its folder, or an archive's or dump's own name.
+
+    `beer.stackexchange.com/Posts.xml`, `beer.stackexchange.com.7z`, `stackoverflow.com-Posts.7z`.
+    """
+    folder, _, base = name.rpartition("/")
+    own = base.split("Posts.xml")[0].removesuffix(".7z").removesuffix("Posts").rstrip("-_.")
+    return own or folder.rpartition("/")[2] or "unknown"
+
+
+def chosen(sites: tuple[str, ...]) -> frozenset[str] | None:
+    """The sites a config names, presets among them; None for all."""
+    if not sites:
+        return None
+    return frozenset(site for name in sites for site in PRESETS.get(name, (name,)))
