@@ -19,7 +19,7 @@ class Spill:
     """Takes (thread, row) in any order; `runs` gives them back. Rows hold no newline."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="altiplano-")  # noqa: SIM115: closed by `with`
+        self._file = tempfile.TemporaryFile(prefix="altiplano-")  # noqa: SIM115 - `with` closes it
         self._codec = pa.Codec(_CODEC, 1)
         self._waiting: dict[int, list[bytes]] = {}
         self._bytes = 0
