@@ -175,7 +175,7 @@ def test_packed_files_are_the_same_and_cut_ones_give_what_comes_before(tmp_path:
 def test_7z_archives(tmp_path: Path) -> None:
     path = tmp_path / f"{SITE}.7z"
     archive(path, Badges=b"x" * 100_000, Posts=dump(*ROWS), Votes=b"<votes/>")
-    found, counts = read_file(path, path.name)
+    found, _ = read_file(path, path.name)
     assert [document["text"] for document in found] == [FIRST, SECOND, THIRD]
     assert found[0]["url"] == f"https://{SITE}/questions/3"
     damaged = bytearray(path.read_bytes())
