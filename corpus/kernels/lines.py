@@ -9,6 +9,7 @@ a table by code point; a line of which the table cannot say it is flagged and le
 import numpy as np
 
 from corpus.kernels import kernel
+from corpus.kernels.byte_vectors import WIDTH, bytes_before, level_ascii
 from corpus.kernels.sha1 import BLOCK, hash_messages, pad_message
 
 TABLE_SIZE = 0x20000  # beyond, no character has a lower case and none is a digit or a mark
@@ -56,10 +57,8 @@ def hash_lines(data, offsets, text_lines, table):
         end = offsets[text + 1]
         start = offsets[text]
         while start <= end:
-            stop = start
-            while stop < end and data[stop] != _NEWLINE:
-                stop += 1
-            room = (stop - start) * 2 + 2 * BLOCK
+            stop = _line_end(data, start, end)
+            room = (stop - start) * 2 + 2 * BLOCK + WIDTH
             if line - done == _CHUNK_LINES or used + room > len(messages):
                 hash_messages(messages, first_block, blocks, line - done, hashes[done:line])
                 done, used = line, 0
@@ -87,13 +86,21 @@ def is_blank(data, start, stop, table):
 
 @kernel
 def _normalize(data, start, stop, table, out, at):
-    """Writes the form of a line to `out[at:]`; its bytes, or -1 where it takes the context."""
+    """Writes the form of a line to `out[at:]`; its bytes, or -1 where it takes the context.
+
+    `out` must have room for half as much again as the line, and WIDTH bytes.
+    """
     start = _skip_space(data, start, stop, table)
     stop = _drop_space(data, start, stop, table)
     begin = at
     place = start
     while place < stop:
         byte = data[place]
+        if 0x20 <= byte < 0x7F and place + WIDTH <= len(data):  # the table's rules, for 32 bytes
+            plain = min(level_ascii(data, place, out, at), stop - place)
+            place += plain
+            at += plain
+            continue
         if byte < 0x80:
             entry = table[byte]
             out[at] = np.uint8(entry & np.uint32(0xFF))
@@ -104,8 +111,13 @@ def _normalize(data, start, stop, table, out, at):
         code = _code_point(data, place, size)
         entry = table[code] if code < TABLE_SIZE else code
         if entry == code:
-            for i in range(size):
-                out[at + i] = data[place + i]
+            out[at] = byte  # a loop over so few bytes costs more than they do
+            if size > 1:
+                out[at + 1] = data[place + 1]
+            if size > 2:
+                out[at + 2] = data[place + 2]
+            if size > 3:
+                out[at + 3] = data[place + 3]
             at += size
         elif entry & SPECIAL:
             if code != _DOTTED_I:
@@ -119,8 +131,31 @@ def _normalize(data, start, stop, table, out, at):
 
 
 @kernel
+def _line_end(data, start, end):
+    """Where the first newline stands, or `end`."""
+    place = start
+    while place < end:
+        if place + WIDTH > len(data):
+            if data[place] == _NEWLINE:
+                return place
+            place += 1
+            continue
+        before = bytes_before(data, place, np.uint8(_NEWLINE))
+        place += before
+        if before < WIDTH:
+            break
+    return min(place, end)
+
+
+@kernel
+def _is_solid(byte):
+    """Whether this is an ASCII character that is seen; most lines begin and end with one."""
+    return 0x20 < byte < 0x7F
+
+
+@kernel
 def _skip_space(data, start, stop, table):
-    while start < stop:
+    while start < stop and not _is_solid(data[start]):
         size = _char_size(data, start, stop)
         code = _code_point(data, start, size)
         if code >= TABLE_SIZE or not table[code] & SPACE:
@@ -131,7 +166,7 @@ def _skip_space(data, start, stop, table):
 
 @kernel
 def _drop_space(data, start, stop, table):
-    while start < stop:
+    while start < stop and not _is_solid(data[stop - 1]):
         last = stop - 1
         while last > start and data[last] & 0xC0 == 0x80:
             last -= 1

@@ -73,9 +73,10 @@ def pad_message(messages, start, length):
     """
     blocks = (length + 9 + BLOCK - 1) // BLOCK
     end = start + blocks * BLOCK
-    messages[start + length] = 0x80
-    for place in range(start + length + 1, end - 8):
-        messages[place] = 0
+    tail = messages[start + length : start + length + BLOCK]
+    for place in range(BLOCK):  # of fixed length, and never below 0: one instruction or two
+        tail[place] = 0
+    tail[0] = 0x80
     bits = np.uint64(length) << np.uint64(3)
     for place in range(8):
         messages[end - 1 - place] = np.uint8((bits >> np.uint64(8 * place)) & np.uint64(0xFF))

@@ -23,6 +23,14 @@ TEXTS = st.text(
         st.characters(exclude_categories=()), st.sampled_from("\n\nabc" + MARKED), st.just("\n")
     )
 )
+RUNS = st.lists(
+    st.one_of(
+        st.text(st.characters(max_codepoint=0x7F), max_size=70),
+        st.text(st.sampled_from("Az09 @[`{/:~"), min_size=25, max_size=70),
+        st.sampled_from([*MARKED, "\n", "\n\n"]),
+    ),
+    max_size=12,
+).map("".join)
 LINES = st.lists(
     st.tuples(st.integers(0, 40), st.integers(1, 4), st.booleans(), st.integers(0, 9)), max_size=80
 )
@@ -64,6 +72,11 @@ def test_sha1_at_every_edge_of_a_block(length: int) -> None:
 
 @given(st.lists(TEXTS, max_size=5))
 def test_hashes_are_those_of_the_forms(texts: list[str]) -> None:
+    assert line_hashes(arrow(texts)).tolist() == [h for text in texts for h in in_python(text)]
+
+
+@given(st.lists(RUNS, min_size=1, max_size=3))
+def test_hashes_of_long_runs_of_ascii(texts: list[str]) -> None:
     assert line_hashes(arrow(texts)).tolist() == [h for text in texts for h in in_python(text)]
 
 
