@@ -47,7 +47,7 @@ def read_arc(file: InputFile, stream: pa.NativeFile, counts: Counts) -> Iterator
         counts.skip(NOT_ARC, file.name)
         return
     if packed:
-        source = _Source(inflate_members(stream, file.uri, _begins_record), packed)
+        source = _Source(inflate_members(stream, file.uri, begins=_begins_record), packed)
     else:
         source = _Source(read_plain(stream, file.uri), packed)
     while True:

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from corpus.formats.records import RECORD_END
 from corpus.kernels.blocks import title_and_text
-
-RECORD_END = b"\r\n\r\n"
 
 
 class Texts(NamedTuple):
@@ -22,6 +21,7 @@ class Texts(NamedTuple):
     texts: pa.LargeStringArray  # [kept]
     num_chars: np.ndarray  # [blocks] int64, of the text of each block, kept or not
     replaced: np.ndarray  # [blocks] bool: had bytes that are not UTF-8
+    marked: bool  # whether any block has a line `WARC/1.0`, white space around it aside
 
 
 def split_blocks(blocks: Sequence[bytes], *, one_stays: bool, min_chars: int) -> Texts:
@@ -51,7 +51,7 @@ def split_spans(
         replaced[:] = [old != new for old, new in zip(raw, blocks, strict=True)]
         data, ends = b"".join(blocks), np.cumsum([len(block) for block in blocks], dtype=np.int64)
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(ends)]
-    titles, title_ends, texts, text_ends, num_chars = title_and_text(
+    titles, title_ends, texts, text_ends, num_chars, marked = title_and_text(
         np.frombuffer(data, np.uint8), starts, ends, one_stays, min_chars
     )
     kept = num_chars >= min_chars
@@ -60,6 +60,7 @@ def split_spans(
         _strings(pa.large_string(), texts, text_ends[kept]),
         num_chars,
         replaced,
+        bool(marked),
     )
 
 

@@ -66,13 +66,16 @@ class Inflated(NamedTuple):
 
 
 def inflate_members(
-    stream: pa.NativeFile, location: str, begins: Callable[[bytes], bool] = begins_warc
+    stream: pa.NativeFile,
+    location: str,
+    start: int = 0,
+    begins: Callable[[bytes], bool] = begins_warc,
 ) -> Iterator[Inflated]:
     """Inflates a gzip file's members; after a damaged one the next whose content begins a record.
 
     DataError where the stream cannot be read, which is no fault of its content.
     """
-    pieces = _Pieces(stream, location)
+    pieces = _Pieces(stream, location, start)
     while pieces.more():
         member = pieces.position
         try:
@@ -85,9 +88,39 @@ def inflate_members(
             pieces.seek(following)
 
 
-def read_plain(stream: pa.NativeFile, location: str) -> Iterator[Inflated]:
-    """The bytes of a file that is not packed, each piece a member of its own."""
+def read_whole(stream: pa.NativeFile, location: str, largest: int) -> Iterator[Inflated]:
+    """Inflates members up to the first that is damaged, cut or unpacks to more than `largest`.
+
+    That one's data is None, and nothing follows it.
+    """
     pieces = _Pieces(stream, location)
+    while pieces.more():
+        member = pieces.position
+        data = _whole(pieces, largest)
+        yield Inflated(member, data)
+        if data is None:
+            return
+
+
+def _whole(pieces: "_Pieces", largest: int) -> bytes | None:
+    inflater = isal_zlib.decompressobj(WINDOW_BITS)
+    try:
+        data = inflater.decompress(pieces.take(_FEED))
+        if not inflater.eof:
+            parts, size = [data], len(data)
+            while not inflater.eof and size <= largest:
+                parts.append(inflater.decompress(pieces.take(_FEED)))
+                size += len(parts[-1])
+            data = b"".join(parts)
+    except _DAMAGE:
+        return None
+    pieces.give_back(len(inflater.unused_data))
+    return data if inflater.eof and len(data) <= largest else None
+
+
+def read_plain(stream: pa.NativeFile, location: str, start: int = 0) -> Iterator[Inflated]:
+    """The bytes of a file that is not packed, each piece a member of its own."""
+    pieces = _Pieces(stream, location, start)
     while pieces.more():
         yield Inflated(pieces.position, bytes(pieces.take(_PIECE)))
 
@@ -95,16 +128,17 @@ def read_plain(stream: pa.NativeFile, location: str) -> Iterator[Inflated]:
 class _Pieces:
     """A stream's bytes in large pieces, given out in small ones."""
 
-    def __init__(self, stream: pa.NativeFile, location: str) -> None:
+    def __init__(self, stream: pa.NativeFile, location: str, start: int = 0) -> None:
         self._stream, self._location = stream, location
-        self._piece, self._at, self._end = memoryview(b""), 0, 0  # end: of the piece, in the file
+        self.seek(start)
 
     @property
     def position(self) -> int:
         return self._end - len(self._piece) + self._at
 
     def seek(self, position: int) -> None:
-        self._piece, self._at, self._end = memoryview(b""), 0, position
+        self._piece, self._at = memoryview(b""), 0
+        self._end = position  # of the piece, in the file
 
     def more(self) -> bool:
         """Whether there are bytes left; reads on where the piece in hand is used up."""

@@ -9,6 +9,7 @@ CUT = "file cut short or damaged to its end"
 DAMAGED = "damaged record"
 NO_TYPE = "record without WARC-Type"
 EMPTY = "record without content"
+RECORD_END = b"\r\n\r\n"
 # A worker that measures a text holds some 17 times its bytes: this keeps it under 2 GB. Common
 # Crawl itself cuts pages at a few megabytes.
 MAX_RECORD_BYTES = 100 << 20

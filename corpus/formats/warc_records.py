@@ -5,6 +5,7 @@ record is damaged, reading goes on at the next one that can be found; a file tha
 middle of a record is noticed, which FastWARC alone does not always do.
 """
 
+import io
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -32,6 +33,7 @@ from corpus.formats.records import (
     NO_TYPE,
     NOT_WARC,
     OVERSIZE,
+    RECORD_END,
     RawRecord,
 )
 from corpus.storage import InputFile, open_input
@@ -41,20 +43,52 @@ _CHUNK = 64 << 10
 _PANIC = "PanicException"  # of FastWARC on some damage; no module has it, and it is no Exception
 
 
-def read_records(file: InputFile, kind: str, counts: Counts) -> Iterator[RawRecord]:
+def only_record(member: bytes) -> tuple[dict[str, str], int] | None:
+    """Headers by lower-case name of the one record that is all of a member, and its block's place.
+
+    None where the member holds something else, or is not of the length that the record states.
+    """
+    body = member.find(RECORD_END) + len(RECORD_END)
+    if not member.startswith(b"WARC/1.0\r\n") or not member.endswith(RECORD_END):
+        return None
+    try:
+        found = [
+            (_headers(record), body + record.content_length + len(RECORD_END))
+            for record in ArchiveIterator(io.BytesIO(member), parse_http=False)
+        ]
+    except BaseException as error:
+        if not _is_damage(error):
+            raise
+        return None
+    if len(found) != 1 or found[0][1] != len(member) or "warc-type" not in found[0][0]:
+        return None
+    return found[0][0], body
+
+
+def _headers(record: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in record.headers.to_tuples()}
+
+
+def _is_damage(error: BaseException) -> bool:
+    return isinstance(error, OSError) or type(error).__name__ == _PANIC
+
+
+def read_records(file: InputFile, kind: str, counts: Counts, start: int = 0) -> Iterator[RawRecord]:
     """Yields a file's records of one WARC-Type (`response`, `conversion`), in file order.
 
     Counts `files`, `bytes_in` and `records`; faults are counted, never raised. A failing disk or
-    network is not the file's fault: it raises DataError.
+    network is not the file's fault: it raises DataError. `start` is where a gzip member begins
+    with a record; from beyond 0 the file counts as counted.
     """
-    counts.add("files")
-    counts.add("bytes_in", file.size)
+    if start == 0:
+        counts.add("files")
+        counts.add("bytes_in", file.size)
     if file.size == 0:
         counts.skip("empty file", file.name)
         return
     with open_input(file.uri) as stream:
         if not file.name.lower().endswith(arc_records.SUFFIXES):
-            yield from _Archive(file, stream, counts).records(kind)
+            yield from _Archive(file, stream, counts).records(kind, start)
         elif kind == arc_records.KIND:
             yield from arc_records.read_arc(file, stream, counts)
         else:
@@ -98,8 +132,8 @@ class _Archive:
         self._last = 0  # offset of the last record seen
         self._last_length = 0  # of its block, bytes
 
-    def records(self, kind: str) -> Iterator[RawRecord]:
-        start: int | None = 0
+    def records(self, kind: str, begin: int) -> Iterator[RawRecord]:
+        start: int | None = begin
         if not self._starts_well:
             start = None if self._plain else self._next_start()
             if start is None:
@@ -127,7 +161,7 @@ class _Archive:
                 self._last, self._last_length = record.stream_pos, record.content_length
                 again = again + 1 if self._last == previous else 0
                 previous = self._last
-                headers = {name.lower(): value for name, value in record.headers.to_tuples()}
+                headers = _headers(record)
                 origin = f"{self._file.name}#{self._last}" + (f".{again}" if again else "")
                 if "warc-type" not in headers:
                     self._counts.skip(NO_TYPE, origin)
@@ -147,7 +181,7 @@ class _Archive:
                     return
                 yield RawRecord(origin, headers, block)
         except BaseException as error:
-            if not isinstance(error, OSError) and type(error).__name__ != _PANIC:
+            if not _is_damage(error):
                 raise
             if stream.failure is not None:
                 raise DataError(

@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+# Why a record is skipped of which the rule, exact or not, finds no headers
+NO_HEADERS = {True: "headers not where CCNet looks", False: "no WARC-Target-URI"}
+
 
 class WetHeaders(NamedTuple):
     """Of one `conversion` record."""
@@ -58,6 +61,22 @@ def by_position(lines: Sequence[str]) -> WetHeaders | None:
 def type_by_position(lines: Sequence[str]) -> str:
     """The WARC-Type as CCNet's code finds it: the second line's second word, or nothing."""
     return next(iter(lines[1].split()[1:2]), "") if len(lines) > 1 else ""
+
+
+def by_rule(head: Mapping[str, str] | Sequence[str], exact: bool) -> tuple[str, WetHeaders | None]:
+    """A record's WARC-Type, and its headers: by position where `exact`, else by name.
+
+    `head` is headers by lower-case name, which name the type in any case, or header lines with
+    the version first.
+    """
+    lines: Sequence[str]
+    if isinstance(head, Mapping):
+        named, lines = head, ["WARC/1.0", *map(": ".join, head.items())]
+        kind = named.get("warc-type", "").strip().lower()
+    else:
+        named, lines = names(head), head
+        kind = type_by_position(lines) if exact else named.get("warc-type", "").lower()
+    return kind, by_position(lines) if exact else by_name(named)
 
 
 def names(lines: Sequence[str]) -> dict[str, str]:

@@ -49,14 +49,28 @@ class Group(NamedTuple):
     ends: list[int]
 
 
-def read_groups(file: InputFile, counts: Counts) -> Iterator[Group]:
+def only_record(member: bytes) -> tuple[list[str], int] | None:
+    """Header lines of the one record that is all of a member, and where its block begins.
+
+    None where it begins with no record, does not end as one, or may hold another.
+    """
+    whole = member.startswith(_MARK + b"\r\n") and member.endswith(_RECORD_ENDS[0])
+    blank = _BLANK_LINE.search(member)
+    if not whole or blank is None or member.count(_MARK) > 1:
+        return None
+    return _lines(member[: blank.end()]), blank.end()
+
+
+def read_groups(file: InputFile, counts: Counts, start: int = 0) -> Iterator[Group]:
     """Yields the records of a plain or gzip file of any WARC-Type, about 256 KiB of them at a time.
 
     Counts `files` and `bytes_in`; faults are counted, never raised, as by `read_records`. Where a
-    file is damaged, on which the reference stops, reading goes on at the next record.
+    file is damaged, on which the reference stops, reading goes on at the next record. `start` is
+    where a gzip member begins with a record; from beyond 0 the file counts as counted.
     """
-    counts.add("files")
-    counts.add("bytes_in", file.size)
+    if start == 0:
+        counts.add("files")
+        counts.add("bytes_in", file.size)
     if file.size == 0:
         counts.skip("empty file", file.name)
         return
@@ -67,7 +81,7 @@ def read_groups(file: InputFile, counts: Counts) -> Iterator[Group]:
             counts.skip(OTHERWISE_PACKED, file.name)
             return
         packed = head.startswith(GZIP)
-        pieces = (inflate_members if packed else read_plain)(stream, file.uri)
+        pieces = (inflate_members if packed else read_plain)(stream, file.uri, start)
         for group in _groups(pieces, file.name, packed, counts):
             found += len(group.heads)
             yield group

@@ -10,6 +10,7 @@ import numpy as np
 from corpus.kernels import kernel
 
 _NEWLINE, _RETURN = 0x0A, 0x0D
+_MARK = np.frombuffer(b"WARC/1.0", np.uint8)  # the line that CCNet takes for a record's first
 
 
 @kernel
@@ -83,6 +84,14 @@ def _num_chars(data, start, end):
 
 
 @kernel
+def _is_mark(data, at):
+    same = True
+    for place in range(_MARK.size):
+        same &= data[at + place] == _MARK[place]
+    return same
+
+
+@kernel
 def title_and_text(data, starts, ends, one_stays, min_chars):
     """Splits blocks of valid UTF-8 into their titles and texts.
 
@@ -91,13 +100,15 @@ def title_and_text(data, starts, ends, one_stays, min_chars):
     `one_stays`. A text of fewer than `min_chars` characters is left out, with its title.
 
     Returns titles [bytes] uint8, title_ends [N] int64, texts [bytes] uint8, text_ends [N] int64
-    and num_chars [N] int64 of every text, the ones left out too, whose ends are those before.
+    and num_chars [N] int64 of every text, the ones left out too, whose ends are those before, and
+    whether any line is `WARC/1.0`.
     """
     line_ends = _line_ends(data)
     titles, texts = np.empty(data.size, np.uint8), np.empty(data.size, np.uint8)
     title_ends, text_ends = np.empty(ends.size, np.int64), np.empty(ends.size, np.int64)
     num_chars = np.empty(ends.size, np.int64)
     title_size = text_size = line = 0
+    marked = False
     for block in range(ends.size):
         at, block_end = starts[block], ends[block]
         while line < line_ends.size and line_ends[line] < at:
@@ -128,6 +139,8 @@ def title_and_text(data, starts, ends, one_stays, min_chars):
                 if width == 0:
                     break
                 end -= width
+            if end - start == _MARK.size and data[start] == _MARK[0]:
+                marked |= _is_mark(data, start)
             blanks = blanks + 1 if start == end else 0
             lines += 1
             if lines == 1:
@@ -149,4 +162,4 @@ def title_and_text(data, starts, ends, one_stays, min_chars):
         if num_chars[block] < min_chars:
             text_size, title_size = text_start, title_start
         title_ends[block], text_ends[block] = title_size, text_size
-    return titles[:title_size], title_ends, texts[:text_size], text_ends, num_chars
+    return titles[:title_size], title_ends, texts[:text_size], text_ends, num_chars, marked

@@ -8,7 +8,7 @@ dropped. Where that code is wrong, `WetConfig` has a switch between `exact` and 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import compress
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +19,9 @@ from corpus.formats.blocks import Texts, split_blocks, split_spans
 from corpus.formats.documents import MAX_DOCUMENTS
 from corpus.formats.records import EMPTY
 from corpus.formats.warc_records import read_records
-from corpus.formats.wet_headers import WetHeaders, by_name, by_position, names, type_by_position
+from corpus.formats.wet_headers import NO_HEADERS, WetHeaders, by_rule
 from corpus.formats.wet_lines import Group, read_groups
+from corpus.formats.wet_members import Pages, Rules, read_members
 from corpus.keyed import document_id
 from corpus.schema import DOCUMENT
 from corpus.storage import InputFile
@@ -28,7 +29,6 @@ from corpus.storage import InputFile
 SUFFIXES = (".wet", ".wet.gz", ".wet.lz4", ".wet.zst")
 
 _MAX_BYTES = 256 << 10  # of blocks: more at once leaves the processor's cache, a fifth slower
-_NO_HEADERS = {"exact": "headers not where CCNet looks", "fixed": "no WARC-Target-URI"}
 _Switch = Literal["exact", "fixed"]
 
 
@@ -65,116 +65,115 @@ def read(
     Counts `records`, `documents` and `chars`. A batch comes from 256 KiB of blocks, or from one
     record that is longer.
     """
-    framed = _by_lines if config.records == "exact" else _by_length
-    for about, texts in framed(file, config, counts):
-        batch = _batch(about, texts, source, config, counts)
+    for pages in _read(file, config, counts):
+        batch = _batch(pages, source, config, counts)
         if batch.num_rows:
             yield batch
 
 
-class _About(NamedTuple):
-    """What is known of a record beside its block."""
+def _read(file: InputFile, config: WetConfig, counts: Counts) -> Iterator[Pages]:
+    rules = Rules(
+        by_length=config.records == "fixed",
+        by_position=config.headers == "exact",
+        one_stays=config.last_line == "exact",
+        min_chars=config.min_chars,
+    )
+    start = yield from read_members(file, rules, counts)
+    if start is not None:
+        yield from (_by_length if rules.by_length else _by_lines)(file, start, rules, counts)
 
-    origin: str
-    headers: WetHeaders
 
-
-_Parsed = tuple[list[_About], Texts]
-
-
-def _by_length(file: InputFile, config: WetConfig, counts: Counts) -> Iterator[_Parsed]:
-    group: list[_About] = []
+def _by_length(file: InputFile, start: int, rules: Rules, counts: Counts) -> Iterator[Pages]:
+    origins: list[str] = []
+    found: list[WetHeaders] = []
     blocks: list[bytes] = []
     size = 0
-    for record in read_records(file, "conversion", counts):
-        if config.headers == "exact":
-            lines = [f"{name}: {value}" for name, value in record.headers.items()]
-            headers = by_position(["WARC/1.0", *lines])
-        else:
-            headers = by_name(record.headers)
+    for record in read_records(file, "conversion", counts, start):
+        _, headers = by_rule(record.headers, rules.by_position)
         if headers is None:
-            counts.skip(_NO_HEADERS[config.headers], record.origin)
+            counts.skip(NO_HEADERS[rules.by_position], record.origin)
             continue
-        if group and (len(group) >= MAX_DOCUMENTS or size + len(record.block) > _MAX_BYTES):
-            yield group, _split(blocks, config)
-            group, blocks, size = [], [], 0
-        group.append(_About(record.origin, headers))
+        if blocks and (len(blocks) >= MAX_DOCUMENTS or size + len(record.block) > _MAX_BYTES):
+            yield _pages(origins, found, _split(blocks, rules))
+            origins, found, blocks, size = [], [], [], 0
+        origins.append(record.origin)
+        found.append(headers)
         blocks.append(record.block)
         size += len(record.block)
-    if group:
-        yield group, _split(blocks, config)
+    if blocks:
+        yield _pages(origins, found, _split(blocks, rules))
 
 
-def _split(blocks: list[bytes], config: WetConfig) -> Texts:
-    return split_blocks(blocks, one_stays=config.last_line == "exact", min_chars=config.min_chars)
+def _split(blocks: list[bytes], rules: Rules) -> Texts:
+    return split_blocks(blocks, one_stays=rules.one_stays, min_chars=rules.min_chars)
 
 
-def _by_lines(file: InputFile, config: WetConfig, counts: Counts) -> Iterator[_Parsed]:
-    for group in read_groups(file, counts):
-        abouts, starts, ends = _select(group, config, counts)
-        if abouts:
-            yield (
-                abouts,
-                split_spans(
-                    group.data,
-                    np.array(starts, np.int64),
-                    np.array(ends, np.int64),
-                    one_stays=config.last_line == "exact",
-                    min_chars=config.min_chars,
-                ),
+def _by_lines(file: InputFile, start: int, rules: Rules, counts: Counts) -> Iterator[Pages]:
+    for group in read_groups(file, counts, start):
+        origins, found, starts, ends = _select(group, rules, counts)
+        if origins:
+            texts = split_spans(
+                group.data,
+                np.array(starts, np.int64),
+                np.array(ends, np.int64),
+                one_stays=rules.one_stays,
+                min_chars=rules.min_chars,
             )
+            yield _pages(origins, found, texts)
+
+
+def _pages(origins: list[str], found: list[WetHeaders], texts: Texts) -> Pages:
+    columns = [pa.array(values, pa.string()) for values in zip(*found, strict=True)]
+    return Pages(origins, columns, texts)
 
 
 def _select(
-    group: Group, config: WetConfig, counts: Counts
-) -> tuple[list[_About], list[int], list[int]]:
-    """Of a group's records those that are documents: what is known of each, and where it is."""
-    abouts, starts, ends = [], [], []
-    by_places = config.headers == "exact"
+    group: Group, rules: Rules, counts: Counts
+) -> tuple[list[str], list[WetHeaders], list[int], list[int]]:
+    """Of a group's records those that are documents: origin, headers, and where the block is."""
+    origins, found, starts, ends = [], [], [], []
     for head, origin, start, end in zip(*group[1:], strict=True):
-        headers: WetHeaders | None
         if isinstance(head, WetHeaders):
-            headers = head
+            headers: WetHeaders | None = head
         else:
-            named = {} if by_places else names(head)
-            kind = type_by_position(head) if by_places else named.get("warc-type", "").lower()
+            kind, headers = by_rule(head, rules.by_position)
             if kind != "conversion":
                 continue
-            headers = by_position(head) if by_places else by_name(named)
         counts.add("records")
         if headers is None:
-            counts.skip(_NO_HEADERS[config.headers], origin)
+            counts.skip(NO_HEADERS[rules.by_position], origin)
         elif start == end:
             counts.skip(EMPTY, origin)
         else:
-            abouts.append(_About(origin, headers))
+            origins.append(origin)
+            found.append(headers)
             starts.append(start)
             ends.append(end)
-    return abouts, starts, ends
+    return origins, found, starts, ends
 
 
-def _batch(
-    abouts: list[_About], parsed: Texts, source: str, config: WetConfig, counts: Counts
-) -> pa.RecordBatch:
-    long_enough = parsed.num_chars >= config.min_chars
-    for at in np.flatnonzero(~long_enough):
-        short = abouts[at]
-        where = f"{short.origin} {short.headers.url} ({parsed.num_chars[at]} characters)"
+def _batch(pages: Pages, source: str, config: WetConfig, counts: Counts) -> pa.RecordBatch:
+    urls, dates, digests = pages.headers
+    num_chars = pages.texts.num_chars
+    long_enough = num_chars >= config.min_chars
+    for at in np.flatnonzero(~long_enough).tolist():
+        where = f"{pages.origins[at]} {urls[at]} ({num_chars[at]} characters)"
         counts.skip(f"shorter than {config.min_chars} characters", where)
-    kept = list(compress(abouts, long_enough))
-    counts.add("documents", len(kept))
-    counts.add("chars", int(parsed.num_chars[long_enough].sum()))
-    if replaced := int((parsed.replaced & long_enough).sum()):
+    origins = list(compress(pages.origins, long_enough))
+    mask = pa.array(long_enough)
+    counts.add("documents", len(origins))
+    counts.add("chars", int(num_chars[long_enough].sum()))
+    if replaced := int((pages.texts.replaced & long_enough).sum()):
         counts.add(REPLACED, replaced)
     columns = [
-        pa.array([document_id(source, about.origin) for about in kept], pa.uint64()),
-        pa.array([source] * len(kept), pa.string()),
-        pa.array([about.headers.url for about in kept], pa.string()),
-        pa.array([about.origin for about in kept], pa.string()),
-        pa.array([about.headers.date for about in kept], pa.string()),
-        pa.array([about.headers.digest for about in kept], pa.string()),
-        pa.nulls(len(kept), pa.string()),
-        parsed.titles,
-        parsed.texts,
+        pa.array([document_id(source, origin) for origin in origins], pa.uint64()),
+        pa.repeat(pa.scalar(source, pa.string()), len(origins)),
+        urls.filter(mask),
+        pa.array(origins, pa.string()),
+        dates.filter(mask),
+        digests.filter(mask),
+        pa.nulls(len(origins), pa.string()),
+        pages.texts.titles,
+        pages.texts.texts,
     ]
     return pa.RecordBatch.from_arrays(columns, schema=DOCUMENT)

@@ -1,0 +1,163 @@
+"""The records of a WET file that is as Common Crawl writes them: a gzip member for each.
+
+In such a file both ways to tell records, by stated lengths and by lines as CCNet does, find the
+same, so that compiled code takes many at once. Whatever is otherwise is left to the readers of
+either way, which take over at a member before it and read on to the file's end.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from corpus.counts import Counts
+from corpus.formats import warc_records, wet_lines
+from corpus.formats.blocks import Texts, split_spans
+from corpus.formats.members import GZIP, read_whole
+from corpus.formats.records import EMPTY, RECORD_END
+from corpus.formats.wet_headers import NO_HEADERS, WetHeaders, by_rule
+from corpus.kernels.wet_heads import BLOCK, DATE, DIGEST, HAS_LANGUAGE, URL, spans, usual_records
+from corpus.storage import InputFile, open_input
+
+_AT_ONCE = 256 << 10  # bytes unpacked: records that stay in the processor's cache
+_MAX_RECORDS = 1_000
+_LARGEST = 4 << 20  # unpacked: longer records are not held whole here
+
+
+class Pages(NamedTuple):
+    """Records of WARC-Type `conversion` in file order: what is known of each, and its text."""
+
+    origins: list[str]  # [N] file#byte offset, as of `records.RawRecord`
+    headers: list[pa.StringArray]  # [N] URLs, dates, digests
+    texts: Texts
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The switches of `corpus.sources.wet.WetConfig`."""
+
+    by_length: bool  # records are told by their stated lengths, not by lines
+    by_position: bool  # headers are found by position, not by name
+    one_stays: bool  # of a text's blank last lines, where it is a single one
+    min_chars: int
+
+
+def read_members(
+    file: InputFile, rules: Rules, counts: Counts
+) -> Generator[Pages, None, int | None]:
+    """Yields a gzip file's records, those of some 256 KiB unpacked at a time, at most 1,000.
+
+    Returns where another reader is to go on: at a whole member, or the file's start, before what
+    is damaged, cut, larger than 4 MiB or not just one record. None at the file's end. Counts
+    `files` and `bytes_in` where it yields any, and what it yields and skips as that reader would.
+    """
+    with open_input(file.uri) as stream:
+        if stream.read_at(len(GZIP), 0) != GZIP:
+            return 0
+        offsets: list[int] = []
+        parts: list[bytes] = []
+        size = 0
+        for member, data in read_whole(stream, file.uri, _LARGEST):
+            if data is None:
+                return offsets[0] if offsets else member
+            if len(parts) > 1 and (size >= _AT_ONCE or len(parts) > _MAX_RECORDS):
+                # the last one stays: another reader may have to see it before what follows
+                pages = _pages(file, offsets, parts, len(parts) - 1, rules, counts)
+                if pages is None:
+                    return offsets[0]
+                yield pages
+                offsets, parts = offsets[-1:], parts[-1:]
+                size = len(parts[0])
+            offsets.append(member)
+            parts.append(data)
+            size += len(data)
+    pages = _pages(file, offsets, parts, len(parts), rules, counts)
+    if pages is None:
+        return offsets[0]
+    yield pages
+    return None
+
+
+def _pages(
+    file: InputFile,
+    offsets: list[int],
+    parts: list[bytes],
+    num_given: int,
+    rules: Rules,
+    counts: Counts,
+) -> Pages | None:
+    """Of the first so many members, which begin at offsets in the file.
+
+    None where any, given or not, is not just one record.
+    """
+    data = b"".join(parts)
+    starts = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum([len(part) for part in parts], out=starts[1:])
+    rows = usual_records(np.frombuffer(data, np.uint8), starts)
+    others = _others(parts, np.flatnonzero(rows[:, BLOCK] < 0), rules)
+    if others is None:
+        return None
+    blocks, ends = rows[:, BLOCK].copy(), starts[1:]
+    blocks[num_given:] = -1
+    unlocated = (blocks >= 0) & (rows[:, HAS_LANGUAGE] > 0) & rules.by_position
+    for at, (headers, block) in others.items():
+        if at < num_given:
+            blocks[at], unlocated[at] = int(starts[at]) + block, headers is None
+    empty = (blocks >= 0) & (blocks + len(RECORD_END) * rules.by_length == ends)
+    kept = np.flatnonzero((blocks >= 0) & ~empty & ~unlocated)
+    texts = split_spans(
+        data, blocks[kept], ends[kept], one_stays=rules.one_stays, min_chars=rules.min_chars
+    )
+    # the readers differ in what they call the first; to a reader by lines the second is a record
+    if (empty & unlocated).any() or (texts.marked and not rules.by_length):
+        return None
+    if offsets[0] == 0:
+        counts.add("files")
+        counts.add("bytes_in", file.size)
+    origins = [f"{file.name}#{offset}" for offset in offsets]
+    counts.add("records", int((blocks >= 0).sum()))
+    for reason, records in ((NO_HEADERS[rules.by_position], unlocated), (EMPTY, empty)):
+        for at in np.flatnonzero(records).tolist():
+            counts.skip(reason, origins[at])
+    slow = [others[at][0] for at in kept.tolist() if at in others]
+    return Pages([origins[at] for at in kept.tolist()], _headers(data, rows[kept], slow), texts)
+
+
+def _others(
+    parts: list[bytes], places: np.ndarray, rules: Rules
+) -> dict[int, tuple[WetHeaders | None, int]] | None:
+    """Of records with unusual heads, and of WARC-Type `conversion`: headers and block's place.
+
+    None where a part is not just one record.
+    """
+    only_record = warc_records.only_record if rules.by_length else wet_lines.only_record
+    found = {}
+    for at in places.tolist():
+        record = only_record(parts[at])
+        if record is None:
+            return None
+        kind, headers = by_rule(record[0], rules.by_position)
+        if kind == "conversion":
+            found[at] = headers, record[1]
+    return found
+
+
+def _headers(
+    data: bytes, rows: np.ndarray, others: list[WetHeaders | None]
+) -> list[pa.StringArray]:
+    """URLs, dates and digests of records: of usual heads from data, the others in their places."""
+    usual = rows[:, BLOCK] >= 0
+    columns = []
+    for number, column in enumerate((URL, DATE, DIGEST)):
+        joined, offsets = spans(
+            np.frombuffer(data, np.uint8), rows[usual, column], rows[usual, column + 1]
+        )
+        buffers = pa.py_buffer(offsets), pa.py_buffer(joined)
+        columns.append(pa.StringArray.from_buffers(len(offsets) - 1, *buffers))
+        if others:
+            values = pa.array([headers and headers[number] for headers in others], pa.string())
+            order = np.argsort(np.concatenate([np.flatnonzero(usual), np.flatnonzero(~usual)]))
+            columns[-1] = pa.concat_arrays([columns[-1], values]).take(pa.array(order))
+    return columns

@@ -1,0 +1,203 @@
+"""WET files read many members at once: the same to the last count as record by record."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from corpus.counts import Counts
+from corpus.formats import members, wet_members
+from corpus.sources import wet
+from corpus.storage import InputFile, list_files
+
+MARK = b"WARC/1.0\r\n"
+URL, DATE, DIGEST = b"http://example.test/a?b=c", b"2026-11-20T00:00:00Z", b"sha1:AAAA"
+BODY = "Title\nsome text é\n".encode()
+CONFIGS = [
+    wet.WetConfig(5, headers, records, last_line)
+    for headers in ("exact", "fixed")
+    for records in ("exact", "fixed")
+    for last_line in ("exact", "fixed")
+]
+
+
+def lines(url: bytes = URL, language: bytes = b"", length: int | bytes = len(BODY)) -> list[bytes]:
+    return [
+        b"WARC-Type: conversion",
+        b"WARC-Target-URI: " + url,
+        b"WARC-Date: " + DATE,
+        b"WARC-Record-ID: <urn:uuid:1 2>",
+        b"WARC-Refers-To: <urn:uuid:2>",
+        b"WARC-Block-Digest: " + DIGEST,
+        *([b"WARC-Identified-Content-Language: " + language] if language else []),
+        b"Content-Type: text/plain",
+        b"Content-Length: %s" % (length if isinstance(length, bytes) else b"%d" % length),
+    ]
+
+
+def record(headers: list[bytes], body: bytes = BODY, end: bytes = b"\r\n\r\n") -> bytes:
+    return MARK + b"\r\n".join([*headers, b"", b""]) + body + end
+
+
+def packed(*contents: bytes) -> bytes:
+    return b"".join(gzip.compress(content, 1, mtime=0) for content in contents)
+
+
+def one_by_one(*_: object) -> Iterator[wet_members.Pages]:
+    yield from ()
+    return 0
+
+
+def read(path: Path, config: wet.WetConfig) -> tuple[list[dict], Counts]:
+    counts = Counts()
+    (file,) = list_files(str(path))
+    rows = [row for b in wet.read(file, "web", config, counts) for row in b.to_pylist()]
+    return rows, counts
+
+
+def read_on_at(path: Path, config: wet.WetConfig) -> tuple[int, int | None]:
+    """How many documents are read at once, and where that ends."""
+    rules = wet_members.Rules(config.records == "fixed", config.headers == "exact", True, 1)
+    file = InputFile(str(path), path.name, path.stat().st_size)
+    reading, found = wet_members.read_members(file, rules, Counts()), 0
+    while True:
+        try:
+            found += len(next(reading).origins)
+        except StopIteration as end:
+            return found, end.value
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_file_as_common_crawl_writes_it_is_read_so_to_its_end(
+    tmp_path: Path, config: wet.WetConfig
+) -> None:
+    info = MARK + b"WARC-Type: warcinfo\r\nContent-Length: 5\r\n\r\na: b\n\r\n\r\n"
+    idn = record(lines("http://éxample.test/".encode()))
+    content = [info, record(lines()), idn, *[record(lines(URL + b"%d" % n)) for n in range(9)]]
+    path = tmp_path / "a.wet.gz"
+    path.write_bytes(packed(*content))
+    assert read_on_at(path, config) == (11, None)
+    rows, counts = read(path, config)
+    urls = [URL, "http://éxample.test/".encode(), *[URL + b"%d" % n for n in range(9)]]
+    assert [row["url"].encode() for row in rows] == urls
+    assert {(row["date"], row["digest"]) for row in rows} == {(DATE.decode(), DIGEST.decode())}
+    assert rows[1]["origin"] == f"a.wet.gz#{len(packed(*content[:2]))}"
+    assert (rows[0]["title"], rows[0]["text"]) == ("Title", "some text é")
+    assert counts.totals["records"] == counts.totals["documents"] == 11
+    assert counts.totals["files"] == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        record(lines(length=len(BODY) - 1)),
+        record(lines(), end=b"\r\n"),
+        record(lines()) * 2,
+        b"\r\n" + record(lines()),
+        b"",
+        record(lines(), BODY + b"x" * (5 << 20)),
+    ],
+)
+def test_what_is_not_one_record_is_left_to_the_other_readers(tmp_path: Path, odd: bytes) -> None:
+    path = tmp_path / "a.wet.gz"
+    path.write_bytes(packed(record(lines()), odd, record(lines())))
+    assert read_on_at(path, wet.WetConfig()) == (0, 0)
+
+
+def test_a_line_that_begins_a_record_matters_only_to_a_reader_by_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.wet.gz"
+    body = b"T\na\n \xe3\x80\x80WARC/1.0\t\nb\n"
+    path.write_bytes(packed(record(lines()), record(lines(length=len(body)), body)))
+    assert read_on_at(path, wet.WetConfig(records="fixed")) == (2, None)
+    assert read_on_at(path, wet.WetConfig(records="exact")) == (0, 0)
+
+
+urls = st.sampled_from(
+    [URL, URL, b"<http://example.test/>", "http://é.test/".encode(), b"a b", b"", b" x", b"\xff"]
+)
+lengths = st.sampled_from([None] * 8 + [b"", b"x", b"1", b"00", b"+1", b"9" * 12, b"1e3", b"2 "])
+bits = st.sampled_from(
+    [
+        b"some text\n",
+        b"\n",
+        b"\r\n\r\n",
+        b"WARC/1.0",
+        b"\nWARC/1.0\r\n",
+        b" ",
+        b"\xff",
+        "é".encode(),
+    ]
+)
+bodies = st.one_of(st.just(BODY), st.just(b""), st.lists(bits, max_size=6).map(b"".join))
+swaps = st.sampled_from(
+    [(b"", b"")] * 9
+    + [
+        (b"conversion", b"Conversion"),
+        (b"conversion", b"warcinfo"),
+        (b"WARC-Type", b"warc-type"),
+        (b"WARC-Type: conversion\r\n", b""),
+        (b"WARC-Date: ", b"WARC-Date:"),
+        (b"WARC-Date: 2026-11-20T00:00:00Z\r\n", b""),
+        (b"WARC-Date", b"WARC-Target-URI"),
+        (b"WARC-Refers-To: ", b"WARC-Refers-To:\t"),
+        (b"Content-Type: text/plain", b"Content-Type: a\r\n b"),
+        (b"WARC/1.0", b"WARC/1.1"),
+        (b"WARC/1.0\r\n", b" WARC/1.0\r\n"),
+        (b"\r\n", b"\n"),
+        (b"sha1:AAAA", b"sha1:AAAA "),
+        (b"text/plain", b"text/\rplain"),
+        (b"text/plain", b""),
+    ]
+)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> bytes:
+    body, stated = draw(bodies), draw(lengths)
+    language = draw(st.sampled_from([b"", b"", b"eng,deu"]))
+    headers = lines(draw(urls), language, len(body) if stated is None else stated)
+    whole = record(
+        headers, body, draw(st.sampled_from([b"\r\n\r\n"] * 6 + [b"\n\n", b"\r\n", b""]))
+    )
+    return whole.replace(*draw(swaps))
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(contents(), min_size=1, max_size=8),
+    st.sampled_from(CONFIGS),
+    st.sampled_from([1, 700, 1 << 20]),
+    st.sampled_from([50, 1 << 20]),
+    st.sampled_from([None, None, None, "damage", "cut", "garbage", "joined"]),
+    st.data(),
+)
+def test_the_same_as_record_by_record(
+    tmp_path: Path,
+    parts: list[bytes],
+    config: wet.WetConfig,
+    at_once: int,
+    piece: int,
+    fault: str | None,
+    data: st.DataObject,
+) -> None:
+    stored = packed(*parts)
+    place = data.draw(st.integers(0, len(stored) - 1)) if fault else 0
+    if fault == "damage":
+        stored = stored[:place] + b"\xff" * 4 + stored[place + 4 :]
+    elif fault == "cut":
+        stored = stored[:place]
+    elif fault == "garbage":
+        stored += b"\0" * (place % 20)
+    elif fault == "joined":
+        stored = packed(*parts[:2], b"".join(parts[2:]))
+    path = tmp_path / "a.wet.gz"
+    path.write_bytes(stored)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(members, "_PIECE", piece)
+        patch.setattr(wet_members, "_AT_ONCE", at_once)
+        found = read(path, config)
+        patch.setattr(wet, "read_members", one_by_one)
+        assert found == read(path, config)
