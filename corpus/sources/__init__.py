@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from corpus.counts import Counts
-from corpus.sources import code, stackexchange, warc, wet
+from corpus.sources import arxiv, code, stackexchange, warc, wet
 from corpus.storage import InputFile
 
 
@@ -27,6 +27,7 @@ class Reader(NamedTuple):
 READERS = {
     "warc": Reader(warc.read, warc.WarcConfig, warc.SUFFIXES),
     "wet": Reader(wet.read, wet.WetConfig, wet.SUFFIXES),
+    "arxiv": Reader(arxiv.read, arxiv.ArxivConfig, arxiv.SUFFIXES),
     "code": Reader(code.read, code.CodeConfig, code.SUFFIXES),
     "stackexchange": Reader(
         stackexchange.read, stackexchange.StackExchangeConfig, stackexchange.SUFFIXES

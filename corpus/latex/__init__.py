@@ -1,0 +1,7 @@
+"""LaTeX sources of a paper to text: pure functions of bytes and strings, for the ArXiv source.
+
+LLaMA section 2.1 (after Lewkowycz et al., 2022) removes everything before the first section and
+the bibliography, removes comments, and expands the author's macros inline. Read in this order:
+`paper` (the whole of it), `scanner` (one pass over the source), `commands` (what it acts on),
+`macros` (definitions and their use), `comments`, `decode`, `main_file`.
+"""

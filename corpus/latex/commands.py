@@ -1,0 +1,246 @@
+r"""What the scanner does at the commands that structure a paper or read in its files.
+
+Each function is called where its command stands, with the place of its backslash; the frame's
+position is after the command's name.
+"""
+
+import posixpath
+import re
+
+from corpus.latex.arguments import Frame
+from corpus.latex.comments import inline_end
+from corpus.latex.conditionals import CONDITIONALS
+from corpus.latex.definitions import DEFINITIONS
+from corpus.latex.macros import bracket_end
+from corpus.latex.scanner import Action, Scanner
+
+SECTIONS = (
+    "part chapter section subsection subsubsection paragraph beginsection head heading".split()
+)
+
+# environments that go: references, and what is no text
+_REMOVED = frozenset("thebibliography references bibdiv biblist comment filecontents".split())
+
+_ENVIRONMENT = re.compile(r"[ \t]*\n?[ \t]*\{([^{}\\\n]{1,100})\}")
+_ARGUMENT = re.compile(r"[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,1000}\][ \t]*)?\{([^{}]{0,2000})\}")
+_PLAIN_FILE = re.compile(r"[ \t]*([^\s{}\\%]{1,200})[ \t]?")
+_TWO_ARGUMENTS = re.compile(r"\s*\{([^{}]{0,500})\}\s*\{([^{}]{0,500})\}")
+_NEXT_TOKEN = re.compile(r"[ \t]*\\(?:[A-Za-z@]+|.)", re.S)
+_FRAGILE = re.compile(r"[\\{}$]")
+DOCUMENT = re.compile(r"\\begin[ \t]*\{document\}")
+_END_DOCUMENT = "\\end{document}"
+
+
+def _begin(scanner: Scanner, frame: Frame, at: int) -> None:
+    match = _ENVIRONMENT.match(frame.text, frame.position)
+    name = match[1] if match else ""
+    plain = name.rstrip("*")
+    if match and name == "document":
+        if not scanner.in_body:
+            scanner.truncate(0)
+            scanner.in_body = True
+        frame.position = match.end()
+    elif match and plain in _REMOVED:
+        end = _environment_end(scanner, frame, name, match.end())
+        if end is None:
+            scanner.keep(frame, at)
+        else:
+            frame.position = end
+            scanner.drop_line(frame)
+    elif match and plain in scanner.verbatim:
+        end = _environment_end(scanner, frame, name, match.end())
+        frame.position = end or match.end()
+        scanner.write(frame.text[at : frame.position], verbatim=end is not None)
+    else:
+        scanner.keep(frame, at)
+
+
+def _environment_end(scanner: Scanner, frame: Frame, name: str, start: int) -> int | None:
+    close = f"\\end{{{name}}}"
+    end = frame.text.find(close, start) if scanner.work > 0 else -1
+    if end < 0:
+        scanner.charge(len(frame.text) - start)
+        return None
+    return end + len(close)
+
+
+def _end(scanner: Scanner, frame: Frame, at: int) -> None:
+    match = _ENVIRONMENT.match(frame.text, frame.position)
+    if match is None and not scanner.has_document:  # plain TeX's \end
+        scanner.frames.clear()
+    elif match and match[1] == "document":
+        _stop(scanner, frame, at)
+    else:
+        scanner.keep(frame, at)
+
+
+def _stop(scanner: Scanner, frame: Frame, at: int) -> None:
+    while scanner.frames:
+        scanner.leave()
+
+
+def _section(scanner: Scanner, frame: Frame, at: int) -> None:
+    name = frame.text[at + 1 : frame.position]
+    titled = name not in ("head", "heading") or frame.text.find("\\end" + name, at, at + 500) > 0
+    if scanner.in_body and scanner.section is None and titled:
+        scanner.section = len(scanner.out)
+    scanner.keep(frame, at)
+
+
+def _verbatim_inline(scanner: Scanner, frame: Frame, at: int) -> None:
+    end = inline_end(frame.text, frame.text[at : frame.position], frame.position)
+    frame.position = end or frame.position
+    scanner.write(frame.text[at : frame.position], verbatim=end is not None)
+
+
+def _input(scanner: Scanner, frame: Frame, at: int) -> None:
+    match = _ARGUMENT.match(frame.text, frame.position) or _PLAIN_FILE.match(
+        frame.text, frame.position
+    )
+    if match is None:
+        scanner.keep(frame, at)
+        return
+    frame.position = match.end()
+    _read_in(scanner, frame, at, match[1].strip().strip('"'))
+
+
+def _import(scanner: Scanner, frame: Frame, at: int) -> None:
+    match = _TWO_ARGUMENTS.match(frame.text, frame.position)
+    if match is None:
+        scanner.keep(frame, at)
+        return
+    frame.position = match.end()
+    _read_in(scanner, frame, at, posixpath.join(match[1].strip(), match[2].strip()))
+
+
+def _read_in(scanner: Scanner, frame: Frame, at: int, name: str) -> None:
+    file = _find(scanner, name, ("", ".tex", ".ltx"))
+    opened = [f.file for f in scanner.frames if f.file]
+    if file is None or file in opened or len(opened) >= scanner.limits.max_open_files:
+        scanner.counts["inputs_not_found" if file is None else "inputs_recursive"] += 1
+        scanner.keep(frame, at)
+        return
+    text = scanner.files[file]
+    if not scanner.charge(len(text)):  # the same file, time and again
+        scanner.keep(frame, at)
+        return
+    body = DOCUMENT.search(text) if scanner.in_body else None
+    if body:  # a paper of its own (subfiles, standalone)
+        end = text.find(_END_DOCUMENT, body.end())
+        text = text[body.end() : end if end >= 0 else None]
+    scanner.push_file(file, text)
+
+
+def _find(scanner: Scanner, name: str, suffixes: tuple[str, ...]) -> str | None:
+    """The archive's file of a name: below the main file's folder, the reader's, or the root."""
+    if name.startswith(("/", "~")) or ".." in name.split("/"):
+        inside = posixpath.normpath(posixpath.join(scanner.folder, name))
+        if name.startswith(("/", "~")) or inside.startswith(".."):
+            scanner.outside.append(name)
+            return None
+    current = next((f.file for f in reversed(scanner.frames) if f.file), "")
+    for folder in (scanner.folder, posixpath.dirname(current), ""):
+        path = posixpath.normpath(posixpath.join(folder, name))
+        for suffix in suffixes:
+            if path + suffix in scanner.files:
+                return path + suffix
+    return None
+
+
+def _package(suffix: str) -> Action:
+    r"""Of `\usepackage{a,b}` the definitions of those packages that the archive holds."""
+
+    def action(scanner: Scanner, frame: Frame, at: int) -> None:
+        match = _ARGUMENT.match(frame.text, frame.position)
+        if match:
+            frame.position = match.end()
+        scanner.keep(frame, at)
+        names = match[1].split(",") if match else []
+        opened = {f.file for f in scanner.frames if f.file}
+        for name in reversed(names):  # the last one pushed is read first
+            file = _find(scanner, name.strip(), (suffix,))
+            if not file or file in opened or len(opened) >= scanner.limits.max_open_files:
+                continue
+            if scanner.charge(len(scanner.files[file])):
+                scanner.push_file(file, scanner.files[file], package=True)
+
+    return action
+
+
+def _end_input(scanner: Scanner, frame: Frame, at: int) -> None:
+    while scanner.frames and not scanner.leave().file:
+        pass
+
+
+def _bibliography(scanner: Scanner, frame: Frame, at: int) -> None:
+    match = _ARGUMENT.match(frame.text, frame.position)
+    if match:
+        frame.position = match.end()
+    elif frame.text.startswith("[", frame.position):
+        end = bracket_end(frame.text, frame.position)
+        frame.position = end if end >= 0 else frame.position
+    scanner.drop_line(frame)
+
+
+def _references(scanner: Scanner, frame: Frame, at: int) -> None:
+    r"""AMS-TeX's `\Refs … \endRefs`."""
+    end = frame.text.find("\\endRefs", frame.position)
+    if end < 0:
+        scanner.charge(len(frame.text) - frame.position)
+        scanner.keep(frame, at)
+    else:
+        frame.position = end + len("\\endRefs")
+
+
+def _title(scanner: Scanner, frame: Frame, at: int) -> None:
+    match = _ARGUMENT.match(frame.text, frame.position)
+    if match and scanner.title is None:
+        title = " ".join(match[1].replace("\\\\", " ").replace("~", " ").split())
+        scanner.title = title if title and not _FRAGILE.search(title) else None
+    scanner.keep(frame, at)
+
+
+def _at_letter(value: bool) -> Action:
+    def action(scanner: Scanner, frame: Frame, at: int) -> None:
+        scanner.at_letter = value
+        scanner.drop_line(frame)
+
+    return action
+
+
+def _quote(scanner: Scanner, frame: Frame, at: int) -> None:
+    r"""`\string\x`: the command after it is only named."""
+    token = _NEXT_TOKEN.match(frame.text, frame.position)
+    frame.position = token.end() if token else frame.position
+    scanner.keep(frame, at)
+
+
+def _xspace(scanner: Scanner, frame: Frame, at: int) -> None:
+    """Gone from the end of a macro: the space it would give back was never taken away."""
+    if scanner.frames[frame.base] is frame:
+        scanner.keep(frame, at)
+
+
+COMMANDS: dict[str, Action] = {
+    **DEFINITIONS,
+    **CONDITIONALS,
+    "begin": _begin,
+    "end": _end,
+    **dict.fromkeys(["enddocument", "bye"], _stop),
+    **dict.fromkeys(SECTIONS, _section),
+    **dict.fromkeys(["verb", "lstinline", "mintinline"], _verbatim_inline),
+    **dict.fromkeys(["input", "include", "subfile", "subfileinclude"], _input),
+    **dict.fromkeys(["import", "subimport", "inputfrom", "includefrom"], _import),
+    **dict.fromkeys(["usepackage", "RequirePackage"], _package(".sty")),
+    **dict.fromkeys(["documentclass", "documentstyle", "LoadClass"], _package(".cls")),
+    "endinput": _end_input,
+    **dict.fromkeys(
+        ["bibliography", "nobibliography", "bibliographystyle", "printbibliography"], _bibliography
+    ),
+    "Refs": _references,
+    "title": _title,
+    "makeatletter": _at_letter(True),
+    "makeatother": _at_letter(False),
+    **dict.fromkeys(["string", "noexpand", "meaning"], _quote),
+    "xspace": _xspace,
+}
