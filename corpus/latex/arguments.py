@@ -47,7 +47,7 @@ class Arguments:
             frame.position += len(ahead)
         for index, delimiter in enumerate(macro.delimiters[1:]):
             if delimiter:
-                yield self._delimited(delimiter)
+                yield self._delimited(delimiter, first=index == 0 and not ahead)
             elif index == 0 and macro.default is not None:
                 yield self._optional(macro.default)
             else:
@@ -102,8 +102,10 @@ class Arguments:
         self._take(index, end)
         return text[place + 1 : end - 1]
 
-    def _delimited(self, delimiter: str) -> str:
+    def _delimited(self, delimiter: str, first: bool) -> str:
         frame = self._frames[-1]
+        if first and (match := SPACES.match(frame.text, frame.position)):
+            frame.position = match.end()  # as after any command of letters
         end = delimiter_start(frame.text, frame.position, delimiter)
         if end < 0:
             self._charge(len(frame.text) - frame.position)

@@ -14,9 +14,15 @@ from corpus.latex.definitions import DEFINITIONS
 from corpus.latex.macros import bracket_end
 from corpus.latex.scanner import Action, Scanner
 
-SECTIONS = (
-    "part chapter section subsection subsubsection paragraph beginsection head heading".split()
+_UPPER = "part chapter section beginsection head heading".split()
+_LOWER = "subsection subsubsection paragraph".split()
+_TITLED = re.compile(r"[ \t]*\*?[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,500}\]\s*)?\{")
+_REFERENCES = re.compile(
+    r"\s*\*?\s*\{[\s{]*(?:\\[A-Za-z]+[\s{]*)?(?:references|bibliography|literature)"
+    r"(?: cited)?[\s.:}]*\}",
+    re.I,
 )
+_FLOATS = frozenset("figure table longtable sidewaystable sidewaysfigure wrapfigure".split())
 
 # environments that go: references, and what is no text
 _REMOVED = frozenset("thebibliography references bibdiv biblist comment filecontents".split())
@@ -52,6 +58,8 @@ def _begin(scanner: Scanner, frame: Frame, at: int) -> None:
         frame.position = end or match.end()
         scanner.write(frame.text[at : frame.position], verbatim=end is not None)
     else:
+        if plain in _FLOATS:  # set after the references, but none of them
+            scanner.end_references()
         scanner.keep(frame, at)
 
 
@@ -81,9 +89,26 @@ def _stop(scanner: Scanner, frame: Frame, at: int) -> None:
 
 def _section(scanner: Scanner, frame: Frame, at: int) -> None:
     name = frame.text[at + 1 : frame.position]
-    titled = name not in ("head", "heading") or frame.text.find("\\end" + name, at, at + 500) > 0
-    if scanner.in_body and scanner.section is None and titled:
-        scanner.section = len(scanner.out)
+    if scanner.in_body and _is_heading(frame.text, name, frame.position):
+        scanner.end_references()
+        if _REFERENCES.match(frame.text, frame.position):
+            scanner.references = len(scanner.out)
+        elif name in _LOWER and scanner.subsection is None:
+            scanner.subsection = len(scanner.out)
+        elif name not in _LOWER and scanner.section is None:
+            scanner.section = len(scanner.out)
+    scanner.keep(frame, at)
+
+
+def _is_heading(text: str, name: str, place: int) -> bool:
+    """Whether it has a title: a command may also be named, as in `\\titleformat{\\section}`."""
+    if name in ("head", "heading"):
+        return text.find("\\end" + name, place, place + 500) > 0
+    return name == "beginsection" or _TITLED.match(text, place) is not None
+
+
+def _appendix(scanner: Scanner, frame: Frame, at: int) -> None:
+    scanner.end_references()
     scanner.keep(frame, at)
 
 
@@ -190,6 +215,7 @@ def _references(scanner: Scanner, frame: Frame, at: int) -> None:
         scanner.keep(frame, at)
     else:
         frame.position = end + len("\\endRefs")
+        scanner.drop_line(frame)
 
 
 def _title(scanner: Scanner, frame: Frame, at: int) -> None:
@@ -227,7 +253,8 @@ COMMANDS: dict[str, Action] = {
     "begin": _begin,
     "end": _end,
     **dict.fromkeys(["enddocument", "bye"], _stop),
-    **dict.fromkeys(SECTIONS, _section),
+    **dict.fromkeys([*_UPPER, *_LOWER], _section),
+    "appendix": _appendix,
     **dict.fromkeys(["verb", "lstinline", "mintinline"], _verbatim_inline),
     **dict.fromkeys(["input", "include", "subfile", "subfileinclude"], _input),
     **dict.fromkeys(["import", "subimport", "inputfrom", "includefrom"], _import),

@@ -69,6 +69,8 @@ def _branch(scanner: Scanner, frame: Frame, at: int, value: bool) -> None:
                     first, last = start, middle.start()
                 else:
                     first, last = (otherwise.end() if otherwise else match.start()), match.start()
+                while first < last and frame.text[first] in " \t":  # as after any command
+                    first += 1
                 frame.position = match.end()
                 if not scanner.charge(last - first):
                     break

@@ -85,7 +85,7 @@ class _WithoutComments(dict[str, str]):
 
 def _join(scanner: Scanner) -> str:
     """The pieces that were written, from the first section on; blank lines are one at most."""
-    first = scanner.section or 0
+    first = scanner.section if scanner.section is not None else scanner.subsection or 0
     parts: list[str] = []
     start = first
     for index in scanner.raw:

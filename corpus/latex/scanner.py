@@ -55,6 +55,8 @@ class Scanner:
     flags: dict[str, bool] = field(default_factory=dict)  # of `\newif`
     in_body: bool = False
     section: int | None = None  # pieces that were written before the first section
+    subsection: int | None = None  # the same of a lower heading, should there be no section
+    references: int | None = None  # pieces before a section of references that has not ended
     title: str | None = None
     at_letter: bool = False
 
@@ -68,6 +70,7 @@ class Scanner:
         self.frames.append(Frame(self.files[name], 0, name))
         while self.frames:
             self._scan(self.frames[-1])
+        self.end_references()
 
     def write(self, piece: str, verbatim: bool = False) -> None:
         """Adds to the output; a space keeps a command from growing into a letter."""
@@ -137,6 +140,15 @@ class Scanner:
             self.raw.pop()
         if self.section is not None and self.section >= pieces:
             self.section = None
+        if self.subsection is not None and self.subsection >= pieces:
+            self.subsection = None
+        if self.references is not None and self.references >= pieces:
+            self.references = None
+
+    def end_references(self) -> None:
+        """Takes back a section of references, where it is followed by something else."""
+        if self.references is not None:
+            self.truncate(self.references)
 
     def _scan(self, frame: Frame) -> None:
         """Reads on in a frame up to the next command that means something here."""

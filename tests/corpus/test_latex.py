@@ -1,0 +1,295 @@
+"""LaTeX sources to text: one worked example a rule, and what no source can break."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.latex.comments import strip_comments
+from corpus.latex.decode import declared_codec, decode
+from corpus.latex.main_file import find_mains
+from corpus.latex.paper import Paper, clean, read_source
+from corpus.latex.scanner import Limits
+
+
+def paper(main: str, limits: Limits | None = None, **files: str) -> Paper:
+    """The paper of `main` beside other files, whose dots are written `__` and slashes `___`."""
+    named = {n.replace("___", "/").replace("__", "."): t.encode() for n, t in files.items()}
+    return clean(read_source({"main.tex": main.encode(), **named}), "main.tex", limits)
+
+
+def body(text: str, preamble: str = "") -> str:
+    """What becomes of text between `\\begin{document}` and its end."""
+    source = (
+        f"\\documentclass{{article}}\n{preamble}\n\\begin{{document}}\n{text}\n\\end{{document}}"
+    )
+    return paper(source).text.removesuffix("\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("a % b\nc", "a\nc"),
+        ("a% b\nc", "ac"),
+        ("a%\n   c", "ac"),
+        ("a\n  % only\nb", "a\nb"),
+        ("% one\n%two\nb", "b"),
+        ("5\\% of % x", "5\\% of"),
+        ("a\\\\% b\nc", "a\\\\\nc"),
+        ("\\foo%\nbar", "\\foo\nbar"),
+        ("a%\n\nb", "a\n\nb"),
+        ("\\verb|%| % x", "\\verb|%|"),
+        ("\\verb*+50%+ % x", "\\verb*+50%+"),
+        ("\\url{a%20b} % x", "\\url{a%20b}"),
+        ("\\lstinline[language=C]{%d} % x", "\\lstinline[language=C]{%d}"),
+        (
+            "\\begin{verbatim}\n% kept\n\\end{verbatim}% x",
+            "\\begin{verbatim}\n% kept\n\\end{verbatim}",
+        ),
+        (
+            "\\begin{minted}{tex}\n% kept\n\\end{minted}",
+            "\\begin{minted}{tex}\n% kept\n\\end{minted}",
+        ),
+        ("% \\begin{verbatim}\na % b", "a"),
+        ("\\verbose{50%\n}", "\\verbose{50}"),
+    ],
+)
+def test_comments_go_as_in_tex(source: str, text: str) -> None:
+    assert strip_comments(source).rstrip() == text
+
+
+@pytest.mark.parametrize(
+    ("definitions", "use", "text"),
+    [
+        (r"\newcommand{\R}{\mathbb{R}}", r"$\R^n$", r"$\mathbb{R}^n$"),
+        (r"\newcommand*\R{\mathbb R}", r"\R x", r"\mathbb R x"),
+        (r"\newcommand{\pair}[2]{(#1, #2)}", r"\pair{a}{b}", "(a, b)"),
+        (r"\newcommand{\half}{\frac12}", r"\half", r"\frac12"),
+        (r"\newcommand{\norm}[2][2]{|#2|_{#1}}", r"\norm{x} \norm[1]{y}", "|x|_{2} |y|_{1}"),
+        (r"\newcommand{\f}[1]{\frac{1}{#1}}", r"\f {x} \f x", r"\frac{1}{x} \frac{1}{x}"),
+        (r"\newcommand{\b}[1]{\mathbf#1}", r"\b x", r"\mathbf x"),
+        (r"\newcommand{\a}{\alpha}", r"\a{}b \a\a", r"\alpha{}b \alpha\alpha"),
+        (r"\def\x{y}\def\z#1{<#1>}", r"\x\z{\x}", "y<y>"),
+        (r"\def\at#1,#2;{#2 of #1}", r"\at a,{b,c};", "b,c of a"),
+        (r"\long\def\x#1{#1}\global\let\y=\x", r"\y{a}", "a"),
+        (r"\let\old\vec\renewcommand{\vec}[1]{\old{\bf#1}}", r"\vec x", r"\vec{\bf x}"),
+        (r"\DeclareMathOperator{\Hom}{Hom}", r"\Hom(A)", r"\operatorname{Hom}(A)"),
+        (r"\DeclareMathOperator*{\argmax}{arg\,max}", r"\argmax_x", r"\operatorname*{arg\,max}_x"),
+        (r"\newcommand{\x}{a}\providecommand{\x}{b}\providecommand{\y}{c}", r"\x\y", "ac"),
+        (r"\newcommand{\x}{a}\newcommand{\y}{\x}\renewcommand{\x}{b}", r"\y", "b"),
+        (r"\newcommand{\mk}[1]{\def#1{made}}\mk\it", r"\it", "made"),
+        (r"\newcommand{\mk}{\def\two##1{[##1]}}\mk", r"\two{x}", "[x]"),
+        (r"\newcommand{\foo}{ArGoT\xspace}", r"\foo is. \foo, \foo", "ArGoT is. ArGoT, ArGoT"),
+        (r"\newcommand{\go}{\nxt}\newcommand{\nxt}[1]{<#1>}", r"\go{x}y", "<x>y"),
+        (r"\newcommand{\be}{\begin{equation}}\newcommand{\ee}{\end{equation}}", r"\be x \ee",
+         r"\begin{equation} x \end{equation}"),
+        (r"\makeatletter\def\my@x{in}\newcommand{\x}{\my@x}\makeatother", r"\x", "in"),
+        (r"\makeatletter\newcommand{\x}{\@ifnextchar[a b}\makeatother", r"\x", r"\x"),
+        (r"\newcommand{\x}{a}", r"\string\x \verb|\x| \\x", r"\string\x \verb|\x| \\x"),
+        (r"\newcommand{\x}{a}", r"\xy \x1", r"\xy a1"),
+    ],
+)  # fmt: skip
+def test_macros_are_expanded(definitions: str, use: str, text: str) -> None:
+    assert body(use, definitions) == text
+    assert body(f"{definitions}\n{use}").strip() == text
+
+
+def test_a_macro_means_what_it_was_last_defined_as_before_its_use() -> None:
+    text = body("\\section{s}\n\\newcommand{\\x}{a}\\x\n\\renewcommand{\\x}{b}\\x")
+    assert text == "\\section{s}\na\nb"
+
+
+def test_a_heading_keeps_its_name_whatever_it_is_redefined_as() -> None:
+    looks = (
+        r"\renewcommand{\section}{\@startsection{section}{1}}\newcommand{\sect}[1]{\section{#1}}"
+    )
+    assert body("before\n\\sect{One} text", looks) == "\\section{One} text"
+
+
+@pytest.mark.parametrize(
+    ("definitions", "use"),
+    [
+        (r"\def\a{\a}", r"\a"),
+        (r"\def\a{\b}\def\b{\a}", r"\a"),
+        (r"\def\a{\a\a}", r"\a"),
+        (r"\def\a#1{\a{#1#1}}", r"\a{x}"),
+        (r"\newcommand{\a}[1][x]{y\a}", r"\a"),
+        (r"\newcommand{\x}[1]{#1}", r"{\x}"),
+        (r"\def\x#1;{#1}", r"\x never"),
+    ],
+)
+def test_what_cannot_be_expanded_stays_as_it_is_written(definitions: str, use: str) -> None:
+    assert body(f"before {use} after", definitions) == f"before {use} after"
+
+
+def test_expansion_is_bounded_by_the_size_of_the_source() -> None:
+    names = "abcdefghijklmnopqrstuvwxyz"
+    chain = "".join(f"\\def\\{n}z{{\\{m}z\\{m}z}}" for n, m in pairwise(names))
+    found = paper(chain + "\\def\\zz{0123456789}\\az\nbye \\yz \\end")
+    assert len(found.text) < 400_000
+    assert found.counts["macros_over_limit"] >= 1
+    assert "\\az\nbye" in found.text
+
+
+def test_one_recursive_macro_costs_no_other_text() -> None:
+    main = "\\documentclass{a}\\begin{document}\\def\\in#1{\\input{#1}\\a}\\def\\a{\\a}\\in{x} end"
+    assert paper(main, x__tex="from x\n").text.startswith("from x\n")
+
+
+def test_before_the_first_section_all_goes_and_without_one_nothing_does() -> None:
+    assert body("\\title{T}\nabstract\n\\section{One}\ntext") == "\\section{One}\ntext"
+    assert body("only text\n\nmore") == "only text\n\nmore"
+    assert body("x\n\\subsection{Low} y") == "\\subsection{Low} y"
+    assert body("x \\subsection{Low} y \\section{High} z") == "\\section{High} z"
+    assert body("\\titleformat{\\section}{x}{y}\ntext") == "\\titleformat{\\section}{x}{y}\ntext"
+    assert paper("\\magnification=1200\n\\beginsection One.\n\ntext\n\\bye\nafter").text == (
+        "\\beginsection One.\n\ntext\n"
+    )
+    assert (
+        paper("intro \\head 1. H\\endhead text \\enddocument x").text
+        == "\\head 1. H\\endhead text\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        "\\begin{thebibliography}{99}\\bibitem{a} A\\end{thebibliography}\n",
+        "\\bibliographystyle{plain}\n\\bibliography{a,b}\n",
+        "\\printbibliography[heading=none]\n",
+        "\\begin{references}\\reference A\\end{references}\n",
+        "\\section*{References}\n[1] A\n",
+        "\\section*{\\bf REFERENCES:}\n\\begin{thebibliography}{9}x\\end{thebibliography}\n",
+        "\\Refs\\ref\\no 1\\endref\\endRefs\n",
+    ],
+)  # fmt: skip
+def test_references_go_and_the_appendix_stays(references: str) -> None:
+    text = body(f"\\section{{S}}\ntext\n{references}\\appendix\n\\section{{Proofs}}")
+    assert text == "\\section{S}\ntext\n\\appendix\n\\section{Proofs}"
+    assert body(f"no section, but text\n{references}").strip() == "no section, but text"
+
+
+def test_conditionals_whose_outcome_is_known_are_decided() -> None:
+    assert body("a\\iffalse b \\ifx\\p\\q c\\fi d\\else e\\fi f") == "ae f"
+    assert body("a\\iftrue b\\iffalse x\\fi\\else c\\fi d") == "ab d"
+    known = "\\newif\\ifdraft \\drafttrue"
+    assert (
+        body("\\ifdraft yes\\else no\\fi \\draftfalse\\ifdraft yes\\else no\\fi", known) == "yes no"
+    )
+    assert body("\\ifnum1<2 a\\else b\\fi \\iff") == "\\ifnum1<2 a\\else b\\fi \\iff"
+    assert body("\\iffalse never ends") == "\\iffalse never ends"
+    assert body("\\begin{comment}\nx \\end{itemize}\n\\end{comment}\nstays") == "stays"
+
+
+def test_the_definition_of_an_environment_is_left_as_it_is() -> None:
+    kept = "\\newenvironment{e}[1]{\\begin{verbatim}\\x}{\\end{verbatim}}"
+    assert body(f"{kept} \\x", "\\def\\x{a}") == f"{kept} a"
+
+
+def test_what_is_verbatim_is_copied() -> None:
+    kept = "\\begin{lstlisting}\n\\x  %\n\n\n\nend  \n\\end{lstlisting}"
+    assert body(f"\\section{{S}}\n{kept}", "\\def\\x{y}") == f"\\section{{S}}\n{kept}"
+    own = "\\lstnewenvironment{code}{}{}\\def\\x{y}"
+    assert body("\\begin{code}\n\\x % c\n\\end{code}", own).endswith("\\x % c\n\\end{code}")
+
+
+def test_files_are_read_in_from_the_archive_alone() -> None:
+    main = (
+        "\\documentclass{a}\\usepackage[x]{own,times}\\begin{document}\n\\input{sec/one}\n"
+        "\\include{two}\n\\input three.tex \\import{sec/}{four}\\input{main}\n"
+        "\\input{../../etc/passwd}\\input{/etc/passwd}\\input{missing}\n\\end{document}"
+    )
+    found = paper(
+        main,
+        sec___one__tex="\\section{\\own}% c\none\\endinput rest",
+        two__tex="\\documentclass{s}\\begin{document}two\\end{document}x",
+        three__tex="three",
+        sec___four__tex="four",
+        own__sty="\\newcommand\\own{Own}text of a package",
+    )
+    assert found.text == (
+        "\\section{Own}one\ntwo\nthreefour\\input{main}\n"
+        "\\input{../../etc/passwd}\\input{/etc/passwd}\\input{missing}\n"
+    )
+    assert found.outside == ["../../etc/passwd", "/etc/passwd"]
+    assert found.counts["inputs_not_found"] == 3
+    assert found.counts["inputs_recursive"] == 1
+
+
+def test_blank_lines_and_spaces_at_the_end_of_lines_go() -> None:
+    assert body("a  \n\n\n\n  b\t\nc") == "a\n\n  b\nc"
+
+
+def test_titles_are_taken_where_they_are_simple() -> None:
+    assert (
+        paper("\\title[Short]{On\\\\ Cats~and  Dogs}\\begin{document}x").title == "On Cats and Dogs"
+    )
+    assert paper("\\title{On $L$-functions}\\begin{document}x").title is None
+
+
+def test_encodings_are_tried_in_order() -> None:
+    text = "Poincaré ✓"
+    for content in (text.encode(), b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16")):
+        assert decode(content) == text
+    assert decode("Erdős".encode("iso8859-2"), "iso8859-2") == "Erdős"
+    assert decode(b"Poincar\xe9 \x93x\x94") == "Poincaré “x”"
+    assert decode(b"\x81\xe9") == "\x81é"
+    assert decode(b"a\r\nb\rc") == "a\nb\nc"
+    assert declared_codec(b"\\usepackage[koi8-r]{inputenc}") == "koi8-r"
+    assert declared_codec(b"\\usepackage[utf8]{inputenc}\\begin{CJK*}{GBK}{song}") == "gb18030"
+    assert declared_codec(b"\\usepackage[nosuch]{inputenc}") is None
+
+
+def test_the_main_file_is_found() -> None:
+    latex = "\\documentclass{article}\\begin{document}x\\end{document}"
+    part = "\\section{P}"
+    assert find_mains({"a.tex": part, "z.tex": latex}) == ["z.tex"]
+    assert find_mains({"old/z.tex": latex + latex, "z.tex": latex}) == ["z.tex", "old/z.tex"]
+    assert find_mains({"sub.tex": latex * 9, "ms.tex": latex.replace("x", "\\input{sub}")}) == [
+        "ms.tex"
+    ]
+    assert find_mains({"a.tex": "%\\documentclass{x}\n", "b.tex": "\\documentstyle{x}"}) == [
+        "b.tex"
+    ]
+    assert find_mains({"paper": "text\\bye", "mac.tex": part, "b.tex": part}) == ["paper"]
+    assert find_mains({"JCMI.Final.ii": latex, "x.sty": latex}) == ["JCMI.Final.ii"]
+    assert find_mains({"a.tex": "just text"}) == ["a.tex"]
+    assert find_mains({"a.tex": "just text"}, lone_is_main=False) == []
+    assert find_mains({"notes": "no TeX"}) == []
+    both = {"a.tex": latex, "b.tex": latex * 2}
+    assert find_mains(both) == ["b.tex", "a.tex"]
+    assert find_mains({**both, "00README.XXX": "a.tex toplevelfile\nb.tex ignore"}) == ["a.tex"]
+    json = '{"sources": [{"usage": "toplevel", "filename": "a.tex"}, {"filename": "b.tex"}]}'
+    assert find_mains({**both, "00README.json": json}) == ["a.tex"]
+    assert find_mains({**both, "00README.json": "[1]"}) == ["b.tex", "a.tex"]
+
+
+_PIECES = st.sampled_from(
+    r"""\newcommand \renewcommand \def \let \x \y {\x} [1] [2][d] #1 #2 { } [ ] % \n \n\n
+    \begin{document} \end{document} \section{S} \input{main} \input{b} \iffalse \iftrue \else \fi
+    \newif \ifz \ztrue \verb|a| \begin{verbatim} \end{verbatim} \begin{thebibliography}
+    \usepackage{b} \DeclareMathOperator \makeatletter \m@x \\ \% $ text a é \endinput \xspace
+    \url{% \string \section*{References} \ """.split()
+).map(lambda piece: piece.replace("\\n", "\n"))  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=60), st.lists(_PIECES, max_size=30))
+def test_no_source_breaks_it_or_makes_it_run_away(main: list[str], other: list[str]) -> None:
+    files = {"main.tex": "".join(main).encode(), "b.tex": " ".join(other).encode()}
+    files["b.sty"] = files["b.tex"]
+    found = clean(read_source(files), "main.tex")
+    size = sum(map(len, files.values()))
+    assert len(found.text) <= 10 * size + (1 << 17)
+    assert clean(read_source(files), "main.tex") == found
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read(content: bytes) -> None:
+    source = read_source({"main.tex": content})
+    clean(source, "main.tex")
+
+
+@given(st.text(alphabet="ab \n%\\{}|", max_size=80))
+def test_stripping_comments_adds_nothing_but_line_ends(text: str) -> None:
+    assert len(strip_comments(text)) <= len(text) + 1
