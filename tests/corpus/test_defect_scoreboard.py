@@ -4,6 +4,7 @@ One test a defect; its docstring names the project and the fault (`reference/fil
 """
 
 from corpus.counts import Counts
+from corpus.latex.paper import clean, read_source
 from corpus.sources import stackexchange
 from corpus.storage import InputFile
 
@@ -20,3 +21,48 @@ def test_answers_are_sorted_by_score_as_a_number(tmp_path):
     file = InputFile(str(path), "a.b/Posts.xml", path.stat().st_size)
     (batch,) = stackexchange.read(file, "s", stackexchange.StackExchangeConfig(), Counts())
     assert batch.column("text").to_pylist() == ["t\n\nb100\n\nb10\n\nb9"]
+
+
+def _paper(*lines: bytes) -> str:
+    source = read_source({"main.tex": b"\n".join(lines)})
+    return clean(source, "main.tex").text
+
+
+def test_a_paper_in_another_encoding_is_kept():
+    """RedPajama-v1, ArXiv: one .tex file that is not UTF-8 loses the paper."""
+    head = b"\\documentclass{article}\\usepackage[latin2]{inputenc}\\begin{document}"
+    assert _paper(head, b"\\section{S}", "Erdős".encode("latin2")) == "\\section{S}\nErdős\n"
+    assert _paper(head, b"\\section{S}", "Erdős".encode()) == "\\section{S}\nErdős\n"
+
+
+def test_a_paper_without_a_section_is_kept():
+    """RedPajama-v1, ArXiv: a paper with no \\section-like header becomes empty."""
+    assert _paper(b"\\documentstyle{a}\\begin{document}", b"A letter.", b"\\end{document}") == (
+        "A letter.\n"
+    )
+
+
+def test_macros_with_arguments_are_expanded():
+    """RedPajama-v1, ArXiv: only macros without arguments are expanded."""
+    head = b"\\documentclass{a}\\newcommand{\\norm}[2][2]{\\|#2\\|_{#1}}\\begin{document}"
+    assert (
+        _paper(head, b"$\\norm{x}=\\norm[1]{\\norm{y}}$") == "$\\|x\\|_{2}=\\|\\|y\\|_{2}\\|_{1}$\n"
+    )
+
+
+def test_every_heading_is_found_in_every_form():
+    """RedPajama-v1, ArXiv: the headings' expression lacks a `|`, which its followers copied."""
+    for heading in (b"\\chapter{C}", b"\\section{S}", b"\\section*{S}", b"\\section[s]{S}"):
+        text = _paper(b"\\documentclass{a}\\begin{document}", b"front", heading, b"text")
+        assert text == f"{heading.decode()}\ntext\n"
+    for heading in (b"\\subsection{S}", b"\\subsubsection*{S}", b"\\paragraph{S}"):
+        text = _paper(b"\\documentclass{a}\\begin{document}", b"front", heading, b"text")
+        assert text == f"{heading.decode()}\ntext\n"
+
+
+def test_an_escaped_or_verbatim_percent_sign_is_no_comment():
+    """RedPajama-v1, ArXiv: expressions a line know no verbatim text, and lose what follows a %."""
+    line = b"\\verb|100%| of 5\\% \\url{x/%20y} \\\\% gone"
+    assert _paper(b"\\section{S}", line, b"next") == (
+        "\\section{S}\n\\verb|100%| of 5\\% \\url{x/%20y} \\\\\nnext\n"
+    )
