@@ -112,6 +112,9 @@ def _files(
     if isinstance(config.input, CrawlConfig):
         files, listing = list_crawl(config.input)
         return [(file, "published") for file in files], listing
+    units = READERS[readers[0]].units
+    if units is not None:
+        return units(config.input, config.reader_config(readers[0])), None
     suffixes = tuple(suffix for name in readers for suffix in READERS[name].suffixes)
     files = storage.list_files(config.input, suffixes)
     with ThreadPoolExecutor(storage.AT_ONCE) as pool:
@@ -123,7 +126,9 @@ def extract(unit: Unit, output: Output) -> None:
     """Reads one raw file into DOCUMENT records."""
     task: ReadTask = unit.payload
     reader = READERS[task.reader]
-    file = on_disk(task.file, output.scratch, task.retry)
+    file = task.file
+    if reader.units is None:
+        file = on_disk(file, output.scratch, task.retry)
     counts = SkipLog(output)
     batches = reader.read(file, task.source, task.config, counts)
     facts = {"source": task.source, "input": task.file.name}

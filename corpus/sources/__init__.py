@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from corpus.counts import Counts
-from corpus.sources import arxiv, code, stackexchange, warc, wet
+from corpus.sources import arxiv, code, code_trees, stackexchange, warc, wet
 from corpus.storage import InputFile
 
 
@@ -22,6 +22,8 @@ class Reader(NamedTuple):
     suffixes: tuple[str, ...]  # of the files it reads in an input folder
     # The parts of a file that tasks may share, by the reader's config; None: a file is one task's.
     split: Callable[[InputFile, Any], list[InputFile]] | None = None
+    # What stands for files below an input folder, each with its fingerprint, where folders do.
+    units: Callable[[str, Any], list[tuple[InputFile, str]]] | None = None
 
 
 READERS = {
@@ -29,6 +31,12 @@ READERS = {
     "wet": Reader(wet.read, wet.WetConfig, wet.SUFFIXES),
     "arxiv": Reader(arxiv.read, arxiv.ArxivConfig, arxiv.SUFFIXES),
     "code": Reader(code.read, code.CodeConfig, code.SUFFIXES),
+    "code_trees": Reader(
+        code_trees.read,
+        code_trees.CodeTreesConfig,
+        code_trees.SUFFIXES,
+        units=code_trees.units,
+    ),
     "stackexchange": Reader(
         stackexchange.read, stackexchange.StackExchangeConfig, stackexchange.SUFFIXES
     ),

@@ -1,119 +1,89 @@
-"""Reads source files as GitHub's public exports hold them: one row a file, with its licence.
+"""Reads source files as GitHub's public exports hold them, and archives of one project each.
 
-Parquet, or JSON lines (plain or gzip), with columns `repo_name`, `path`, `license`, `content`.
+Exports: Parquet, or JSON lines (plain or gzip), one row a file, with columns `repo_name`, `path`,
+`license`, `content`. Archives: tar or zip, as GitHub and package indexes give them; their licence
+is read from them. Each file is cleaned by `corpus.code`.
 LLaMA section 2.1 keeps projects under the Apache, BSD and MIT licences only.
 """
 
-import base64
 import gzip
-import hashlib
 import io
 import json
-import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus.code.cleaning import Cleaned, CodeConfig, Dropped, clean, refuse_path
+from corpus.code.decoding import EMPTY
+from corpus.code.repository import Member, read_project, to_document
 from corpus.counts import Counts
-from corpus.errors import ConfigError
+from corpus.formats import archives
+from corpus.formats.disk import Disk
 from corpus.formats.documents import Document, to_batches
-from corpus.storage import InputFile, open_input, read_bytes
+from corpus.storage import InputFile, open_input
 
-SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz")
+SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", *archives.SUFFIXES)
 
 _COLUMNS = ("repo_name", "path", "license", "content")
 _ROWS_A_BATCH = 256
-_LICENSE_CHARS = (
-    100  # shown of a licence that is not allowed: it is free text, even a whole licence
-)
-
-
-@dataclass(frozen=True)
-class CodeConfig:
-    """Which files are kept."""
-
-    # SPDX identifiers or patterns, upper or lower case alike
-    licenses: tuple[str, ...] = ("MIT", "Apache-2.0", "BSD-*")
-
-    def __post_init__(self) -> None:
-        if not self.licenses:
-            raise ConfigError("licenses=[] would keep no file; list SPDX identifiers such as MIT")
 
 
 def read(
     file: InputFile, source: str, config: CodeConfig, counts: Counts
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the files of one export as batches of `corpus.schema.DOCUMENT`, in row order."""
-    return to_batches(_documents(file, source, config, counts), counts)
-
-
-def license_allowed(expression: str, allowed: tuple[str, ...]) -> bool:
-    """Whether an SPDX expression can be met with allowed licences alone: OR needs one, AND all."""
-    if "(" in expression:  # nested alternatives: ask for every licence named, to be safe
-        names = [n for n in re.split(r"[\s()]+", expression) if n and n not in ("AND", "OR")]
-        return all(_matches(name, allowed) for name in names)
-    return any(
-        all(_matches(name, allowed) for name in re.split(r"\s+AND\s+", choice, flags=re.I))
-        for choice in re.split(r"\s+OR\s+", expression, flags=re.I)
-    )
-
-
-def _matches(name: str, allowed: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name.strip().lower(), pattern.lower()) for pattern in allowed)
-
-
-def _documents(
-    file: InputFile, source: str, config: CodeConfig, counts: Counts
-) -> Iterator[Document]:
+    """Yields one export's or archive's files as batches of `corpus.schema.DOCUMENT`, in order."""
     counts.add("files")
     counts.add("bytes_in", file.size)
+    is_archive = file.name.lower().endswith(archives.SUFFIXES)
+    documents = _of_archive if is_archive else _of_export
+    return to_batches(documents(file, source, config, counts), counts)
+
+
+def _of_archive(
+    file: InputFile, source: str, config: CodeConfig, counts: Counts
+) -> Iterator[Document]:
+    def members(faults: Counts) -> Iterator[Member]:
+        for found in archives.archive_files(file, config.max_archive_bytes, faults):
+            yield Member(found.path, f"{file.name}#{found.position}", found.size, found.read)
+
+    return read_project(archives.archive_name(file.name), members, source, config, counts)
+
+
+def _of_export(
+    file: InputFile, source: str, config: CodeConfig, counts: Counts
+) -> Iterator[Document]:
     rows = _parquet_rows if file.name.lower().endswith(".parquet") else _json_rows
     for position, row in rows(file, counts):
         counts.add("records")
-        origin = f"{file.name}#{position}"
-        url = f"{row['repo_name']}/{row['path']}"
-        where = f"{origin} {url}"
-        license = row["license"]
-        if not isinstance(license, str) or not license_allowed(license, config.licenses):
-            stated = str(license or "unstated")[:_LICENSE_CHARS]
-            counts.skip("license not allowed", f"{where} {stated}")
-            continue
-        text = _decode(row["content"])
-        if isinstance(text, _Unusable):
-            counts.skip(text.reason, where)
-            continue
-        digest = "sha1:" + base64.b32encode(hashlib.sha1(text.encode()).digest()).decode()
-        yield Document(source, url, origin, None, digest, license, str(row["path"]), text)
+        origin, path = f"{file.name}#{position}", _plain(row["path"])
+        url = f"{_plain(row['repo_name'])}/{path}"
+        found = _cleaned(path, row["content"], row["license"], config)
+        if isinstance(found, Dropped):
+            counts.skip(found.reason, f"{origin} {url} {found.detail}".rstrip())
+        else:
+            yield to_document(source, url, origin, path, found.text, found.license)
 
 
-@dataclass(frozen=True)
-class _Unusable:
-    """Content that is no text."""
-
-    reason: str
+def _plain(name: Any) -> str:
+    """A name as a table can hold it: a JSON string may have half a surrogate pair."""
+    return str(name).encode("utf-8", "replace").decode()
 
 
-def _decode(content: Any) -> str | _Unusable:
+def _cleaned(path: str, content: Any, license: Any, config: CodeConfig) -> Cleaned | Dropped:
     if not isinstance(content, (str, bytes)) or not content:
-        return _Unusable("no content")
-    try:
-        # a JSON string may hold half a surrogate pair, which no file can
-        text = content.decode() if isinstance(content, bytes) else content.encode().decode()
-    except UnicodeError:
-        return _Unusable("not UTF-8")
-    return _Unusable("binary") if "\0" in text else text
+        return Dropped(EMPTY)
+    stated = license if isinstance(license, str) and license.strip() else None
+    refused = refuse_path(path, len(content), config)
+    return refused or clean(path, content, stated, config)
 
 
 def _parquet_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mapping[str, Any]]]:
     position = 0
-    content = read_bytes(file.uri)  # whole, so that what fails below is the file, not the disk
     try:
-        table = pq.ParquetFile(pa.BufferReader(content))
+        table = pq.ParquetFile(Disk(open_input(file.uri), file.uri))
         missing = [name for name in _COLUMNS if name not in table.schema_arrow.names]
         if missing:
             counts.skip(f"no column {', '.join(missing)}", file.name)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from corpus.code.expressions import license_allowed
 from corpus.counts import Counts
 from corpus.errors import ConfigError
 from corpus.sources import code
@@ -51,9 +52,14 @@ def test_every_format_gives_the_same_documents(tmp_path: Path) -> None:
     [
         ({**ROW, "license": "gpl-3.0"}, "license not allowed"),
         ({**ROW, "license": None}, "license not allowed"),
-        ({**ROW, "content": None}, "no content"),
-        ({**ROW, "content": ""}, "no content"),
-        ({**ROW, "content": "\ud800"}, "not UTF-8"),
+        ({**ROW, "content": None}, "empty"),
+        ({**ROW, "content": ""}, "empty"),
+        ({**ROW, "content": " \n\t\n"}, "empty"),
+        ({**ROW, "content": "\ud800"}, "undecodable"),
+        ({**ROW, "path": "a/b.xyz"}, "language not wanted"),
+        ({**ROW, "path": "node_modules/b.js"}, "vendored"),
+        ({**ROW, "path": "LICENSE"}, "license file"),
+        ({**ROW, "content": "x" * (2 << 20)}, "file over max_file_bytes"),
         ({**ROW, "content": "a\0b"}, "binary"),
         ({"path": "x"}, "not a JSON object with the columns of an export"),
         ([1, 2], "not a JSON object with the columns of an export"),
@@ -82,11 +88,11 @@ def test_licenses_in_free_text_are_one_reason(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_utf8_are_left_out(tmp_path: Path) -> None:
-    rows = [{**ROW, "content": content} for content in (b"fine", b"\xff\xfe")]
+    rows = [{**ROW, "content": content} for content in (b"fine", b"\xff\x81\x82")]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     documents, counts = read(tmp_path)
     assert [d["text"] for d in documents] == ["fine"]
-    assert counts.skipped == {"not UTF-8": 1}
+    assert counts.skipped == {"undecodable": 1}
 
 
 @pytest.mark.parametrize(
@@ -123,13 +129,18 @@ def test_a_parquet_file_of_something_else(tmp_path: Path) -> None:
         ("Apache-2.0 AND MIT", True),
         ("Apache-2.0 AND LGPL-2.1-only", False),
         ("(MIT OR Apache-2.0) AND BSD-2-Clause", True),
-        ("(MIT OR GPL-2.0-only) AND BSD-2-Clause", False),
+        ("(MIT OR GPL-2.0-only) AND BSD-2-Clause", True),
+        ("(MIT AND GPL-2.0-only) OR BSD-4-Clause", False),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("MIT AND", False),
+        ("(MIT", False),
+        ("MIT License", False),
         ("MITX", False),
         ("", False),
     ],
 )
 def test_license_expressions(expression: str, allowed: bool) -> None:
-    assert code.license_allowed(expression, code.CodeConfig().licenses) is allowed
+    assert license_allowed(expression, code.CodeConfig().licenses) is allowed
 
 
 def test_more_licenses_by_config(tmp_path: Path) -> None:

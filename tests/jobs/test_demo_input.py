@@ -32,11 +32,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def documents(folder: Path, reader: str) -> list[dict]:
-    read, config, suffixes = READERS[reader]
+    found = READERS[reader]
     counts = Counts()
     rows = []
-    for file in list_files(str(folder), suffixes):
-        for batch in read(file, reader, config(), counts):
+    for file in list_files(str(folder), found.suffixes):
+        for batch in found.read(file, reader, found.config(), counts):
             rows += batch.to_pylist()
     assert set(counts.skipped) <= {"shorter than 300 characters"} or reader == "code"
     return rows

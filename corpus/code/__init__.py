@@ -1,0 +1,1 @@
+"""Cleaning of source files, pure: licences, languages, what is no code, headers. No Arrow."""

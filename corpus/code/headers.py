@@ -1,0 +1,225 @@
+"""Licence headers taken off source files, and nothing else with them.
+
+Only comments before the first line of code are looked at, in the syntax of the file's language, so
+`#include` is never one. Of those only paragraphs that speak of copyright or licence go: a comment
+that describes the file stays, in the same block too. Docstrings are code and stay.
+RedPajama-v1 cuts every leading line that begins with `#`, `//` or `--`, whatever it says.
+"""
+
+import functools
+import re
+from typing import NamedTuple
+
+from corpus.code.languages import Comments
+
+LONGEST_HEADER = 64 << 10  # characters looked at
+
+# Passed over: what must come first in a file, and guards that stand before a header.
+_PINNED = re.compile(
+    r"#![^\n]*\n|<\?php\b[^\n]*\n|<\?xml[^>]*\?>[ \t]*\n?|<!doctype[^>]*>[ \t]*\n?"
+    r"|@charset[^\n]*\n|@echo off[^\n]*\n"
+    r"|[ \t]*#[ \t]*(?:pragma once|ifndef[ \t]+\w+|define[ \t]+\w+)[ \t]*\n",
+    re.IGNORECASE,
+)
+# Lines in comments that a tool reads; they stay wherever they are.
+_DIRECTIVE = re.compile(
+    r"[^\w\n]*(?:coding[:=]|-\*-|vim?:|\bvim: |go:build|\+build|frozen_string_literal|eslint|tslint"
+    r"|jshint|@ts-|@flow|@jsx|flake8|pylint|mypy|type:|noqa|syntax=|istanbul|prettier|clang-format"
+    r"|shellcheck|language [A-Z]|lint:|cython:|distutils:)|.*-\*-.*-\*-"
+)
+_COPYRIGHT = re.compile(
+    r"\bcopyright\b.*(?:\d{4}|\(c\)|©|\bby\b|, |\b(?:inc|ltd|llc|corp|gmbh|authors?|contributors"
+    r"|foundation|holders?)\b)|^\W*(?:©|\(c\)\W*\d{4}|copr\.)|\ball rights reserved\b"
+    r"|spdx-license-identifier|spdx-filecopyrighttext|^\W*@?(?:copyright|licen[cs]e)\s*:?\s"
+    r"|^\W*@?(?:copyright|licen[cs]e)\W*$",
+    re.IGNORECASE,
+)
+_TERMS = re.compile(
+    r"\blicen[cs]ed? (?:to .{1,80} )?under\b|\bunder the (?:terms|licen[cs]e|apache|mit|bsd|gnu|"
+    r"gpl|lgpl|mozilla|\w+ licen[cs]e)\b|governed by (?:a|an|the) [\w -]{1,30}licen[cs]e"
+    r"|permission is (?:hereby )?granted|permission to use,? copy|redistributions? (?:of|in)"
+    r"|redistribution and use"
+    r"|in compliance with the licen[cs]e|obtain a copy of the licen[cs]e|without warrant(?:y|ies)"
+    r"|distributed on an .as is|provided .{0,60}.as.is.|this permission notice"
+    r"|this program is free software|terms of the gnu|general public licen[cs]e"
+    r"|see the (?:accompanying )?(?:file )?.{0,20}\b(?:licen[cs]e|copying|copyright)\b"
+    r"|licen[cs]e that can be found in|(?:found|described) in the .{0,20}licen[cs]e"
+    r"|contributor licen[cs]e agreements|regarding copyright ownership|in no event (?:shall|will)"
+    r"|endorse or promote products|origin of this software must not|altered source versions"
+    r"|source distribution\.$|apache\.org/licenses|gnu\.org/(?:licenses|copyleft)"
+    r"|opensource\.org/licenses|creativecommons\.org/licenses|boost\.org/license"
+    r"|mozilla\.org/mpl|software foundation, inc|released (?:in)?to the public domain"
+    r"|\bpublic domain\b|neither the names? of|above copyright notice|free of charge, to any person"
+    r"|released under|distributed under|available under"
+    r"|subject to the (?:terms|boost|[\w ]+licen[cs]e)"
+    r"|source code form is subject|is free software|redistribute it and/or modify"
+    r"|use, modification,? and distribution|copying and distribution of this file",
+    re.IGNORECASE | re.DOTALL,
+)
+_GOES_ON = re.compile(r"(?:and|with|by|contributors)\b")  # after a line of copyright
+_PART_OF = re.compile(r"this (?:file|module|program) is part of ", re.IGNORECASE)  # beside terms
+_DECORATION = " \t\r\n/*#;%!-=+~<>{}()|:@'\"_.\\"
+
+
+_BORDER = " \t\r\n/*#;%!-=+~|"
+
+
+class Stripped(NamedTuple):
+    """A text without its licence header, and the words of what was taken off."""
+
+    text: str
+    removed: str
+
+
+def strip_license_header(text: str, comments: Comments) -> Stripped:
+    """Takes copyright and licence paragraphs off the comments that begin a file.
+
+    Where nothing is taken off the text is the same to the letter. Lines end in a newline.
+    """
+    at, copied = 0, 0
+    kept: list[str] = []
+    removed: list[str] = []
+    run, block, gap = _patterns(comments)
+    while at < LONGEST_HEADER:
+        at = gap.match(text, at).end()  # type: ignore[union-attr]
+        pinned = _PINNED.match(text, at)
+        if pinned and (at == 0 or not pinned[0].startswith("#!")):
+            at = pinned.end()
+            continue
+        found = (block and block.match(text, at)) or (run and run.match(text, at))
+        if not found:
+            break
+        is_block = block is not None and found.re is block
+        lines = _without_license(found[0], is_block, comments, removed)
+        if lines is not None:
+            kept.append(text[copied : found.start()])
+            kept.append(lines)
+            copied = found.end()
+            before = "".join(kept)
+            if not before.strip():
+                kept, before = [], ""
+            if not lines and (not before or before.endswith("\n\n")):
+                copied = gap.match(text, copied).end()  # type: ignore[union-attr]
+        at = found.end()
+    if not removed:
+        return Stripped(text, "")
+    return Stripped("".join(kept) + text[copied:], "\n".join(removed))
+
+
+@functools.cache
+def _patterns(
+    comments: Comments,
+) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None, re.Pattern[str]]:
+    """A run of line comments, a block comment with its line's end, and blank lines."""
+    opens = "|".join(re.escape(opening) for opening, _ in comments.block)
+    run = block = None
+    if comments.line:
+        marks = "|".join(re.escape(mark) for mark in comments.line)
+        other = f"(?!{opens})" if opens else ""
+        run = re.compile(rf"(?:[ \t]*{other}(?:{marks})(?!!/)[^\n]*(?:\n|\Z))+")
+    if comments.block:
+        pairs = (rf"{re.escape(a)}.*?{re.escape(b)}" for a, b in comments.block)
+        block = re.compile(rf"[ \t]*(?:{'|'.join(pairs)})[ \t]*(?:\n|\Z)", re.DOTALL)
+    return run, block, re.compile(r"(?:[ \t\f]*\n)*")
+
+
+def _without_license(
+    comment: str, is_block: bool, comments: Comments, removed: list[str]
+) -> str | None:
+    """A comment without its licence paragraphs, "" where all of it goes; None where none does."""
+    lines = comment.splitlines(keepends=True)
+    opening, closing = _delimiters(comment, comments) if is_block else ("", "")
+    words = [_content(line, comments) for line in lines]
+    drop = _licence_lines(words)
+    if not any(drop):
+        return None
+    removed += [word for word, gone in zip(words, drop, strict=True) if gone]
+    if not any(word and not gone for word, gone in zip(words, drop, strict=True)):
+        return ""
+    _drop_blank_lines(words, drop, is_block)
+    out = [line for line, gone in zip(lines, drop, strict=True) if not gone]
+    if is_block and drop[0]:
+        out.insert(0, f"{opening}\n")
+    if is_block and drop[-1]:
+        out.append(f"{closing}\n")
+    return "".join(out)
+
+
+def _licence_lines(words: list[str]) -> list[bool]:
+    """Which lines of a comment are copyright or licence; `words` is each line's content."""
+    drop = [False] * len(words)
+    spans = []  # of paragraphs with terms
+    at = 0
+    while at < len(words):
+        end = at
+        while end < len(words) and words[end] and not _DIRECTIVE.match(words[end]):
+            end += 1
+        paragraph = words[at:end]
+        legal = [bool(_COPYRIGHT.search(line)) for line in paragraph]
+        terms = _TERMS.search(" ".join(paragraph))
+        if terms:
+            legal = [a or bool(_PART_OF.match(b)) for a, b in zip(legal, paragraph, strict=True)]
+            first = _sentence_start(paragraph, terms.start())
+            first = min(first, legal.index(True)) if True in legal else first
+            drop[at + first : end] = [True] * (end - at - first)
+            spans.append((at + first, end))
+        else:
+            for line in range(1, len(legal)):
+                legal[line] |= legal[line - 1] and bool(_GOES_ON.match(paragraph[line]))
+            drop[at:end] = legal
+        at = max(end, at + 1)
+    if spans:  # paragraphs between terms are terms too
+        for line in range(spans[0][0], spans[-1][1]):
+            drop[line] = not _DIRECTIVE.match(words[line])
+    return drop
+
+
+def _sentence_start(paragraph: list[str], position: int) -> int:
+    """The line where the sentence begins that holds a position of the lines joined by spaces."""
+    line = 0
+    while position > len(paragraph[line]):
+        position -= len(paragraph[line]) + 1
+        line += 1
+    while line and paragraph[line][0].islower() and paragraph[line - 1][-1] not in ".:;!?":
+        line -= 1
+    return line
+
+
+def _drop_blank_lines(words: list[str], drop: list[bool], is_block: bool) -> None:
+    """Drops blank lines that a removal leaves at the comment's ends or beside other blank ones."""
+    content = [at for at, word in enumerate(words) if word and not drop[at]]
+    first, last = content[0], content[-1]
+    blank_before, gone = False, False  # of the kept line before, and whether one went since
+    for at in range(is_block, len(words) - is_block):
+        gone = gone or drop[at]
+        if drop[at]:
+            continue
+        if not words[at] and (
+            (at < first and any(drop[:first]))
+            or (at > last and any(drop[last:]))
+            or (blank_before and gone)
+        ):
+            drop[at] = True
+            continue
+        blank_before, gone = not words[at], False
+
+
+def _content(line: str, comments: Comments) -> str:
+    """A comment's line without its marks, decoration and white space."""
+    for opening, closing in comments.block:
+        line = line.replace(opening, " ").replace(closing, " ")
+    stripped = line.strip()
+    for mark in comments.line:
+        stripped = stripped.removeprefix(mark.strip())
+    return stripped.strip(_BORDER).strip() if stripped.strip(_DECORATION) else ""
+
+
+def _delimiters(comment: str, comments: Comments) -> tuple[str, str]:
+    """What opens and closes a block, with the indentation its lines have."""
+    indent = comment[: len(comment) - len(comment.lstrip(" \t"))]
+    for opening, closing in comments.block:
+        if comment.lstrip(" \t").startswith(opening):
+            doubled = opening == "/*" and comment.lstrip(" \t").startswith("/**")
+            starred = " " if opening == "/*" and "\n *" in comment else ""
+            return indent + ("/**" if doubled else opening), indent + starred + closing
+    raise AssertionError("a block that no opening begins")
