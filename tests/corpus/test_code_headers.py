@@ -147,15 +147,17 @@ def test_python_programs_stay_the_same_programs() -> None:
     folders = [Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib")) / "numpy"]
     paths = [p for f in folders for p in sorted(f.rglob("*.py")) if "site-packages/p" not in str(p)]
     changed = 0
-    for path in paths[::20]:
+    for path in paths[::4]:
+        text = path.read_bytes().decode("utf-8", "replace")
+        kept = strip(text, "Python")
+        if kept == text:
+            continue
+        changed += 1
         try:
-            text = path.read_text(encoding="utf-8")
             tree = ast.dump(ast.parse(text))
         except (SyntaxError, ValueError):
             continue
-        kept = strip(text, "Python")
-        changed += kept != text
-        assert kept == text or ast.dump(ast.parse(kept)) == tree, path
+        assert ast.dump(ast.parse(kept)) == tree, path
     assert changed > 5
 
 
