@@ -189,9 +189,19 @@ def _retry_after(headers: Message) -> float:
         return 0.0
 
 
+def _store(location: str) -> tuple[pafs.FileSystem, str]:
+    """As `storage.filesystem`, which asks S3 for a bucket's region where the URI names none."""
+    try:
+        return storage.filesystem(location)
+    except DataError as error:
+        if isinstance(error.__cause__, OSError) and "not found" not in str(error):
+            raise BrokenTry(str(error.__cause__)) from None
+        raise
+
+
 def _store_rest(location: str, part: _Part, timeout_s: float) -> Iterator[bytes]:
     """As `_http_rest`, of an object store; its version is its size and time of change."""
-    fs, path = storage.filesystem(location)
+    fs, path = _store(location)
     try:
         info = fs.get_file_info(path)
         if info.type != pafs.FileType.File:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _RAISED = re.compile(r"[A-Za-z_]\w*(Error|Exception): ")  # the end of a Python traceback
-_QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_QUICK_JVM = "-XX:TieredStopAtLevel=1"
+_SMALL_COLLECTOR = "-XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _start(config: SparkConfig) -> "SparkSession":
     if config.master.startswith("local"):  # or executors elsewhere would look for it at home
         builder = builder.config("spark.driver.host", "127.0.0.1")
         # What runs in the JVM is short: the optimizing compiler would take more than it gives.
-        builder = builder.config("spark.driver.extraJavaOptions", _QUICK_JVM)
+        builder = builder.config(_JAVA_OPTIONS, _java_options(_user_default(_JAVA_OPTIONS)))
     logging.getLogger().setLevel(logging.CRITICAL)  # py4j tells of its broken call on Ctrl-C
     try:
         with _stderr_to_log():
@@ -194,6 +196,26 @@ def _start(config: SparkConfig) -> "SparkSession":
             f"driver_memory={config.driver_memory}: {str(error).splitlines()[0]}; "
             f"{log_path()} has what it said (spark.master, spark.driver_memory)"
         ) from None
+
+
+def _java_options(users: str) -> str:
+    """Ours and then a user's own, which win; a JVM does not start with two garbage collectors."""
+    collector = "" if re.search(r"-XX:\+Use\w+GC\b", users) else _SMALL_COLLECTOR
+    return " ".join(filter(None, (_QUICK_JVM, collector, users)))
+
+
+def _user_default(key: str) -> str:
+    """What spark-defaults.conf says of a key; a session's own setting would hide it."""
+    import pyspark
+
+    home = os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent
+    folder = Path(os.environ.get("SPARK_CONF_DIR") or Path(home) / "conf")
+    try:
+        lines = (folder / "spark-defaults.conf").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    pairs = [re.split(r"\s*[=:\s]\s*", line.strip(), maxsplit=1) for line in lines]
+    return next((pair[1] for pair in reversed(pairs) if pair[0] == key and len(pair) == 2), "")
 
 
 @contextmanager

@@ -46,15 +46,20 @@ class InputFile:
 
 
 def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
-    """The filesystem of a location and the path inside it; raises DataError for a bad URI."""
+    """The filesystem of a location and the path inside it; raises DataError for a bad URI.
+
+    For an S3 bucket whose region cannot be asked for, the DataError's cause is an OSError.
+    """
     if "://" not in location:
         return pafs.LocalFileSystem(), os.path.abspath(location)
     try:
         if location.startswith("s3://") and "anonymous=" in location:
             return _anonymous(location)
         return pafs.FileSystem.from_uri(location)
-    except (pa.ArrowInvalid, OSError) as error:
+    except pa.ArrowInvalid as error:
         raise DataError(f"{location} is no location pyarrow can open: {error}") from None
+    except OSError as error:
+        raise DataError(f"{location} is no location pyarrow can open: {error}") from error
 
 
 def _anonymous(location: str) -> tuple[pafs.FileSystem, str]:

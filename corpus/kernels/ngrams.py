@@ -156,8 +156,11 @@ def _mix(key, word):
 
 @inner
 def _find(cells, start, buckets, width, entry, key):
-    """The first cell of a key's entry, from the place where it should be on; or -1."""
-    while True:
+    """The first cell of a key's entry, from the place where it should be on; or -1.
+
+    KenLM leaves every table a free entry; in a damaged file without one the search ends, too.
+    """
+    for _ in range(buckets):
         there = np.uint64(cells[entry]) | np.uint64(cells[entry + 1]) << np.uint64(32)
         if there == key:
             return entry
@@ -166,6 +169,7 @@ def _find(cells, start, buckets, width, entry, key):
         entry += width
         if entry == start + buckets * width:
             entry = start
+    return np.int64(-1)
 
 
 @inner

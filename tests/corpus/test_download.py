@@ -6,6 +6,7 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 
+import pyarrow.fs as pafs
 import pytest
 from crawl_server import Answer, Site, serve
 from hypothesis import given, settings
@@ -226,3 +227,25 @@ def test_any_number_of_tries(waits):
     for _ in range(2000):
         tries.again(BrokenTry("it broke off"), 0)
     assert len(waits) == 2000
+
+
+def test_the_question_for_a_buckets_region_is_asked_again(tmp_path, waits, monkeypatch):
+    """A URI without a region: pyarrow asks S3 for the bucket's, which may fail like any request."""
+    (tmp_path / "a").write_bytes(CONTENT)
+    said = ["When resolving region for bucket 'b': AWS Error NETWORK_CONNECTION", "timed out"]
+
+    class Store:
+        @staticmethod
+        def from_uri(uri):
+            if said:
+                raise OSError(said.pop())
+            return pafs.LocalFileSystem(), str(tmp_path / "a")
+
+    monkeypatch.setattr(pafs, "FileSystem", Store)
+    download("s3://b/a", tmp_path / "local", QUICK)
+    assert (tmp_path / "local").read_bytes() == CONTENT
+    assert len(waits) == 2
+    said.append("When resolving region for bucket 'b': bucket not found")
+    with pytest.raises(DataError, match="not found"):
+        download("s3://b/a", tmp_path / "local", QUICK)
+    assert len(waits) == 2, "no second try makes a bucket"

@@ -22,6 +22,7 @@ from corpus.annotate.perplexity import CompiledModel, LibraryModel, PerplexityMo
 from corpus.annotate.sentencepiece_file import UnigramModel
 from corpus.dedup.normalize import normalize_for_lm
 from corpus.errors import DataError
+from corpus.kernels import ngrams
 from corpus.kernels.unigram import UNKNOWN
 from corpus.lm import LmConfig, train_lm
 
@@ -203,3 +204,10 @@ def test_a_packed_model_cut_short(folder: Path, tmp_path: Path) -> None:
     for name in ("en.sp.model", "en.arpa.bin"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     cut_short(tmp_path)
+
+
+def test_a_search_in_a_full_table_ends() -> None:
+    """KenLM leaves free entries; a damaged file may have none."""
+    full = np.arange(1, 10, dtype=np.uint32)  # three entries: two cells of key, one of index
+    hashes = np.array([(5 << 32) + 4, 77], np.uint64)
+    assert ngrams.look_up(hashes, full, 0, 3).tolist() == [6, 0]

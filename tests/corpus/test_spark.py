@@ -2,11 +2,16 @@
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from corpus.errors import DataError
 from corpus.spark import Engine
+
+ROOT = Path(__file__).parents[2]
 
 
 def fill_the_disk(_: int) -> None:
@@ -25,3 +30,29 @@ def test_a_task_that_fails_is_told_in_one_line(engine: Engine) -> None:
     assert "\n" not in line
     assert "seen_lines/web" in line
     assert "OSError: [Errno 28] No space left on device" in line
+
+
+START = """
+from corpus.spark import Engine, SparkConfig
+context = Engine(SparkConfig("local[1]", "512m")).session.sparkContext
+runtime = context._jvm.java.lang.management.ManagementFactory.getRuntimeMXBean()
+print("\\n".join(runtime.getInputArguments()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("users", "there", "absent"),
+    [
+        ("", ["-XX:+UseSerialGC"], []),
+        ("-Dours=theirs -XX:+UseG1GC", ["-Dours=theirs", "-XX:+UseG1GC"], ["-XX:+UseSerialGC"]),
+    ],
+)
+def test_java_options_of_spark_defaults_are_kept(tmp_path, users, there, absent) -> None:
+    lines = f"# a comment\nspark.driver.extraJavaOptions   {users}\nspark.ui.port=1\n"
+    (tmp_path / "spark-defaults.conf").write_text(lines)
+    environment = {**os.environ, "SPARK_CONF_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", START]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    found = done.stdout.split("\n")
+    assert {"-XX:TieredStopAtLevel=1", *there} <= set(found), done.stderr
+    assert not set(absent) & set(found)
