@@ -1,10 +1,19 @@
 """Counting what a stage does with its records, so that nothing is dropped in silence."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 EXAMPLES_KEPT = 5
 REPLACED = "documents_with_replaced_bytes"  # not of their encoding: U+FFFD stands for them
+
+
+def counted_texts(texts: Iterable[str], counts: "Counts", what: str) -> Iterator[str]:
+    """Passes texts on, counting `<what>_documents` and their UTF-8 in `<what>_bytes`."""
+    for text in texts:
+        counts.add(f"{what}_documents")
+        counts.add(f"{what}_bytes", len(text.encode("utf-8", "replace")))
+        yield text
 
 
 @dataclass

@@ -4,11 +4,11 @@ CCNet (section 3.3) takes Wikipedia; what matters is that the text reads as the 
 `altiplano lm train` runs the same unit of work on its own.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from corpus import storage
+from corpus.counts import counted_texts
 from corpus.formats.texts import Documents, read_texts, text_files
 from corpus.lm import LmConfig, Notice, train_lm
 from corpus.models import ModelsConfig
@@ -43,15 +43,9 @@ def train_model(unit: Unit, output: Output, notice: Notice | None = None) -> Non
     uris, documents, config, tools_folder = unit.payload
     folder = output.scratch / "model"
     folder.mkdir()
-    texts = (text for uri in uris for text in read_texts(uri, documents, output.counts))
-    trained = train_lm(_counted(texts, output), config, Path(tools_folder), folder, notice)
+    read = (text for uri in uris for text in read_texts(uri, documents, output.counts))
+    texts = counted_texts(read, output.counts, "reference")
+    trained = train_lm(texts, config, Path(tools_folder), folder, notice)
     for path in sorted(folder.iterdir()):
         name, _, suffix = path.name.partition(".")
         output.put(path, name, suffix, rows=0, facts=asdict(trained), exact_name=True)
-
-
-def _counted(texts: Iterator[str], output: Output) -> Iterator[str]:
-    for text in texts:
-        output.counts.add("reference_documents")
-        output.counts.add("reference_bytes", len(text.encode("utf-8", "replace")))
-        yield text

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.batches import read_batches, unit_name
+from corpus.counts import counted_texts
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.mixture import is_valid
@@ -221,10 +222,7 @@ def _groups(documents: Manifest, source: str, unit_bytes: int) -> Iterator[list]
 
 
 def _counted(texts: Iterator[str], output: Output) -> Iterator[str]:
-    for text in texts:
-        output.counts.add("sample_documents")
-        output.counts.add("sample_bytes", len(text.encode("utf-8", "replace")))
-        yield text
+    yield from counted_texts(texts, output.counts, "sample")
     if not output.counts.totals["sample_documents"]:
         raise DataError("no document was kept, so there is nothing to train a tokenizer on")
 

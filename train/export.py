@@ -75,7 +75,11 @@ def _write_weights(folder: Path, out: Path, max_file_bytes: int) -> torch.dtype:
 
 
 def _flush(out: Path, files: list[dict[str, torch.Tensor]]) -> None:
-    save_file(files[-1], _part(out, len(files)), metadata={"format": "pt"})
+    part = _part(out, len(files))
+    part.touch()
+    mode = part.stat().st_mode
+    save_file(files[-1], part, metadata={"format": "pt"})
+    part.chmod(mode)  # as any file is made here: safetensors makes its own for nobody else to read
     files[-1] = {}  # let the tensors go
     files.append({})
 

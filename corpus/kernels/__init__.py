@@ -9,11 +9,17 @@ arrays and knows nothing of Arrow, of files or of configs.
 
 import hashlib
 import os
+import re
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numba import config, njit
+
+_VERSION = re.compile("[0-9a-f]{16}")
+_KEPT_SECONDS = 24 * 3600
 
 
 def version(folder: Path) -> str:
@@ -30,6 +36,20 @@ if not config.CACHE_DIR:  # type: ignore[attr-defined]  # NUMBA_CACHE_DIR names 
     if not os.access(_FOLDER, os.W_OK):  # installed by another user
         _KEPT = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "altiplano"
     config.CACHE_DIR = str(_KEPT / version(_FOLDER))  # type: ignore[attr-defined]
+
+
+def sweep(compiled: Path) -> None:
+    """Deletes what was compiled of other versions, beside `compiled`, and not written for a day.
+
+    A process that still runs one of them compiles again what it has not loaded yet. A folder that
+    the user named holds no versions, and nothing of it goes.
+    """
+    if not _VERSION.fullmatch(compiled.name):
+        return
+    for other in compiled.parent.iterdir():
+        ours = other.is_dir() and _VERSION.fullmatch(other.name)
+        if ours and other != compiled and time.time() - other.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def kernel(function: Callable) -> Any:

@@ -8,12 +8,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from numba import config
 
 from corpus.annotate.ledger import AnnotateConfig, Annotator
 from corpus.annotate.references import PREFIX, RANDOM, REFERENCE
 from corpus.counts import Counts
 from corpus.dedup.line_table import LineTable
 from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_hashes
+from corpus.kernels import sweep
 from corpus.lm import LmConfig, train_lm
 from corpus.references.training import ClassifierConfig, train_classifier
 from corpus.sources.wet import WetConfig, read
@@ -27,7 +29,10 @@ _RECORD = (
 
 
 def compile_all(lid: str, tools: Path) -> None:
-    """Uses every kernel on a page of text; `lid` is the language-ID model, `tools` KenLM's."""
+    """Uses every kernel on a page of text; `lid` is the language-ID model, `tools` KenLM's.
+
+    What was compiled of older kernels goes, where it is the project's own to keep.
+    """
     with tempfile.TemporaryDirectory(prefix="altiplano-kernels-") as name:
         folder = Path(name)
         page = folder / "page.wet"
@@ -45,9 +50,10 @@ def compile_all(lid: str, tools: Path) -> None:
         for structure in ("probing", "trie"):
             models = folder / structure
             models.mkdir()
-            config = LmConfig(pieces=40, hard_vocab_limit=False, structure=structure)
-            train_lm([_TEXT], config, tools, models)
+            small = LmConfig(pieces=40, hard_vocab_limit=False, structure=structure)
+            train_lm([_TEXT], small, tools, models)
             Annotator(lid, str(models), AnnotateConfig(), references).annotate(left)
+    sweep(Path(config.CACHE_DIR))  # type: ignore[attr-defined]
 
 
 def _outgrow_table() -> None:

@@ -95,6 +95,11 @@ def test_exporting_over_an_older_export_leaves_none_of_it(tp1_run, tmp_path):
     assert [path.name for path in tmp_path.glob("model*")] == ["model.safetensors"]
 
 
+def test_every_file_may_be_read_by_whom_the_umask_lets(tp1_run, exported):
+    modes = {path.name: path.stat().st_mode & 0o777 for path in exported.iterdir()}
+    assert set(modes.values()) == {modes["config.json"]}, modes
+
+
 def test_no_checkpoint_is_an_error(tp1_run, tmp_path):
     with pytest.raises(CheckpointError, match="is no whole checkpoint"):
         export(str(tmp_path), str(tmp_path / "hf"), tp1_run.tokenizer)
