@@ -34,9 +34,11 @@ def read_pieces(file: InputFile) -> Iterator[Piece]:
         if file.name.endswith(".bz2"):
             yield from _blocks(raw, file)
         elif file.name.endswith(".gz"):
-            yield from _stream(gzip.GzipFile(fileobj=raw))
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield from _stream(stream)
         elif file.name.endswith(".xz"):
-            yield from _stream(lzma.LZMAFile(raw))
+            with lzma.LZMAFile(raw) as stream:
+                yield from _stream(stream)
         else:
             yield from _plain(raw, file)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from corpus.counts import Counts
-from corpus.sources import arxiv, code, code_trees, stackexchange, warc, wet
+from corpus.sources import arxiv, code, code_trees, stackexchange, warc, wet, wikipedia
 from corpus.storage import InputFile
 
 
@@ -39,5 +39,8 @@ READERS = {
     ),
     "stackexchange": Reader(
         stackexchange.read, stackexchange.StackExchangeConfig, stackexchange.SUFFIXES
+    ),
+    "wikipedia": Reader(
+        wikipedia.read, wikipedia.WikipediaConfig, wikipedia.SUFFIXES, wikipedia.split
     ),
 }

@@ -1,0 +1,63 @@
+"""Wikitext to plain text, a pass for each layer that MediaWiki has.
+
+Each pass is linear in the page and none calls a parser, so that no page needs a time limit:
+comments and extension tags, templates, tables, inline markup, lines, characters.
+"""
+
+import re
+from collections.abc import Set
+
+from corpus.wikitext import blocks, hidden, inline, templates
+from corpus.wikitext.marks import BREAK, GONE, without_marks
+from corpus.wikitext.names import HIDDEN_LINKS
+
+_BREAKS = re.compile(f"[{BREAK}\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+_SPACES = re.compile(r"[^\S\n]+")
+_GAP = re.compile(f"[ {GONE}]++")
+_AFTER_BRACKET = re.compile(rf"([(（\[「])(?: ?{GONE} ?[,;:–—/]?)++ ?")
+_BEFORE_BRACKET = re.compile(rf"(?:[,;:–—]? ?{GONE} ?)++(?=[)）\]」])")
+_BEFORE_END = re.compile(rf"(?:[,;:]? ?{GONE} ?)++(?=[.;!?。]|$)")
+_BEFORE_COMMA = re.compile(rf"(?:[,;،、，]? ?{GONE} ?)++(?=[,;،、，])| ?{GONE} ?(?=:)")
+_WORD = re.compile(r"\w")
+_EMPTY = re.compile(r" ?(?:\( ?\)|（ ?）|\[ ?\])")
+
+
+def clean(wikitext: str, title: str = "", hidden_links: Set[str] = HIDDEN_LINKS) -> str:
+    """The text of a page: a line for each paragraph, heading and list item.
+
+    `hidden_links` are the namespace names, in lower case, of links that show nothing.
+    """
+    kept: list[str] = []
+    text = hidden.hide(without_marks(wikitext), kept)
+    text = templates.resolve(text, title)
+    text = blocks.without_tables(text)
+    text = inline.plain(text, hidden_links)
+    lines = [
+        shown
+        for line in blocks.lines(text)
+        for part in _BREAKS.split(inline.characters(line))
+        if (shown := _mended(part)) and shown != "-"
+    ]
+    return hidden.show("\n".join(lines), kept).strip()
+
+
+def _mended(line: str) -> str:
+    """A line with single spaces, and no bracket or space left alone by what was taken out."""
+    line = _SPACES.sub(" ", line)
+    if GONE in line:
+        line = _GAP.sub(_gap, line)
+        line = _AFTER_BRACKET.sub(r"\1", line)
+        line = _BEFORE_BRACKET.sub("", line)
+        line = _BEFORE_END.sub("", line)
+        line = _BEFORE_COMMA.sub("", line)
+        line = line.replace(f" {GONE} ", " ").replace(GONE, "")
+        line = _EMPTY.sub("", line)
+        return line.strip() if _WORD.search(line) else ""
+    return line.strip()
+
+
+def _gap(match: re.Match[str]) -> str:
+    run = match[0]
+    if GONE not in run:
+        return " "
+    return f"{' ' * (run[0] == ' ')}{GONE}{' ' * (run[-1] == ' ')}"

@@ -1,0 +1,103 @@
+"""Templates: matched by their braces as MediaWiki matches them, then dropped or their text kept.
+
+One pass with a stack, linear in the page: what a dropped template holds is never looked at again,
+and nesting deeper than MediaWiki's own limit is not followed.
+"""
+
+import re
+
+from corpus.wikitext.marks import BREAK, GONE
+from corpus.wikitext.template_texts import text_of
+
+_BRACES = re.compile(r"\{\{+|\}\}+")
+_MAX_DEPTH = 40
+_NAME_END = re.compile(r"[|\n]")
+_SPLIT = re.compile(r"\[\[|\]\]|\|")
+_KEY = re.compile(r"[\w \-]{1,40}")
+_LONGEST_NAME = 200
+_BLANK = f" \t\n{GONE}{BREAK}"
+
+
+def resolve(text: str, title: str) -> str:
+    """The text with each template, parser function and parameter replaced by what it shows."""
+    out: list[str] = []
+    opened: list[list[int]] = []  # braces, and where in `out` their content begins
+    too_deep = at = 0
+    for match in _BRACES.finditer(text):
+        out.append(text[at : match.start()])
+        at = match.end()
+        count = at - match.start()
+        if match[0][0] == "{":
+            if len(opened) < _MAX_DEPTH:
+                opened.append([count, len(out)])
+            else:
+                too_deep += 1
+        elif too_deep:
+            too_deep -= 1
+        else:
+            _close(out, opened, count, title)
+    out.append(text[at:])
+    for _, start in opened:  # never closed: its name goes, its content is the page's
+        out[start] = _NAME_END.split(out[start], maxsplit=1)[-1]
+    return "".join(out)
+
+
+def _close(out: list[str], opened: list[list[int]], count: int, title: str) -> None:
+    while count >= 2 and opened:
+        braces, start = opened[-1]
+        used = 3 if braces >= 3 and count >= 3 else 2
+        shown = _template(out, start, title) if used == 2 else _parameter(out, start)
+        out[start:] = [shown]
+        count -= used
+        opened[-1][0] -= used
+        if braces - used < 2:
+            opened.pop()
+            if braces - used == 1:
+                out.insert(start, "{")
+    if count == 1:
+        out.append("}")
+
+
+def _template(out: list[str], start: int, title: str) -> str:
+    """What a template shows; its name is looked at first, for most go unread."""
+    name = out[start].partition("|")[0] if len(out) > start else ""
+    if len(name) > _LONGEST_NAME:
+        return GONE
+    rule = text_of(name.strip(_BLANK), title)
+    if rule is None:
+        return GONE
+    if isinstance(rule, str):
+        return rule
+    shown = rule(*_arguments("".join(out[start:])))
+    return shown.strip(" \t\n") or GONE
+
+
+def _parameter(out: list[str], start: int) -> str:
+    """A parameter has no value on a page: its default is shown."""
+    return "".join(out[start:]).partition("|")[2]
+
+
+def _arguments(content: str) -> tuple[list[str], dict[str, str]]:
+    """A template's arguments, by place and by name; bars within links part none."""
+    pieces, at, depth = [], 0, 0
+    for match in _SPLIT.finditer(content):
+        if match[0] == "|":
+            if not depth:
+                pieces.append(content[at : match.start()])
+                at = match.end()
+        else:
+            depth = depth + 1 if match[0] == "[[" else max(depth - 1, 0)
+    pieces.append(content[at:])
+    places: list[str] = []
+    names: dict[str, str] = {}
+    for piece in pieces[1:]:
+        key, equals, value = piece.partition("=")
+        if equals and _KEY.fullmatch(key.strip()):
+            names[key.strip().lower()] = value.strip()
+        else:
+            places.append(piece.strip())
+    for number in range(1, 5):
+        if (stated := names.get(str(number))) is not None:
+            places += [""] * (number - len(places))
+            places[number - 1] = stated
+    return places, names

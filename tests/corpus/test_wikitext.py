@@ -1,0 +1,123 @@
+"""Wikitext to plain text: a worked example for each rule, and any text at all."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.wikitext.clean import clean
+from corpus.wikitext.names import hidden_links
+
+LEFT = ("[[", "]]", "{{", "}}", "'''", "<ref", "|}", "{|")
+
+EXAMPLES = {
+    # links
+    "[[Lake|the lake]]s of [[Ohrid]]": "the lakes of Ohrid",
+    "a [[:Category:Lakes]] b [[:File:X.jpg|picture]]": "a Category:Lakes b picture",
+    "[[File:X.jpg|thumb|A [[lake]] and [http://a.org ''its'' shore]]]Text": "Text",
+    "Text [[Datei:X.jpg|mini]] [[kategorie: Seen]][[Категорія:Озера]]": "Text",
+    "Text\n[[de:See]]\n[[zh-min-nan:O]]": "Text",
+    "[[Mercury (planet)|]] and [[w:Help|]]": "Mercury and Help",
+    "[[a|b [c] d]]": "b [c] d",
+    "[http://a.org The site], [http://b.org] and http://c.org": "The site, and http://c.org",
+    "[http://a.org see [[Ohrid|it]] now]": "see it now",
+    "[[never closed and ]] so on": "never closed and so on",
+    "[[never closed\n\nNext": "never closed\nNext",
+    # bold and italics
+    "'''Bold''', ''italic'' and '''''both'''''": "Bold, italic and both",
+    "l'''eau'' froide": "l'eau froide",
+    "L'''''Iliade''''' d''''Homère'''": "LIliade d'Homère",
+    "the '90s and rock 'n' roll": "the '90s and rock 'n' roll",
+    # templates
+    "a{{cite|x={{nested|[[y|z]]}}}} b": "a b",
+    "{{lang|de|See}}, {{lang-fr|lac}}, {{convert|5|to|8|km|mi}}": "See, lac, 5 to 8 km",
+    "{{langx|el|λίμνη}} {{nowrap|a [[b|c]] {{nobr|1=d=e}}}}": "λίμνη a c d=e",
+    "{{nihongo|Lake|湖|mizuumi}} {{ill|Name|de|lt=Shown}}": "Lake (湖, mizuumi) Shown",
+    "XX{{e}} et {{XIXe siècle}}, {{s-|XVIII|e}}": "XXe et XIXe siècle, XVIIIe siècle",
+    "Said: {{quote|text=Go ''on''|author=N.}}": "Said:\nGo on",
+    "{{{parameter|default}}} {{{none}}}": "default",
+    "{{#if:x|yes|no}}{{formatnum:1000}} {{PAGENAME}}": "1000 Title",
+    "a {{unclosed|b": "a b",
+    "a }} b": "a b",
+    # what is taken out leaves no punctuation alone
+    "Lake ({{IPA|x}}; {{lang|sq|liqen}}) is": "Lake (liqen) is",
+    "Lake ({{IPA|x}}, {{coord|1|2}}) is {{dubious}}, so.": "Lake is, so.",
+    "Lake (deep, {{IPA|x}}) is.{{sfn|A}}": "Lake (deep) is.",
+    "湖（{{IPA|x}}）は、{{要出典}}、深い": "湖は、深い",
+    "f() and ( )": "f() and ( )",
+    # tags
+    "a<ref>b</ref>c<ref name=x/>d<ref name='y' >{{cite}}</ref >e": "acde",
+    "a<ref>never closed": "anever closed",
+    "a<!-- b -->c\n<!-- alone -->\nd <!-- never closed": "ac d",
+    "one<br>two<br />three": "one\ntwo\nthree",
+    "10<sup>6</sup> m<sup>2</sup>, 2<sup>nd</sup>, H<sub>2</sub>O": "10⁶ m², 2nd, H2O",
+    "<span style='x'>a</span> <div class=y>b</div> x < y > z <abc>": "a\nb\nx < y > z <abc>",
+    "<math>\\frac{{a}}{b}</math> is <nowiki>[[not a link]] &amp;</nowiki>": (
+        "$\\frac{{a}}{b}$ is [[not a link]] &"
+    ),
+    "Code:<syntaxhighlight lang=c>\nif (a[[0]]) {\n    b();\n}\n</syntaxhighlight>end": (
+        "Code:\nif (a[[0]]) {\n    b();\n}\nend"
+    ),
+    "<gallery>\nX.jpg|caption\n</gallery>a<timeline>b</timeline>": "a",
+    "<poem>\nOne ''line''\nand another\n</poem>": "One line\nand another",
+    # characters
+    "a&nbsp;b &lt;ref&gt; &#91;x&#x5D; &amp;amp; AT&T &unknown;": (
+        "a b <ref> [x] &amp; AT&T &unknown;"
+    ),
+    "__NOTOC__a__БЕЗ_ЗМІСТУ__ b __init__": "a b __init__",
+    "-{zh-hans:软件;zh-hant:軟體}- -{ok}- -{H|zh:a}-x": "软件 ok x",
+    # lines
+    "== Head ==\none\ntwo\n\nthree\n----\nfour": "Head\none two\nthree\nfour",
+    "一行\n二行": "一行二行",
+    "a\n== Empty ==\n{{reflist}}\n=== Below ===\n== Full ==\n=== Sub ===\nb": "a\nFull\nSub\nb",
+    "* one\n** two\n# three\n: four\n; five\n*\n* {{flag|x}}": "- one\n- two\n- three\nfour\nfive",
+    "a\n{| class=x\n! b !! c\n|-\n| d || {| \n| e\n|}\n|}\nf": "a\nf",
+    "a\n{|\n| cells of a table that is never closed\n\nText": "a\nText",
+    "a\n<table><tr><td>x<table></table></td></tr></table>\nb": "a\nb",
+    "{{table begin}}\n|-\n! a !! b\n| c\n|}\ntext": "text",
+}
+
+
+@pytest.mark.parametrize("wikitext", EXAMPLES)
+def test_examples(wikitext):
+    assert clean(wikitext, "Title") == EXAMPLES[wikitext]
+
+
+def test_a_wiki_has_names_of_its_own():
+    assert clean("a [[Plikoj:X.jpg|y]]", "", hidden_links({6: "Plikoj"})) == "a"
+    assert clean("a [[Plikoj:X.jpg|y]]") == "a y"
+    title = "[[Imagine: John Lennon]]"  # a file in a wiki in Romanian, else a film
+    assert clean(title) == title.strip("[]")
+    assert clean(title, "", hidden_links({}, "ro")) == ""
+
+
+PIECES = """[[ ]] {{ }} {{{ }}} { } | {| |} |- ! = == '' ''' ''''' <ref> </ref> <nowiki>
+    </nowiki> <!-- --> <table> </table> <br> <poem> </poem> <math> </math> File: : * # ; -{ }-
+    [http://a ] lang quote convert s- _ __A__ ( ) , . &amp; &lt; 一"""
+MARKUP = st.lists(
+    st.sampled_from([*PIECES.split(), "\n", " ", "word", "\x000\x00", "\x01", "\x02", "\u2028"])
+)
+
+
+@given(MARKUP.map("".join) | st.text())
+def test_any_text_is_cleaned(wikitext):
+    text = clean(wikitext, "Title")
+    # a list item gets a dash for its mark, a page's name and a century may be longer than asked
+    assert len(text) <= 4 * len(wikitext)
+    assert not re.search("[\x00-\x02]|  |\n\n", re.sub(r"<nowiki.*", "", text, flags=re.S)) or (
+        "<nowiki" in wikitext
+    )
+    if not re.search("<(?:nowiki|math)|&", wikitext):
+        assert not [mark for mark in LEFT if mark in text]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["[[", "[[a|", "{{", "{{a|", "{{lang|x|", "<ref>", "<ref", "<!--", "''", "'''a ", "[http://a ",
+     "{|\n", "\n|", "(", "({{x}},", "<table>", "== ", "__A", "-{", "{{{", "<poem>", "a|", "&a",
+     "<sup>", "[", " ", "\n", "{{quote|{{x", "[[[", "]", "}}", "<nowiki>", "__a_", "&#1", "*"],
+)  # fmt: skip
+@pytest.mark.timeout(60)  # minutes to hours, were it quadratic
+def test_unbalanced_markup_costs_no_more_than_other(unit):
+    clean(unit * 100_000)
