@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from corpus.formats.records import RECORD_END
 from corpus.kernels.blocks import title_and_text
+from corpus.kernels.utf8 import is_utf8
 
 
 class Texts(NamedTuple):
@@ -45,7 +46,7 @@ def split_spans(
     Blank last lines go: two of them or one, but a single one only if not `one_stays`.
     """
     replaced = np.zeros(len(starts), bool)
-    if not _is_utf8(data):
+    if not is_utf8(np.frombuffer(data, np.uint8)):
         raw = [data[i:j] for i, j in zip(starts, ends, strict=True)]
         blocks = [_valid(block) for block in raw]
         replaced[:] = [old != new for old, new in zip(raw, blocks, strict=True)]
@@ -62,17 +63,6 @@ def split_spans(
         replaced,
         bool(marked),
     )
-
-
-def _is_utf8(data: bytes | memoryview) -> bool:
-    whole = _strings(
-        pa.large_string(), np.frombuffer(data, np.uint8), np.array([len(data)], np.int64)
-    )
-    try:
-        whole.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _valid(block: bytes | memoryview) -> bytes:
