@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _RAISED = re.compile(r"[A-Za-z_]\w*(Error|Exception): ")  # the end of a Python traceback
+_SUBMITTED = "PYSPARK_GATEWAY_PORT"  # where spark-submit runs its JVM, which has its settings
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _QUICK_JVM = "-XX:TieredStopAtLevel=1"
 _SMALL_COLLECTOR = "-XX:+UseSerialGC"
@@ -167,6 +168,8 @@ def _with_progress(session: "SparkSession", label: str, action: Callable[[], Any
 def _start(config: SparkConfig) -> "SparkSession":
     from pyspark.sql import SparkSession
 
+    if _SUBMITTED in os.environ:
+        return SparkSession.builder.appName("altiplano").getOrCreate()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if config.master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

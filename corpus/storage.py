@@ -109,6 +109,7 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
     if info.type == pafs.FileType.NotFound:
         raise DataError(f"no input at {location}; give a file or a folder that exists")
     if info.type == pafs.FileType.File:
+        _refuse_7z(path, suffixes)
         return [_input_file(location, info, os.path.basename(path))]
     found = fs.get_file_info(pafs.FileSelector(path, recursive=True))
     files = []
@@ -116,6 +117,8 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
         name = os.path.relpath(item.path, path).replace(os.sep, "/")
         hidden = any(part.startswith((".", "_")) for part in name.split("/"))
         wanted = not suffixes or name.endswith(suffixes)
+        if item.type == pafs.FileType.File and not hidden:
+            _refuse_7z(item.path, suffixes)
         if item.type == pafs.FileType.File and wanted and not hidden:
             place = join(location, quote(name) if "://" in location else name)
             files.append(_input_file(place, item, name))
@@ -123,6 +126,14 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
         kinds = f" named {', '.join('*' + s for s in suffixes)}" if suffixes else ""
         raise DataError(f"no input files{kinds} in {location}; the folder is empty of them")
     return sorted(files, key=lambda file: file.name)
+
+
+def _refuse_7z(path: str, suffixes: tuple[str, ...]) -> None:
+    """DataError for a file that only its packing keeps from being read: it would be missed."""
+    if path.endswith(".7z") and (not suffixes or path.removesuffix(".7z").endswith(suffixes)):
+        raise DataError(
+            f"{path} is packed by 7-Zip, which is not read; unpack it, or take it out of the input"
+        )
 
 
 def open_input(location: str) -> pa.NativeFile:

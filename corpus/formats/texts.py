@@ -57,10 +57,6 @@ def read_texts(
     a line that is no JSON object with a `text`, a file that cannot be unpacked, and a dump of wiki
     markup.
     """
-    if uri.endswith(".7z"):
-        raise DataError(
-            f"{uri} is packed by 7-Zip, which is not read; unpack it, or pack it as .xz"
-        )
     with storage.open_input(uri) as stream:
         lines = io.TextIOWrapper(
             _unpacked(uri, stream), encoding="utf-8", errors="replace", newline="\n"

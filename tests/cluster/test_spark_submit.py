@@ -48,7 +48,8 @@ def test_the_cluster_builds_the_same_bytes(
         "1g",
         "--executor-memory",
         "1g",
-        ROOT / "jobs" / "build.py",
+        ROOT / "jobs" / "submit.py",
+        "build",
         config,
         "--set",
         "output=submitted",  # relative: the workers must not take it for a place of their own

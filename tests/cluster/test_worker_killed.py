@@ -40,7 +40,8 @@ def test_the_build_outlives_a_worker(
         options = ["--master", cluster.address, "--conf", "spark.driver.host=127.0.0.1"]
         options += ["--conf", "spark.ui.enabled=false", "--driver-memory", "1g"]
         options += ["--executor-memory", "1g"]
-        command: list[str | Path] = [BIN / "spark-submit", *options, ROOT / "jobs/build.py", config]
+        command: list[str | Path] = [BIN / "spark-submit", *options, ROOT / "jobs/submit.py"]
+        command += ["build", config]
         command += ["--set", f"output={output}"]
         submitted = subprocess.Popen(
             command,

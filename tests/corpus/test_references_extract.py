@@ -1,17 +1,22 @@
 """Dumps to tables of cited URLs, by real Spark tasks."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from corpus import stage
+from corpus import manifest, stage
 from corpus.errors import DataError
 from corpus.references.extract import citations_stage, cited_stage
 from corpus.references.urls import canonical, url_key
 from corpus.schema import CITATION, CITED
 from jobs.cli import main
+from jobs.setup.pyfiles import write_zip
 
+ROOT = Path(__file__).parents[2]
 PAGE = "<page><title>{}</title><ns>{}</ns>{}<revision><text>{}</text></revision></page>"
 
 
@@ -84,10 +89,31 @@ def test_the_order_of_dumps_changes_nothing(dumps, engine, tmp_path) -> None:
 
 def test_dumps_that_cannot_be_read(tmp_path) -> None:
     (tmp_path / "wiki.xml.7z").write_bytes(b"7z")
+    (tmp_path / "wiki.xml").write_text("<mediawiki/>")
+    for place in (tmp_path / "wiki.xml.7z", tmp_path):  # a part of the dump would be missed
+        with pytest.raises(DataError, match=r"wiki.xml.7z is packed by 7-Zip, .*; unpack it"):
+            citations_stage([str(place)])
+    (tmp_path / "wiki.xml.7z").rename(tmp_path / "wiki.rar")
+    (tmp_path / "wiki.xml").unlink()
     with pytest.raises(DataError, match=r"is no dump that can be read .*; unpack it first"):
-        citations_stage([str(tmp_path / "wiki.xml.7z")])
+        citations_stage([str(tmp_path / "wiki.rar")])
     with pytest.raises(DataError, match="no input files named"):
         citations_stage([str(tmp_path)])
+
+
+def test_the_verb_by_spark_submit_gives_the_same_bytes(dumps, engine, tmp_path) -> None:
+    """Its JVM, its master and its settings are taken, and no others started."""
+    _, expected = extracted(dumps, tmp_path / "a", engine)
+    write_zip(tmp_path / "altiplano.zip")
+    command = [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]"]
+    command += ["--driver-memory", "512m", "--py-files", "altiplano.zip"]
+    command += [str(ROOT / "jobs/submit.py"), "references", "extract", *dumps, "--output", "b"]
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "addresses in " in done.stdout  # where spark-submit puts all that Python says
+    assert manifest.read(str(tmp_path / "b" / "cited")).digest == expected.digest
 
 
 def test_the_command_on_real_dumps(shared, tmp_path, capsys, monkeypatch, engine) -> None:

@@ -114,7 +114,7 @@ def test_bad_input_is_one_line(arguments, said, capsys) -> None:
     [
         ("a.xml.bz2", bz2.compress(b"<mediawiki xmlns='x'>\n<page/>\n"), "is an XML dump, of wiki"),
         ("a.jsonl", b"<?xml version='1.0'?>\n<mediawiki>", "give a CirrusSearch dump"),
-        ("a.xml.7z", b"7z\xbc\xaf\x27\x1c\0\4", "unpack it, or pack it as .xz"),
+        ("a.xml.7z", b"7z\xbc\xaf\x27\x1c\0\4", "7-Zip, which is not read; unpack it"),
         ("a.txt", b"no line as short as this limit\n" * 9, "max_sentence_length=9 leaves no doc"),
     ],
 )

@@ -40,7 +40,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_the_entry_tells_a_missing_config_in_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "jobs" / "build.py"), str(tmp_path / "none.yaml")]
+    command = [sys.executable, str(ROOT / "jobs/submit.py"), "build", str(tmp_path / "none.yaml")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("error: no config file")
