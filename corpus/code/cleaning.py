@@ -32,7 +32,7 @@ _STATED_CHARS = 100  # shown of a licence that is not allowed: it is free text, 
 _SPDX_HEAD = 4_096  # characters in which a file states its licence
 _SPDX = re.compile(
     r"^[^\w\n\"'`]{0,20}(?:dnl |rem )?SPDX-License-Identifier:[ \t]*([^\n]{1,300})",
-    re.MULTILINE | re.IGNORECASE,
+    re.MULTILINE,
 )
 
 
@@ -116,11 +116,12 @@ def clean(
 
 
 def _license(text: str, header: str, project: str | None) -> str | None:
-    stated = _SPDX.search(text, 0, _SPDX_HEAD)
+    tagged = text.find("SPDX-License-Identifier:", 0, _SPDX_HEAD) >= 0
+    stated = _SPDX.search(text, 0, _SPDX_HEAD) if tagged else None
     if stated:
         expression = re.sub(r"\s*(?:\*/|-->|\*\)|-\}|#\}|\]\]).*", "", stated[1]).strip()
         return expression if named_licenses(expression) else UNKNOWN
-    notices = notices_of_header(header) if header else []
+    notices = list(notices_of_header(header)) if header else []
     if project is not None:
         known = {name.lower() for name in named_licenses(project) or ()}
         notices = [name for name in notices if name.lower() not in known]

@@ -1,5 +1,6 @@
 """SPDX licence expressions (SPDX 2.3, annex D): whether allowed licences alone can meet one."""
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ def _names(tree: "_Choice | str") -> Iterator[str]:
             yield from _names(member)
 
 
+@functools.lru_cache(maxsize=1024)  # a corpus has few that differ
 def _parse(expression: str) -> "_Choice | str | None":
     parts: list[str] = []
     at, text = 0, expression.strip()

@@ -27,12 +27,12 @@ _DIRECTIVE = re.compile(
     r"|jshint|@ts-|@flow|@jsx|flake8|pylint|mypy|type:|noqa|syntax=|istanbul|prettier|clang-format"
     r"|shellcheck|language [A-Z]|lint:|cython:|distutils:)|.*-\*-.*-\*-"
 )
+# Of a comment's lines in lower case.
 _COPYRIGHT = re.compile(
     r"\bcopyright\b.*(?:\d{4}|\(c\)|©|\bby\b|, |\b(?:inc|ltd|llc|corp|gmbh|authors?|contributors"
     r"|foundation|holders?)\b)|^\W*(?:©|\(c\)\W*\d{4}|copr\.)|\ball rights reserved\b"
     r"|spdx-license-identifier|spdx-filecopyrighttext|^\W*@?(?:copyright|licen[cs]e)\s*:?\s"
     r"|^\W*@?(?:copyright|licen[cs]e)\W*$",
-    re.IGNORECASE,
 )
 _TERMS = re.compile(
     r"\blicen[cs]ed? (?:to .{1,80} )?under\b|\bunder the (?:terms|licen[cs]e|apache|mit|bsd|gnu|"
@@ -54,10 +54,18 @@ _TERMS = re.compile(
     r"|subject to the (?:terms|boost|[\w ]+licen[cs]e)"
     r"|source code form is subject|is free software|redistribute it and/or modify"
     r"|use, modification,? and distribution|copying and distribution of this file",
-    re.IGNORECASE | re.DOTALL,
 )
 _GOES_ON = re.compile(r"(?:and|with|by|contributors)\b")  # after a line of copyright
-_PART_OF = re.compile(r"this (?:file|module|program) is part of ", re.IGNORECASE)  # beside terms
+_PART_OF = re.compile(r"this (?:file|module|program) is part of ")  # beside terms
+_COPYRIGHT_HINTS = ("copyright", "copr.", "(c)", "©", "licen", "rights reserved")
+# One is in each of what these find.
+_HINTS = (
+    "copyright", "copr.", "(c)", "©", "licen", "rights reserved", "spdx", "under ", "permission",
+    "redistribut", "distribut", "warrant", "as is", "as-is", "free software", "gnu", "in no event",
+    "in compliance", "altered source", "origin of this", "endorse or", "public domain", "boost.org",
+    "mozilla", "software foundation", "names of", "name of", "free of charge", "terms", "as.is",
+    "source code form", "provided", "governed by", "copying",
+)  # fmt: skip
 _DECORATION = " \t\r\n/*#;%!-=+~<>{}()|:@'\"_.\\"
 
 
@@ -90,7 +98,8 @@ def strip_license_header(text: str, comments: Comments) -> Stripped:
         if not found:
             break
         is_block = block is not None and found.re is block
-        lines = _without_license(found[0], is_block, comments, removed)
+        lines, gone = _without_license(found[0], is_block, comments)
+        removed += gone
         if lines is not None:
             kept.append(text[copied : found.start()])
             kept.append(lines)
@@ -123,26 +132,33 @@ def _patterns(
     return run, block, re.compile(r"(?:[ \t\f]*\n)*")
 
 
+@functools.lru_cache(maxsize=256)  # a project's files begin with the same one
 def _without_license(
-    comment: str, is_block: bool, comments: Comments, removed: list[str]
-) -> str | None:
-    """A comment without its licence paragraphs, "" where all of it goes; None where none does."""
+    comment: str, is_block: bool, comments: Comments
+) -> tuple[str | None, tuple[str, ...]]:
+    """A comment without its licence paragraphs, and the words of those that went.
+
+    "" where all of it goes, None where none does.
+    """
+    lower = comment.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return None, ()
     lines = comment.splitlines(keepends=True)
     opening, closing = _delimiters(comment, comments) if is_block else ("", "")
     words = [_content(line, comments) for line in lines]
     drop = _licence_lines(words)
     if not any(drop):
-        return None
-    removed += [word for word, gone in zip(words, drop, strict=True) if gone]
+        return None, ()
+    removed = tuple(word for word, gone in zip(words, drop, strict=True) if gone)
     if not any(word and not gone for word, gone in zip(words, drop, strict=True)):
-        return ""
+        return "", removed
     _drop_blank_lines(words, drop, is_block)
     out = [line for line, gone in zip(lines, drop, strict=True) if not gone]
     if is_block and drop[0]:
         out.insert(0, f"{opening}\n")
     if is_block and drop[-1]:
         out.append(f"{closing}\n")
-    return "".join(out)
+    return "".join(out), removed
 
 
 def _licence_lines(words: list[str]) -> list[bool]:
@@ -155,11 +171,12 @@ def _licence_lines(words: list[str]) -> list[bool]:
         while end < len(words) and words[end] and not _DIRECTIVE.match(words[end]):
             end += 1
         paragraph = words[at:end]
-        legal = [bool(_COPYRIGHT.search(line)) for line in paragraph]
-        terms = _TERMS.search(" ".join(paragraph))
+        lower = [line.lower() for line in paragraph]
+        legal = [_is_copyright(line) for line in lower]
+        terms = _TERMS.search(" ".join(lower))
         if terms:
-            legal = [a or bool(_PART_OF.match(b)) for a, b in zip(legal, paragraph, strict=True)]
-            first = _sentence_start(paragraph, terms.start())
+            legal = [a or bool(_PART_OF.match(b)) for a, b in zip(legal, lower, strict=True)]
+            first = _sentence_start(paragraph, lower, terms.start())
             first = min(first, legal.index(True)) if True in legal else first
             drop[at + first : end] = [True] * (end - at - first)
             spans.append((at + first, end))
@@ -174,11 +191,16 @@ def _licence_lines(words: list[str]) -> list[bool]:
     return drop
 
 
-def _sentence_start(paragraph: list[str], position: int) -> int:
-    """The line where the sentence begins that holds a position of the lines joined by spaces."""
+def _is_copyright(line: str) -> bool:
+    hinted = any(hint in line for hint in _COPYRIGHT_HINTS)
+    return hinted and _COPYRIGHT.search(line) is not None
+
+
+def _sentence_start(paragraph: list[str], lower: list[str], position: int) -> int:
+    """The line where the sentence begins that holds a position of `lower` joined by spaces."""
     line = 0
-    while position > len(paragraph[line]):
-        position -= len(paragraph[line]) + 1
+    while position > len(lower[line]):
+        position -= len(lower[line]) + 1
         line += 1
     while line and paragraph[line][0].islower() and paragraph[line - 1][-1] not in ".:;!?":
         line -= 1

@@ -6,6 +6,7 @@ those licences have are terms that nobody has read, and terms that forbid some u
 name. Both go into the expression, as licences of which no config allows any.
 """
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -139,12 +140,13 @@ def licenses_of_text(text: str) -> list[str]:
     return found
 
 
-def notices_of_header(comment: str) -> list[str]:
+@functools.lru_cache(maxsize=256)  # a project's files begin with the same one
+def notices_of_header(comment: str) -> tuple[str, ...]:
     """The licences that a comment at a file's head names; empty where it names none we know.
 
     `see LICENSE` and `BSD-style` name none. Length says nothing here: a header may end anywhere.
     """
-    return [name for name in licenses_of_text(comment) if name != UNKNOWN]
+    return tuple(name for name in licenses_of_text(comment) if name != UNKNOWN)
 
 
 def plain_words(text: str) -> str:

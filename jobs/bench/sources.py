@@ -16,6 +16,7 @@ from rich.table import Table
 from jobs.bench.cases import Case, seconds
 
 SOURCES: tuple[str, ...] = (
+    "github",
     "stackexchange",
 )  # each a module source_<name> with `case(data, peers)`
 GOAL = 3
