@@ -109,7 +109,9 @@ class _Trie:
         vocabulary = head.size + 8, head.size + 8 * (head.counts[0] + 1)
         at, quantised = vocabulary[1], (head.kind - _TRIE) & _QUANTISED
         probability, backoff = self._quantised_bits(at) if quantised else (31, 32)
-        self._widths = np.array([head.counts[0].bit_length(), probability, backoff])
+        num_words = head.counts[0] + 1  # the unknown one among them
+        widths = [head.counts[0].bit_length(), probability, backoff]
+        self._widths = np.array([*widths, num_words])
         tables = at + 8 if quantised else 0
         if quantised:
             num_levels = len(head.counts) - 1
@@ -131,7 +133,7 @@ class _Trie:
 
     def _lay_out(self, head: Head, at: int, tables: int) -> int:
         """Where the orders from 2 on are; gives the byte where they end."""
-        word, probability, backoff = self._widths.tolist()
+        word, probability, backoff, _ = self._widths.tolist()
         version, longest_cut = bytes(self._file[at : at + 2]).ljust(2, b"\0")
         for entries, below in zip(head.counts[1:-1], head.counts[2:], strict=True):
             pointer, uppers, uppers_at = below.bit_length(), 0, 0

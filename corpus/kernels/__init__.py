@@ -66,6 +66,14 @@ def inner(function: Callable) -> Any:
     return _compiled(function, _nrt=False)
 
 
+def inlined(function: Callable) -> Any:
+    """An inner kernel put where it is called, for one whose arrays cost more to pass than it does.
+
+    Numba passes an array as seven numbers, on the stack.
+    """
+    return _compiled(function, _nrt=False, forceinline=True)
+
+
 def _compiled(function: Callable, **options: Any) -> Any:
     options |= {"nogil": True, "boundscheck": False, "error_model": "numpy"}
     try:

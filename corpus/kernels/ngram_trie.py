@@ -11,15 +11,17 @@ these numbers for each order from 2 on.
 
 import numpy as np
 
-from corpus.kernels import inner, kernel
-from corpus.kernels.intrinsics import load64
+from corpus.kernels import inlined, inner, kernel
+
+from corpus.kernels.intrinsics import load64, prefetch
 
 # Columns of `levels`, in bits, bytes and 8-byte cells from the file's start. An order without
 # quantised weights has 0 in both tables, one with whole pointers 0 in uppers.
 FIRST_BIT, ENTRY_BITS, POINTER_BITS, UPPERS_AT, UPPERS, PROBABILITIES_AT, BACKOFFS_AT = range(7)
 _NO_EXTENSION, _LOW = 0x80000000, 0xFFFFFFFF
 _HASH = 0x9E3779B97F4A7C15
-_PAIR_BITS = 16
+_PAIR_BITS = 17
+_AHEAD = 4  # words between asking memory for something and reading it
 PAIRS = 1 << _PAIR_BITS
 
 
@@ -27,13 +29,15 @@ PAIRS = 1 << _PAIR_BITS
 def score(words, offsets, file, levels, widths, unigrams, pairs, begin, end):
     """log10 probability of each sentence `words[offsets[i]:offsets[i + 1]]`, with its end.
 
-    `file`: its bytes. `widths`: bits of a word, a probability and a backoff. `unigrams`: the byte
-    where these begin. `pairs`: (PAIRS, 4) uint64, zeros at first, remembers the two words of each
-    row, their weights and where their children are. `begin`, `end`: the words <s> and </s>.
+    `file`: its bytes. `widths`: bits of a word, a probability and a backoff; then the words in
+    all. `unigrams`: the byte where these begin. `pairs`: (PAIRS, 4) uint64, zeros at first,
+    remembers the two words of each row, their weights and where their children are. `begin`,
+    `end`: the words <s> and </s>.
     Gives float32.
     """
     scores = np.zeros(len(offsets) - 1, np.float32)
     order = len(levels) + 1
+    cells = pairs.reshape(-1)
     backoffs = np.empty(order, np.float32)  # of the newest 1, 2, ... words
     fresh = np.empty(order, np.float32)
     for row in range(len(offsets) - 1):
@@ -49,9 +53,12 @@ def score(words, offsets, file, levels, widths, unigrams, pairs, begin, end):
             fresh[0] = _float(weights >> np.uint64(32))
             found, kept = 1, 1 if weights >> np.uint64(32) != _NO_EXTENSION else 0
             low, high = np.int64(0), np.int64(0)
+            _look_ahead(words, at, last, file, levels, widths, unigrams, pairs, cells)
             if length:
-                before = np.int64(words[at - 1]) if at > first else begin
-                pair = _pair(file, levels, widths, place, word, before, pairs)
+                key = _key(word, words[at - 1] if at > first else begin)
+                pair = _row(key)
+                if pairs[pair, 0] != key:
+                    _learn(file, levels, widths, unigrams, key, pair, pairs)
                 low, high = np.int64(pairs[pair, 2]), np.int64(pairs[pair, 3])
                 if low <= high:
                     found = 2
@@ -62,7 +69,7 @@ def score(words, offsets, file, levels, widths, unigrams, pairs, begin, end):
             while low < high and found <= length:
                 before = np.int64(words[at - found]) if at - found >= first else begin
                 step = found - 1
-                entry = _search(file, levels, step, widths[0], low, high, before)
+                entry = _search(file, levels, step, widths, low, high, before)
                 if entry < 0:
                     break
                 found += 1
@@ -85,40 +92,95 @@ def score(words, offsets, file, levels, widths, unigrams, pairs, begin, end):
     return scores
 
 
-@inner
-def _pair(file, levels, widths, place, word, before, pairs):
-    """The row of a word and the one before it; looked up in the file where it is another's."""
-    key = np.uint64(word) << np.uint64(32) | np.uint64(before + 1)
-    row = np.int64(np.uint64(key * np.uint64(_HASH)) >> np.uint64(64 - _PAIR_BITS))
-    if pairs[row, 0] != key:
-        low = np.int64(load64(file, place + 8))
-        high = np.int64(load64(file, place + 24))
-        entry = _search(file, levels, 0, widths[0], low, high, before)
-        pairs[row, 0] = key
-        if entry < 0:
-            pairs[row, 2], pairs[row, 3] = 1, 0
-        else:
-            low, high = _children(file, levels, 0, widths, entry)
-            pairs[row, 1] = _weights(file, levels, 0, widths, entry)
-            pairs[row, 2], pairs[row, 3] = low, high
-    return row
+@inlined
+def _look_ahead(words, at, last, file, levels, widths, unigrams, pairs, cells):
+    """Asks memory for what words to come read, each time for what the answer before leads to.
+
+    First a pair's row and its newest word; then, for a row that is another's, where the pair may be
+    in the file; then, for that is now in its row, where the three words may be.
+    """
+    near, far = at + _AHEAD, at + 2 * _AHEAD
+    if far + _AHEAD < last:
+        prefetch(cells, pairs.shape[1] * _row(_key(words[far + _AHEAD], words[far + _AHEAD - 1])))
+        prefetch(file, unigrams + 16 * np.int64(words[far + _AHEAD]))
+    if far < last:
+        key = _key(words[far], words[far - 1])
+        if pairs[_row(key), 0] != key:
+            low, high = _before(file, unigrams, key)
+            _ask(file, levels, 0, widths, low, high, words[far - 1])
+    if near < last:
+        key = _key(words[near], words[near - 1])
+        row = _row(key)
+        if pairs[row, 0] != key:
+            _learn(file, levels, widths, unigrams, key, row, pairs)
+        low, high = np.int64(pairs[row, 2]), np.int64(pairs[row, 3])
+        if low < high:
+            _ask(file, levels, 1, widths, low, high, words[near - 2])
 
 
 @inner
-def _search(file, levels, step, word_bits, low, high, word):
-    """The entry of a word among those from low to below high, which rise; or -1."""
-    mask = (np.uint64(1) << np.uint64(word_bits)) - np.uint64(1)
+def _before(file, unigrams, key):
+    """Where the words before a pair's newest one begin and end among those of order 2."""
+    place = unigrams + 16 * np.int64(key >> np.uint64(32))
+    return np.int64(load64(file, place + 8)), np.int64(load64(file, place + 24))
+
+
+@inlined
+def _ask(file, levels, step, widths, low, high, word):
+    """Asks memory for the entry that a search for a word reads first."""
+    entry = low + _share(word, high - low, widths[3])
+    prefetch(file, (levels[step, FIRST_BIT] + entry * levels[step, ENTRY_BITS]) >> 3)
+
+
+@inner
+def _share(word, entries, words):
+    """How many of the entries a word comes after, were they spread evenly over all words."""
+    return np.int64(np.uint64(word) * np.uint64(entries) // np.uint64(words))
+
+
+@inner
+def _key(word, before):
+    return np.uint64(word) << np.uint64(32) | np.uint64(before + 1)
+
+
+@inner
+def _row(key):
+    return np.int64(np.uint64(key * np.uint64(_HASH)) >> np.uint64(64 - _PAIR_BITS))
+
+
+@inner
+def _learn(file, levels, widths, unigrams, key, row, pairs):
+    """Looks a pair up in the file and writes it to a row."""
+    low, high = _before(file, unigrams, key)
+    before = np.int64(key & np.uint64(_LOW)) - 1
+    entry = _search(file, levels, 0, widths, low, high, before)
+    pairs[row, 0] = key
+    if entry < 0:
+        pairs[row, 2], pairs[row, 3] = 1, 0
+    else:
+        low, high = _children(file, levels, 0, widths, entry)
+        pairs[row, 1] = _weights(file, levels, 0, widths, entry)
+        pairs[row, 2], pairs[row, 3] = low, high
+
+
+@inner
+def _search(file, levels, step, widths, low, high, word):
+    """The entry of a word among those from low to below high, which rise; or -1.
+
+    Words are numbered by their hashes, so that a word's share of all tells its place nearly.
+    """
+    mask = (np.uint64(1) << np.uint64(widths[0])) - np.uint64(1)
+    first, size = levels[step, FIRST_BIT], levels[step, ENTRY_BITS]
+    least, most = np.int64(0), np.int64(widths[3])
     while low < high:
-        middle = (low + high) >> 1
-        there = np.int64(
-            _bits(file, levels[step, FIRST_BIT] + middle * levels[step, ENTRY_BITS]) & mask
-        )
+        middle = low + _share(word - least, high - low, most - least)
+        there = np.int64(_bits(file, first + middle * size) & mask)
         if there == word:
             return middle
         if there < word:
-            low = middle + 1
+            low, least = middle + 1, there + 1
         else:
-            high = middle
+            high, most = middle, there
     return np.int64(-1)
 
 
