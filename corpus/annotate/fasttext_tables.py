@@ -3,28 +3,24 @@
 import numpy as np
 
 from corpus.annotate.fasttext_file import Matrix, ModelFile, Quantizer
-from corpus.kernels.fasttext_rows import Dictionary, find_rows, mean_rows
-from corpus.kernels.fasttext_words import find_words, hash_words, index_words
+from corpus.kernels.fasttext_rows import KEY_BYTES, Dictionary, Sizes, index_entries
+from corpus.kernels.fasttext_vectors import CACHE_LINE, LANES, text_vectors
+from corpus.kernels.fasttext_words import byte_kinds
 
-_REMEMBERED = 1 << 18  # words; past that they are forgotten before the next batch
-_LINE_END = np.frombuffer(b"<</s>>", np.uint8)
+_CACHE_WORDS = 1 << 16  # of 64 bytes each
+_LINE_END = b"</s>"  # the word that ends every text
 
 
 class TextVectors:
     """The text vectors of a model's input side. Not for several threads at once."""
 
-    _num_known: int
-    _text: np.ndarray  # the words known, as `find_words` keeps them
-    _starts: np.ndarray
-    _codes: np.ndarray
-    _slots: np.ndarray
-    _rows: np.ndarray
-    _row_starts: np.ndarray
-
     def __init__(self, file: ModelFile) -> None:
         self._dictionary = dictionary(file)
-        self._matrix = dense_rows(file.inputs)
-        self._forget()
+        self._dimensions = file.inputs.columns
+        self._matrix = _matrix(file)
+        words = file.entries[: file.num_words]
+        self._end_rows = np.array([words.index(_LINE_END)] if _LINE_END in words else [], np.int32)
+        self._cache = _aligned(_CACHE_WORDS * CACHE_LINE)
 
     def of(
         self, content: np.ndarray, offsets: np.ndarray, keep_newlines: bool
@@ -34,85 +30,62 @@ class TextVectors:
         `content` uint8, UTF-8; `offsets` [D + 1] int64. Newlines part words, or go without a
         space put in.
         """
-        if self._num_known > _REMEMBERED:
-            self._forget()
-        known, room = self._num_known, int(offsets[-1] - offsets[0]) + len(offsets)
-        self._text = _with_room(self._text, self._starts[known], 2 * room)
-        self._starts = _with_room(self._starts, known + 1, room)
-        self._codes = _with_room(self._codes, known, room)
-        words, word_offsets, self._slots, self._num_known = find_words(
+        vectors, num_rows = text_vectors(
             content,
             offsets,
-            keep_newlines,
-            self._text,
-            self._starts,
-            self._codes,
-            self._slots,
-            known,
-        )
-        self._find_rows(known)
-        return mean_rows(words, word_offsets, self._rows, self._row_starts, self._matrix)
-
-    def _forget(self) -> None:
-        self._text = _LINE_END.copy()
-        self._starts = np.array([0, len(_LINE_END)], np.int64)
-        self._codes = hash_words(_LINE_END, np.array([1, len(_LINE_END) - 1]))
-        self._slots = index_words(self._codes, 1, 1 << 16)
-        self._rows, self._row_starts = np.zeros(0, np.int32), np.zeros(1, np.int64)
-        self._num_known = 1
-        self._find_rows(0)
-
-    def _find_rows(self, first: int) -> None:
-        """Of the words known from `first` on."""
-        last = self._num_known
-        num_bytes = self._starts[last] - self._starts[first]
-        room = num_bytes * max(self._dictionary.longest, 0) + last - first
-        self._row_starts = _with_room(self._row_starts, first + 1, last - first)
-        self._rows = _with_room(self._rows, self._row_starts[first], room)
-        find_rows(
-            self._text,
-            self._starts,
-            self._codes,
-            first,
-            last,
+            byte_kinds(keep_newlines),
             self._dictionary,
-            self._rows,
-            self._row_starts,
+            self._matrix,
+            self._end_rows,
+            self._cache,
         )
-
-
-def _with_room(array: np.ndarray, used: int, more: int) -> np.ndarray:
-    """The array, or a copy of what is used of it with room for more; twice that, to copy rarely."""
-    if len(array) >= used + more:
-        return array
-    larger = np.empty(2 * (used + more), array.dtype)  # memory not touched costs nothing
-    larger[:used] = array[:used]
-    return larger
+        return vectors[:, : self._dimensions], num_rows
 
 
 def dictionary(file: ModelFile) -> Dictionary:
     """The tables that turn words into rows of the input matrix."""
-    text = np.frombuffer(b"".join(file.entries), np.uint8)
+    text = np.frombuffer(b"".join(file.entries) + bytes(KEY_BYTES), np.uint8)
     starts = np.cumsum([0, *map(len, file.entries)], dtype=np.int64)
-    kept, bucket_rows = np.zeros(0, np.uint8), np.zeros(0, np.int32)
+    kept, ranks = np.zeros(0, np.uint64), np.zeros(0, np.int32)
     if file.pruned is not None and file.longest_ngram > 0:
-        marks = np.zeros(file.buckets, np.uint8)
-        bucket_rows = np.zeros(file.buckets, np.int32)
+        marks = np.zeros(-(-file.buckets // 64) * 64, np.uint8)
         marks[file.pruned[:, 0]] = 1
-        bucket_rows[file.pruned[:, 0]] = file.num_words + file.pruned[:, 1]
-        kept = np.packbits(marks, bitorder="little")
-    num_slots = 1 << (2 * len(file.entries)).bit_length()
+        kept = np.packbits(marks, bitorder="little").view("<u8").astype(np.uint64)
+        sizes = marks.reshape(-1, 64).sum(axis=1)
+        ranks = (np.cumsum(sizes) - sizes).astype(np.int32)
+    num_slots = 1 << (4 * len(file.entries)).bit_length()
     return Dictionary(
-        slots=index_words(hash_words(text, starts), len(file.entries), num_slots),
+        sizes=Sizes(
+            num_words=file.num_words,
+            buckets=file.buckets,
+            shortest=max(file.shortest_ngram, 1),
+            longest=max(file.longest_ngram, 0),
+        ),
+        slots=index_entries(text, starts, num_slots),
         text=text,
         starts=starts,
-        num_words=file.num_words,
-        buckets=file.buckets,
-        shortest=file.shortest_ngram,
-        longest=file.longest_ngram,
         kept=kept,
-        bucket_rows=bucket_rows,
+        ranks=ranks,
     )
+
+
+def _matrix(file: ModelFile) -> np.ndarray:
+    """[R, N] float32: rows of words, then of buckets in their order; N a multiple of LANES."""
+    rows = dense_rows(file.inputs)
+    if file.pruned is not None and file.longest_ngram > 0:
+        order = file.num_words + file.pruned[np.argsort(file.pruned[:, 0]), 1]
+        rows = np.concatenate([rows[: file.num_words], rows[order]])
+    matrix = _aligned(len(rows) * (-(-rows.shape[1] // LANES) * LANES), np.float32)
+    matrix = matrix.reshape(len(rows), -1)
+    matrix[:, : rows.shape[1]] = rows
+    return matrix
+
+
+def _aligned(size: int, form: type = np.int32) -> np.ndarray:
+    """[size] zeros of 4 bytes each, that begin where a line of the processor's caches does."""
+    room: np.ndarray = np.zeros(size + 16, form)
+    first = -room.ctypes.data % 64 // 4
+    return room[first : first + size]
 
 
 def dense_rows(matrix: Matrix) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Three machine instructions that Python has no words for."""
+"""Machine instructions that Python has no words for."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def _prefetch(_: Any, array: Any, index: Any) -> Any:
 
 
 def _load64(_: Any, array: Any, index: Any) -> Any:
-    """The 8 bytes of a uint8 array from an index on as a uint64; all must be in the array."""
+    """The 8 bytes of an array of integers from an index on as a uint64; all must be in it."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         items = context.make_array(signature.args[0])(context, builder, values[0])
@@ -47,6 +47,48 @@ def _load64(_: Any, array: Any, index: Any) -> Any:
     return types.uint64(array, types.intp), emit
 
 
+def _count_bits(_: Any, value: Any) -> Any:
+    """How many bits of a uint64 are set."""
+
+    def emit(_: Any, builder: Any, __: Any, values: Any) -> Any:
+        return builder.ctpop(values[0])
+
+    return types.uint64(types.uint64), emit
+
+
+def _sum_rows(_: Any, matrix: Any, rows: Any, count: Any, first: Any, sums: Any, text: Any) -> Any:
+    """Writes to `sums[text, first:first + 16]` the sum of `matrix[rows[:count], same]`, float32,
+    added one after another. All but `rows`, int32, are arrays of two dimensions.
+
+    The sum stays in registers, where a loop over arrays would store and load it at every row.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        matrix, rows, sums = (
+            context.make_array(signature.args[n])(context, builder, values[n]) for n in (0, 1, 4)
+        )
+        _, _, count, first, _, text = values
+        lanes = ir.VectorType(ir.FloatType(), 16)
+
+        def at(array: Any, row: Any) -> Any:
+            width = builder.extract_value(array.shape, 1)
+            item = builder.gep(array.data, [builder.add(builder.mul(row, width), first)])
+            return builder.bitcast(item, lanes.as_pointer())
+
+        total = cgutils.alloca_once_value(builder, ir.Constant(lanes, [0.0] * 16))
+        with cgutils.for_range(builder, count) as loop:
+            row = builder.load(builder.gep(rows.data, [loop.index]))
+            wide = builder.sext(row, ir.IntType(64))
+            added = builder.load(at(matrix, wide), align=4, typ=lanes)
+            builder.store(builder.fadd(builder.load(total), added), total)
+        builder.store(builder.load(total), at(sums, text), align=4)
+        return context.get_dummy_value()
+
+    return types.void(matrix, rows, types.intp, types.intp, sums, types.intp), emit
+
+
 high_product: Any = intrinsic(_high_product)
 prefetch: Any = intrinsic(_prefetch)
 load64: Any = intrinsic(_load64)
+count_bits: Any = intrinsic(_count_bits)
+sum_rows: Any = intrinsic(_sum_rows)

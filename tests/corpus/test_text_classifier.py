@@ -17,6 +17,7 @@ from corpus.annotate.fasttext_file import SUPERVISED, Loss, read_model
 from corpus.annotate.text_classifier import TextClassifier, rounded
 from corpus.counts import Counts
 from corpus.errors import DataError
+from corpus.kernels.fasttext_vectors import CACHE_LINE
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
 
@@ -152,39 +153,34 @@ def test_a_model_of_word_vectors_only(tmp_path: Path) -> None:
         TextClassifier(str(path), "fix", False)
 
 
-def test_words_are_forgotten_and_found_again(
+def test_words_that_displace_each_other(models: dict[str, TextClassifier]) -> None:
+    """More than the cache holds, each twice in a text, most of them twice in a block."""
+    texts = [f"le{n} maison der{n} le{n} 日本{n} der{n}" for n in range(30_000)]
+    for _ in range(2):
+        assert_as_fasttext(models["tree of n-grams"], pa.array([" ".join(texts), *texts[:50]]), 6)
+
+
+def test_a_cache_of_one_word(
     models: dict[str, TextClassifier], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("corpus.annotate.fasttext_tables._REMEMBERED", 20)
-    for start in range(0, 90, 30):
-        texts = [f"le{n} maison der{n}" for n in range(start, start + 30)]
-        assert_as_fasttext(models["tree of n-grams"], pa.array(texts))
-
-
-def test_more_words_than_the_first_index_has_room_for(models: dict[str, TextClassifier]) -> None:
-    texts = [" ".join(f"{n:x}le" for n in range(start, start + 50_000)) for start in (0, 20_000)]
-    assert_as_fasttext(models["tree of n-grams"], pa.array(texts), 6)
-
-
-def test_there_is_room_for_the_words_of_very_short_texts(
-    models: dict[str, TextClassifier], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where no separator lies between words, their brackets take the most room."""
-
-    def exact(array: np.ndarray, used: int, more: int) -> np.ndarray:
-        return np.concatenate([array[:used], np.zeros(more, array.dtype)])
-
-    monkeypatch.setattr("corpus.annotate.fasttext_tables._with_room", exact)
-    kernels = models["softmax of n-grams"]._kernels
+    """A word may be displaced in the block that found it."""
+    kernels = models["tree of n-grams"]._kernels
     assert kernels is not None
-    vectors = kernels._vectors
-    for texts in ([chr(code) for code in range(33, 127)], ["a b c d"], ["xy"] * 3, [""]):
-        vectors._forget()
-        assert_as_fasttext(models["softmax of n-grams"], pa.array(texts))
-        assert vectors._starts[vectors._num_known] <= len(vectors._text)
-        assert vectors._num_known < len(vectors._starts)
-        assert vectors._num_known <= len(vectors._codes)
-        assert vectors._row_starts[vectors._num_known] <= len(vectors._rows)
+    monkeypatch.setattr(kernels._vectors, "_cache", np.zeros(CACHE_LINE, np.int32))
+    texts = ["la la maison la", "maison la la der", "der " * 200 + "привет " * 200, "la </s> die"]
+    assert_as_fasttext(models["tree of n-grams"], pa.array(texts * 2), 6)
+
+
+@pytest.mark.parametrize("kind", COMPILED)
+def test_there_is_room_for_the_words_of_very_short_texts(
+    models: dict[str, TextClassifier], kind: str
+) -> None:
+    """Their brackets take the most room."""
+    for texts in ([chr(code) for code in range(33, 127)], ["a b c d"], ["xy"] * 3, [""], []):
+        assert_as_fasttext(models[kind], pa.array(texts, pa.string()))
+    for size in range(1, 40):
+        words = [("ø" if size % 3 else "x") * size, "z" * size, "本" * size]
+        assert_as_fasttext(models[kind], pa.array([*words, " ".join(words)]), 6)
 
 
 @needs_lid
