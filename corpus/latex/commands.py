@@ -15,7 +15,7 @@ from corpus.latex.macros import bracket_end
 from corpus.latex.scanner import Action, Scanner
 
 _UPPER = "part chapter section beginsection head heading".split()
-_LOWER = "subsection subsubsection paragraph".split()
+_LOWER = "subsection subsubsection paragraph subparagraph".split()
 _TITLED = re.compile(r"[ \t]*\*?[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,500}\]\s*)?\{")
 _REFERENCES = re.compile(
     r"\s*\*?\s*\{[\s{]*(?:\\[A-Za-z]+[\s{]*)?(?:references|bibliography|literature)"
@@ -38,25 +38,23 @@ _END_DOCUMENT = "\\end{document}"
 
 
 def _begin(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = _ENVIRONMENT.match(frame.text, frame.position)
-    name = match[1] if match else ""
+    match = _ENVIRONMENT.match(frame.text, at + len("\\begin"))
+    if match is None:
+        scanner.keep(frame, at)
+        return
+    name, frame.position = match[1], match.end()
     plain = name.rstrip("*")
-    if match and name == "document":
+    if name == "document":
         if not scanner.in_body:
             scanner.truncate(0)
             scanner.in_body = True
-        frame.position = match.end()
-    elif match and plain in _REMOVED:
-        end = _environment_end(scanner, frame, name, match.end())
-        if end is None:
-            scanner.keep(frame, at)
-        else:
-            frame.position = end
-            scanner.drop_line(frame)
-    elif match and plain in scanner.verbatim:
+    elif plain in _REMOVED or plain in scanner.verbatim:
         end = _environment_end(scanner, frame, name, match.end())
         frame.position = end or match.end()
-        scanner.write(frame.text[at : frame.position], verbatim=end is not None)
+        if end and plain in _REMOVED:
+            scanner.drop_line(frame)
+        else:
+            scanner.write(frame.text[at : frame.position], verbatim=end is not None)
     else:
         if plain in _FLOATS:  # set after the references, but none of them
             scanner.end_references()
@@ -73,10 +71,9 @@ def _environment_end(scanner: Scanner, frame: Frame, name: str, start: int) -> i
 
 
 def _end(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = _ENVIRONMENT.match(frame.text, frame.position)
-    if match is None and not scanner.has_document:  # plain TeX's \end
-        scanner.frames.clear()
-    elif match and match[1] == "document":
+    match = _ENVIRONMENT.match(frame.text, at + len("\\end"))
+    plain_tex = match is None and not scanner.has_document
+    if plain_tex or (match and match[1] == "document"):
         _stop(scanner, frame, at)
     else:
         scanner.keep(frame, at)
@@ -251,7 +248,13 @@ COMMANDS: dict[str, Action] = {
     **DEFINITIONS,
     **CONDITIONALS,
     "begin": _begin,
+    **{
+        f"begin{{{name}{star}}}": _begin
+        for name in ["document", *_REMOVED, *_FLOATS]
+        for star in ("", "*")
+    },
     "end": _end,
+    "end{document}": _end,
     **dict.fromkeys(["enddocument", "bye"], _stop),
     **dict.fromkeys([*_UPPER, *_LOWER], _section),
     "appendix": _appendix,

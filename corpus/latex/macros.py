@@ -13,12 +13,16 @@ MAX_PARAMETERS = 9
 _BRACE = re.compile(r"\\.|[{}]", re.S)
 _BRACKET = re.compile(r"\\.|[{}\]]", re.S)
 _SLOT = re.compile(r"#([#1-9])")
+
+# A command; \begin and \end are one with their environment, so that most mean nothing to us.
+_ENVIRONMENT = r"(?:begin|end)\{[^{}\\\n]{1,100}\}"
+COMMAND = re.compile(rf"\\({_ENVIRONMENT}|[A-Za-z]+|.)", re.S)
+COMMAND_AT = re.compile(rf"\\({_ENVIRONMENT}|[A-Za-z@]+|.)", re.S)  # where @ is a letter
+
 SPACES = re.compile(r"[ \t]*\n?[ \t]*")  # what may stand before an argument: no blank line
 
-# TeX programs itself with these: their text out of place means nothing
-_MACHINERY = re.compile(
-    r"\\([A-Za-z]*@[A-Za-z@]+|[A-Za-z]+@|csname|expandafter|futurelet|catcode|afterassignment)"
-)
+# TeX programs itself with these, and with all that has an @: out of place they mean nothing
+_MACHINERY = frozenset(["csname", "expandafter", "futurelet", "catcode", "afterassignment"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,9 @@ class Macro:
     default: str | None = None  # of the first parameter, where it is optional
     final: bool = False  # the meaning a command had before it was redefined: read no further
     at_letter: bool = False  # whether @ was a letter where it was defined
-    machinery: tuple[str, ...] = ()  # names in its body that only TeX's programming knows
-
-    @property
-    def parameters(self) -> int:
-        return len(self.delimiters) - 1
+    constant: str | None = None  # what it always becomes, without parameters
+    commands: tuple[str, ...] = ()  # in its body, the arguments left out
+    machinery: tuple[str, ...] = ()  # of these those that only TeX's programming knows
 
 
 def macro(
@@ -65,9 +67,18 @@ def macro(
     literal += body[start:]
     if literal:
         pieces.append(literal)
-    found = _MACHINERY.findall(body) if at_letter or "\\" in body else []
-    machinery = tuple(name for name in found if at_letter or "@" not in name)
-    return Macro(name, tuple(pieces), tuple(delimiters), default, False, at_letter, machinery)
+    commands = tuple((COMMAND_AT if at_letter else COMMAND).findall(body))
+    machinery = tuple(c for c in commands if c in _MACHINERY or ("@" in c and c != "@"))
+    return Macro(
+        name,
+        tuple(pieces),
+        tuple(delimiters),
+        default,
+        at_letter=at_letter,
+        constant="".join(map(str, pieces)) if tuple(delimiters) == ("",) else None,
+        commands=commands,
+        machinery=machinery,
+    )
 
 
 def size(macro: Macro, arguments: Sequence[str]) -> int:
@@ -77,8 +88,8 @@ def size(macro: Macro, arguments: Sequence[str]) -> int:
 
 def substitute(macro: Macro, arguments: Sequence[str]) -> str:
     """The body with its arguments in place; a space keeps a command from growing into a letter."""
-    if len(macro.pieces) == 1 and isinstance(macro.pieces[0], str):
-        return macro.pieces[0]
+    if macro.constant is not None:
+        return macro.constant
     out: list[str] = []
     for piece in macro.pieces:
         text = arguments[piece] if isinstance(piece, int) else piece
@@ -218,7 +229,7 @@ def read_let(
     if known is not None:
         return replace(known, name=name), head.end()
     text = "" if target == "\\relax" else target
-    return Macro(name, (text,), final=True, at_letter=at_letter), head.end()
+    return Macro(name, (text,), final=True, at_letter=at_letter, constant=text), head.end()
 
 
 def _body(text: str, place: int) -> tuple[str, int] | None:

@@ -8,17 +8,15 @@ that goes past either stays as it is written, and is counted.
 Python's `re` only finds the next command; what happens then is a look-up in one table.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from string import ascii_letters
 
 from corpus.latex.arguments import Arguments, Frame, UnreadableError
-from corpus.latex.macros import Macro, ends_in_command, size, substitute
+from corpus.latex.macros import COMMAND, COMMAND_AT, Macro, ends_in_command, size, substitute
 
-_COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.S)
-_COMMAND_AT = re.compile(r"\\([A-Za-z@]+|.)", re.S)
+_COST = 16  # characters that an expansion counts for beside those it makes
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,10 @@ class Scanner:
 
     def __post_init__(self) -> None:
         self.meanings: dict[str, Action | Macro] = dict(self.commands)
+        for name in self.verbatim:
+            self.meanings |= dict.fromkeys(
+                [f"begin{{{name}}}", f"begin{{{name}*}}"], self.commands["begin"]
+            )
         self.in_body = not self.has_document
         self.work = self.limits.max_expansion * self.size + (1 << 16)
 
@@ -151,23 +153,40 @@ class Scanner:
             self.truncate(self.references)
 
     def _scan(self, frame: Frame) -> None:
-        """Reads on in a frame up to the next command that means something here."""
+        """Reads on in a frame up to the next command that needs more than a look-up."""
         text, start, meanings = frame.text, frame.position, self.meanings
         at_letter = self.at_letter if frame.at_letter is None else frame.at_letter
-        for match in (_COMMAND_AT if at_letter else _COMMAND).finditer(text, start):
+        for match in (COMMAND_AT if at_letter else COMMAND).finditer(text, start):
             meaning = meanings.get(match[1])
             if meaning is None:
                 continue
-            at = match.start()
-            self.write(text[start:at])
+            self.write(text[start : match.start()])
+            if not isinstance(meaning, Macro):
+                frame.position = match.end()
+                meaning(self, frame, match.start())
+                return
+            constant = meaning.constant
+            if constant is not None and self._is_final(meaning) and self.work > 0:
+                self.work -= len(constant) + _COST
+                self.counts["macros_expanded"] += 1
+                self.write(constant)
+                start = match.end()
+                continue
             frame.position = match.end()
-            if isinstance(meaning, Macro):
-                self._expand(frame, at, match[1], meaning)
-            else:
-                meaning(self, frame, at)
+            self._expand(frame, match.start(), match[1], meaning)
             return
         self.write(text[start:])
         self.leave()
+
+    def _is_final(self, macro: Macro) -> bool:
+        """Whether nothing in a macro's body means anything but itself."""
+        if macro.final:
+            return True
+        meanings = self.meanings
+        for command in macro.commands:  # most have one or two
+            if command in meanings:
+                return False
+        return not macro.machinery
 
     def _expand(self, frame: Frame, at: int, name: str, macro: Macro) -> None:
         """Puts what a macro becomes in its place, to be read next."""
@@ -177,31 +196,29 @@ class Scanner:
         elif len(self.frames) - frame.base > self.limits.max_depth:
             self._take_back(base, frame, at, "macros_recursive")
             return
-        if any(word not in self.meanings for word in macro.machinery):
+        if macro.machinery and any(word not in self.meanings for word in macro.machinery):
             self.counts["macros_left_machinery"] += 1
             self.keep(frame, at)
             return
-        frames = self.frames[frame.base :]
-        places = [f.position for f in frames]
+        places = [(each, each.position) for each in self.frames[frame.base :]]
         try:
             arguments = [*Arguments(self.frames, self.charge).read(macro)]
         except UnreadableError:
-            self.frames[frame.base :] = frames  # those that were used up come back
-            for each, place in zip(frames, places, strict=False):
+            self.frames[frame.base :] = [each for each, _ in places]  # the used up come back
+            for each, place in places:
                 each.position = place
             self.counts["macros_left_unreadable"] += 1
             self.keep(frame, at)
             return
-        if not self.charge(size(macro, arguments) + 16):
+        if not self.charge(size(macro, arguments) + _COST):
             self._take_back(base, frame, at, "macros_over_limit")
             return
         self.counts["macros_expanded"] += 1
         text = substitute(macro, arguments)
-        top = self.frames[-1]
-        if macro.final or "\\" not in text:
+        if "\\" not in text or (self._is_final(macro) and "\\" not in "".join(arguments)):
             self.write(text)
         else:
-            self.frames.append(Frame(text, top.base, None, macro.at_letter))
+            self.frames.append(Frame(text, self.frames[-1].base, None, macro.at_letter))
 
     def _take_back(self, base: Frame, frame: Frame, at: int, reason: str) -> None:
         """Leaves the macro at the base as it is written, and that macro alone from here on."""
