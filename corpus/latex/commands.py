@@ -34,6 +34,7 @@ _TWO_ARGUMENTS = re.compile(r"\s*\{([^{}]{0,500})\}\s*\{([^{}]{0,500})\}")
 _NEXT_TOKEN = re.compile(r"[ \t]*\\(?:[A-Za-z@]+|.)", re.S)
 _FRAGILE = re.compile(r"[\\{}$]")
 DOCUMENT = re.compile(r"\\begin[ \t]*\{document\}")
+_END_REFERENCES = "\\endthebibliography"
 _END_DOCUMENT = "\\end{document}"
 
 
@@ -204,6 +205,18 @@ def _bibliography(scanner: Scanner, frame: Frame, at: int) -> None:
     scanner.drop_line(frame)
 
 
+def _bibliography_as_command(scanner: Scanner, frame: Frame, at: int) -> None:
+    r"""`\thebibliography{9}`, used without `\begin`: to its end, or the document's."""
+    if not scanner.in_body or not frame.text.startswith("{", frame.position):
+        scanner.keep(frame, at)
+        return
+    ends = [frame.text.find(end, at) for end in (_END_REFERENCES, _END_DOCUMENT)]
+    frame.position = next((end for end in ends if end >= 0), len(frame.text))
+    if ends[0] >= 0:
+        frame.position += len(_END_REFERENCES)
+        scanner.drop_line(frame)
+
+
 def _references(scanner: Scanner, frame: Frame, at: int) -> None:
     r"""AMS-TeX's `\Refs … \endRefs`."""
     end = frame.text.find("\\endRefs", frame.position)
@@ -267,6 +280,7 @@ COMMANDS: dict[str, Action] = {
     **dict.fromkeys(
         ["bibliography", "nobibliography", "bibliographystyle", "printbibliography"], _bibliography
     ),
+    "thebibliography": _bibliography_as_command,
     "Refs": _references,
     "title": _title,
     "makeatletter": _at_letter(True),

@@ -21,8 +21,12 @@ COMMAND_AT = re.compile(rf"\\({_ENVIRONMENT}|[A-Za-z@]+|.)", re.S)  # where @ is
 
 SPACES = re.compile(r"[ \t]*\n?[ \t]*")  # what may stand before an argument: no blank line
 
-# TeX programs itself with these, and with all that has an @: out of place they mean nothing
+# TeX programs itself with these, and with all that has an @: out of place they mean nothing,
+# but as names that a definition gives.
 _MACHINERY = frozenset(["csname", "expandafter", "futurelet", "catcode", "afterassignment"])
+_TARGET = re.compile(
+    r"\\(?:(?:re|provide)?newcommand\*?\s*\{?|[gex]?def|let)\s*\\[A-Za-z]*@[A-Za-z@]*\}?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,10 @@ def macro(
     literal += body[start:]
     if literal:
         pieces.append(literal)
-    commands = tuple((COMMAND_AT if at_letter else COMMAND).findall(body))
-    machinery = tuple(c for c in commands if c in _MACHINERY or ("@" in c and c != "@"))
+    pattern = COMMAND_AT if at_letter else COMMAND
+    commands = tuple(pattern.findall(body))
+    used = pattern.findall(_TARGET.sub("", body)) if "@" in body else commands
+    machinery = tuple(c for c in used if c in _MACHINERY or ("@" in c and c != "@"))
     return Macro(
         name,
         tuple(pieces),

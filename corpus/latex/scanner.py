@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from string import ascii_letters
+from typing import cast
 
 from corpus.latex.arguments import Arguments, Frame, UnreadableError
 from corpus.latex.macros import COMMAND, COMMAND_AT, Macro, ends_in_command, size, substitute
@@ -188,6 +189,17 @@ class Scanner:
                 return False
         return not macro.machinery
 
+    def _is_machinery(self, macro: Macro, depth: int) -> bool:
+        """Whether a macro comes to what only TeX's own programming knows."""
+        for word in macro.machinery:
+            meaning = self.meanings.get(word)
+            if meaning is None or not self.charge(1):
+                return True
+            inner = isinstance(meaning, Macro) and meaning.machinery
+            if inner and (depth == 0 or self._is_machinery(cast(Macro, meaning), depth - 1)):
+                return True
+        return False
+
     def _expand(self, frame: Frame, at: int, name: str, macro: Macro) -> None:
         """Puts what a macro becomes in its place, to be read next."""
         base = self.frames[frame.base]
@@ -196,7 +208,7 @@ class Scanner:
         elif len(self.frames) - frame.base > self.limits.max_depth:
             self._take_back(base, frame, at, "macros_recursive")
             return
-        if macro.machinery and any(word not in self.meanings for word in macro.machinery):
+        if macro.machinery and self._is_machinery(macro, self.limits.max_depth):
             self.counts["macros_left_machinery"] += 1
             self.keep(frame, at)
             return

@@ -1,13 +1,12 @@
-"""ArXiv papers beside RedPajama's cleaner, which is regular expressions over whole files.
+"""ArXiv papers beside pylatexenc, the usual parser of LaTeX in Python.
 
-PEERS needs a checkout of togethercomputer/RedPajama-Data, branch rp_v1, as `RedPajama-Data`. Its
-cleaner is given each paper's TeX files, decoded; ours the same files as bytes. Theirs expands no
-macro with arguments and follows no input: it does less.
+The peer only parses each file into nodes: it expands no macro of the author's and follows no input,
+so it does less. PEERS needs pylatexenc.
 """
 
-import importlib
-import sys
+import logging
 import tarfile
+from importlib.metadata import version
 from pathlib import Path
 
 from corpus.formats.paper_archive import ArchiveLimits, unpack
@@ -15,34 +14,39 @@ from corpus.latex.decode import decode
 from corpus.latex.paper import clean, read_source
 from jobs.bench.cases import Case
 
-_ROUNDS = 3  # of the papers in one go, so that a measurement takes seconds
+Paper = dict[str, bytes]  # its TeX files by path
 
 
 def case(data: Path, peers: Path) -> Case:
-    papers = [*_bulk(data), *_tree(data)] * _ROUNDS
-    decoded = [[decode(content) for content in paper.values()] for paper in papers]
-    cleaner = _cleaner(peers / "RedPajama-Data/data_prep/arxiv")
+    from pylatexenc.latexwalker import LatexWalker
 
-    def ours() -> int:
-        total = 0
-        for paper in papers:
-            source = read_source(paper)
-            total += len(clean(source, source.mains[0]).text)
-        return total
+    logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)  # it tells of all it cannot parse
+    found = papers(data)
 
-    def theirs() -> int:
-        return sum(len(cleaner.clean_tex_files(files)) for files in decoded)
+    def theirs() -> None:
+        for paper in found:
+            for content in paper.values():
+                LatexWalker(decode(content), tolerant_parsing=True).get_latex_nodes()
 
-    size = sum(len(content) for paper in papers for content in paper.values())
-    return Case("RedPajama-Data rp_v1", size, len(papers), ours, theirs)
+    peer = f"pylatexenc {version('pylatexenc')}"
+    return Case(peer, size(found), len(found), lambda: texts(found), theirs)
 
 
-def _cleaner(folder: Path):
-    sys.path.insert(0, str(folder))  # for its `utils`
-    return importlib.import_module("arxiv_cleaner")
+def papers(data: Path) -> list[Paper]:
+    return [*_bulk(data), *_tree(data)]
 
 
-def _bulk(data: Path) -> list[dict[str, bytes]]:
+def size(found: list[Paper]) -> int:
+    return sum(len(content) for paper in found for content in paper.values())
+
+
+def texts(found: list[Paper]) -> list[str]:
+    """Our side: each paper's files, as bytes, to its text."""
+    sources = (read_source(paper) for paper in found)
+    return [clean(source, source.mains[0]).text for source in sources]
+
+
+def _bulk(data: Path) -> list[Paper]:
     papers = []
     with tarfile.open(data / "arxiv/lab156/tests/minitest.tar") as archive:
         for member in archive:
@@ -52,7 +56,7 @@ def _bulk(data: Path) -> list[dict[str, bytes]]:
     return papers
 
 
-def _tree(data: Path) -> list[dict[str, bytes]]:
+def _tree(data: Path) -> list[Paper]:
     """The papers of a tree, each a main file at its root with the files of its own folder."""
     with tarfile.open(data / "arxiv/pinafore-dev.tar.xz") as archive:
         files = {

@@ -16,6 +16,8 @@ from rich.table import Table
 from jobs.bench.cases import Case, seconds
 
 SOURCES: tuple[str, ...] = (
+    "arxiv",
+    "arxiv_redpajama",
     "github",
     "stackexchange",
 )  # each a module source_<name> with `case(data, peers)`
