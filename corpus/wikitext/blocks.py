@@ -16,6 +16,7 @@ _HTML_TABLE = re.compile(r"<(/?)table(?=[\s>])[^<>]*+>", re.I)
 _HEADING = re.compile(r"(={1,6})(.+?)\1\s*$", re.S)
 _RULE = re.compile(r"-{4,}")
 _MARKERS = re.compile(r"[*#:;]+")
+_WORD = re.compile(r"\w")
 _BLANK = f" \t{GONE}"
 _CJK = re.compile(r"[\u3000-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _DEEPEST = 6
@@ -86,7 +87,8 @@ def _lines(text: str) -> Iterator[_Line]:
             if title := heading[2].strip(_BLANK + BREAK):
                 yield _Line(len(heading[1]), title)
         elif markers:
-            if item := line[markers.end() :].strip(_BLANK + BREAK):
+            item = line[markers.end() :].strip(_BLANK + BREAK)
+            if _WORD.search(item):
                 yield _Line(0, f"- {item}" if markers[0][-1] in "*#" else item)
         elif not of_table and (rest := line.lstrip("-") if _RULE.match(line) else line):
             yield _Line(0, rest)

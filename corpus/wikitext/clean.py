@@ -13,11 +13,11 @@ from corpus.wikitext.names import HIDDEN_LINKS
 
 _BREAKS = re.compile(f"[{BREAK}\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _SPACES = re.compile(r"[^\S\n]+")
-_GAP = re.compile(f"[ {GONE}]++")
+_GAP = re.compile(f" ?{GONE}[ {GONE}]*+")
 _AFTER_BRACKET = re.compile(rf"([(（\[「])(?: ?{GONE} ?[,;:–—/]?)++ ?")
-_BEFORE_BRACKET = re.compile(rf"(?:[,;:–—]? ?{GONE} ?)++(?=[)）\]」])")
-_BEFORE_END = re.compile(rf"(?:[,;:]? ?{GONE} ?)++(?=[.;!?。]|$)")
-_BEFORE_COMMA = re.compile(rf"(?:[,;،、，]? ?{GONE} ?)++(?=[,;،、，])| ?{GONE} ?(?=:)")
+_BEFORE_BRACKET = re.compile(rf"(?:[,;:–—]? ?{GONE} ?){{1,8}}(?=[)）\]」])")
+_BEFORE_END = re.compile(rf"(?:[,;]? ?{GONE} ?){{1,8}}(?=[.;!?。]|$)")
+_BEFORE_COMMA = re.compile(rf"(?:[,;،、，]? ?{GONE} ?){{1,8}}(?=[,;،、，])| ?{GONE} ?(?=:)")
 _WORD = re.compile(r"\w")
 _EMPTY = re.compile(r" ?(?:\( ?\)|（ ?）|\[ ?\])")
 
@@ -57,7 +57,4 @@ def _mended(line: str) -> str:
 
 
 def _gap(match: re.Match[str]) -> str:
-    run = match[0]
-    if GONE not in run:
-        return " "
-    return f"{' ' * (run[0] == ' ')}{GONE}{' ' * (run[-1] == ' ')}"
+    return f"{' ' * (match[0][0] == ' ')}{GONE}{' ' * (match[0][-1] == ' ')}"

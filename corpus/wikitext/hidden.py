@@ -63,7 +63,7 @@ def _comment_end(text: str, start: int) -> int:
 
 def _shown(tag: str, attributes: str, content: str, kept: list[str]) -> str:
     if tag in _NO_TEXT:
-        return "" if tag == "ref" else GONE
+        return GONE
     if tag == "poem":
         return BREAK + hide(content, kept).replace("\n", BREAK) + BREAK
     if tag in _FORMULA:

@@ -20,6 +20,7 @@ SOURCES: tuple[str, ...] = (
     "arxiv_redpajama",
     "github",
     "stackexchange",
+    "wikipedia",
 )  # each a module source_<name> with `case(data, peers)`
 GOAL = 3
 

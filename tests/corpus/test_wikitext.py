@@ -45,6 +45,9 @@ EXAMPLES = {
     "Lake ({{IPA|x}}, {{coord|1|2}}) is {{dubious}}, so.": "Lake is, so.",
     "Lake (deep, {{IPA|x}}) is.{{sfn|A}}": "Lake (deep) is.",
     "湖（{{IPA|x}}）は、{{要出典}}、深い": "湖は、深い",
+    "said {{IPA|x}},<ref>a</ref> meaning <ref>b</ref>, it": "said, meaning, it",
+    "the following:{{columns}}": "the following:",
+    "* {{flag|x}}:\n* {{flag|y}} ({{dubious}})": "",
     "f() and ( )": "f() and ( )",
     # tags
     "a<ref>b</ref>c<ref name=x/>d<ref name='y' >{{cite}}</ref >e": "acde",
@@ -116,7 +119,7 @@ def test_any_text_is_cleaned(wikitext):
     "unit",
     ["[[", "[[a|", "{{", "{{a|", "{{lang|x|", "<ref>", "<ref", "<!--", "''", "'''a ", "[http://a ",
      "{|\n", "\n|", "(", "({{x}},", "<table>", "== ", "__A", "-{", "{{{", "<poem>", "a|", "&a",
-     "<sup>", "[", " ", "\n", "{{quote|{{x", "[[[", "]", "}}", "<nowiki>", "__a_", "&#1", "*"],
+     "<sup>", "[", " ", "\n", "{{quote|{{x", "[[[", ",{{x}}", " {{x}};", "(:{{x}}", "]", "}}", "<nowiki>", "__a_", "&#1", "*"],
 )  # fmt: skip
 @pytest.mark.timeout(60)  # minutes to hours, were it quadratic
 def test_unbalanced_markup_costs_no_more_than_other(unit):
