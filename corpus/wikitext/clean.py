@@ -36,7 +36,7 @@ def clean(wikitext: str, title: str = "", hidden_links: Set[str] = HIDDEN_LINKS)
         shown
         for line in blocks.lines(text)
         for part in _BREAKS.split(inline.characters(line))
-        if (shown := _mended(part)) and shown != "-"
+        if _WORD.search(shown := _mended(part))
     ]
     return hidden.show("\n".join(lines), kept).strip()
 
@@ -52,7 +52,6 @@ def _mended(line: str) -> str:
         line = _BEFORE_COMMA.sub("", line)
         line = line.replace(f" {GONE} ", " ").replace(GONE, "")
         line = _EMPTY.sub("", line)
-        return line.strip() if _WORD.search(line) else ""
     return line.strip()
 
 

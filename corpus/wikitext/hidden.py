@@ -65,7 +65,8 @@ def _shown(tag: str, attributes: str, content: str, kept: list[str]) -> str:
     if tag in _NO_TEXT:
         return GONE
     if tag == "poem":
-        return BREAK + hide(content, kept).replace("\n", BREAK) + BREAK
+        lines = (line.lstrip(":") for line in hide(content, kept).split("\n"))
+        return BREAK + BREAK.join(lines) + BREAK
     if tag in _FORMULA:
         content = f"${' '.join(content.split())}$" if content.strip() else ""
     else:

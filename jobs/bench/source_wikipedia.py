@@ -23,9 +23,7 @@ def case(data: Path, peers: Path) -> Case:
 
     def ours() -> int:
         return sum(
-            batch.num_rows
-            for file in files
-            for batch in read(file, "wikipedia", _CONFIG, Counts())
+            batch.num_rows for file in files for batch in read(file, "wikipedia", _CONFIG, Counts())
         )
 
     def theirs() -> int:

@@ -9,6 +9,7 @@ from corpus.counts import Counts
 from corpus.latex.paper import clean, read_source
 from corpus.sources import stackexchange
 from corpus.storage import InputFile
+from corpus.wikitext.clean import clean as clean_wikitext
 
 
 def test_answers_are_sorted_by_score_as_a_number(tmp_path):
@@ -128,3 +129,28 @@ def test_source_that_is_not_utf8_is_kept():
     found = clean_source("a.py", b"# -*- coding: latin-1 -*-\nname = '\xe9'\n", "MIT", CodeConfig())
     assert not isinstance(found, Dropped)
     assert found.text.endswith("name = 'é'\n")
+
+
+def test_what_stands_beside_an_article_is_not_in_it():
+    """Wikipedia by mwparserfromhell's strip_code (the set RedPajama-v1 took is made with it).
+
+    Captions and categories stay in languages whose names it does not know, and so do notes.
+    """
+    page = "[[Datei:X.jpg|mini|Bild]]a<ref>Note</ref> b\n[[Kategorie:X]][[fr:Lac]]__KEIN_INHALT__"
+    assert clean_wikitext(page) == "a b"
+
+
+def test_a_power_is_no_longer_number():
+    """Wikipedia by strip_code: 10<sup>6</sup> becomes 106, a formula nothing."""
+    assert clean_wikitext("10<sup>6</sup> or <math>a^2</math>") == "10⁶ or $a^2$"
+
+
+def test_foreign_names_stay_in_their_brackets():
+    """Wikipedia by strip_code: templates with text go too, and leave "(; deep) and ()"."""
+    page = "Lake ({{lang|el|limne}}; {{IPA|x}}; deep) and ({{IPA|y}})"
+    assert clean_wikitext(page) == "Lake (limne; deep) and"
+
+
+def test_a_section_without_text_has_no_heading():
+    """Wikipedia by strip_code: the headings of emptied sections stay."""
+    assert clean_wikitext("a\n== References ==\n{{reflist}}\n== Life ==\nb") == "a\nLife\nb"

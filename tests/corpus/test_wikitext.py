@@ -63,7 +63,7 @@ EXAMPLES = {
         "Code:\nif (a[[0]]) {\n    b();\n}\nend"
     ),
     "<gallery>\nX.jpg|caption\n</gallery>a<timeline>b</timeline>": "a",
-    "<poem>\nOne ''line''\nand another\n</poem>": "One line\nand another",
+    "<poem>\nOne ''line''\n: and another\n</poem>": "One line\nand another",
     # characters
     "a&nbsp;b &lt;ref&gt; &#91;x&#x5D; &amp;amp; AT&T &unknown;": (
         "a b <ref> [x] &amp; AT&T &unknown;"
@@ -119,7 +119,8 @@ def test_any_text_is_cleaned(wikitext):
     "unit",
     ["[[", "[[a|", "{{", "{{a|", "{{lang|x|", "<ref>", "<ref", "<!--", "''", "'''a ", "[http://a ",
      "{|\n", "\n|", "(", "({{x}},", "<table>", "== ", "__A", "-{", "{{{", "<poem>", "a|", "&a",
-     "<sup>", "[", " ", "\n", "{{quote|{{x", "[[[", ",{{x}}", " {{x}};", "(:{{x}}", "]", "}}", "<nowiki>", "__a_", "&#1", "*"],
+     "<sup>", "[", " ", "\n", "{{quote|{{x", "[[[", ",{{x}}", " {{x}};", "(:{{x}}",
+     "]", "}}", "<nowiki>", "__a_", "&#1", "*"],
 )  # fmt: skip
 @pytest.mark.timeout(60)  # minutes to hours, were it quadratic
 def test_unbalanced_markup_costs_no_more_than_other(unit):
