@@ -32,7 +32,9 @@ _COPYRIGHT = re.compile(
     r"\bcopyright\b.*(?:\d{4}|\(c\)|©|\bby\b|, |\b(?:inc|ltd|llc|corp|gmbh|authors?|contributors"
     r"|foundation|holders?)\b)|^\W*(?:©|\(c\)\W*\d{4}|copr\.)|\ball rights reserved\b"
     r"|spdx-license-identifier|spdx-filecopyrighttext|^\W*@?(?:copyright|licen[cs]e)\s*:?\s"
-    r"|^\W*@?(?:copyright|licen[cs]e)\W*$",
+    r"|^\W*@?(?:copyright|licen[cs]e)\W*$"
+    r"|^\W*(?:the )?(?:mit|bsd|apache|isc|zlib|boost|gnu|mozilla)\b[\w .,-]{0,40}licen[cs]ed?\b"
+    r"[\w .,()-]{0,40}$",
 )
 _TERMS = re.compile(
     r"\blicen[cs]ed? (?:to .{1,80} )?under\b|\bunder the (?:terms|licen[cs]e|apache|mit|bsd|gnu|"
@@ -216,11 +218,7 @@ def _drop_blank_lines(words: list[str], drop: list[bool], is_block: bool) -> Non
         gone = gone or drop[at]
         if drop[at]:
             continue
-        if not words[at] and (
-            (at < first and any(drop[:first]))
-            or (at > last and any(drop[last:]))
-            or (blank_before and gone)
-        ):
+        if not words[at] and (at < first or at > last or (blank_before and gone)):
             drop[at] = True
             continue
         blank_before, gone = not words[at], False

@@ -108,7 +108,12 @@ _NOTICES = (
     (r"eclipse public license", "EPL-2.0", 150),
     (r"common development and distribution license", "CDDL-1.0", 150),
     (r"creative commons", "CC-BY-SA-4.0", 100),
-    (r"under the apache license,? version 2 0", "Apache-2.0", 150),
+    (r"under the apache (?:software )?license,? (?:version |v)?2 0", "Apache-2.0", 150),
+    (r"boost software license", "BSL-1.0", 100),
+    (r"same (?:terms|license) as perl|artistic license", "Artistic-1.0-Perl", 100),
+    (r"under the (?:terms of the )?(?:mit|expat) license", "MIT", 100),
+    (r"under the (?:terms of the )?isc license", "ISC", 100),
+    (r"python software foundation license", "PSF-2.0", 100),
 )
 _NOTICE = tuple((re.compile(pattern), spdx, words) for pattern, spdx, words in _NOTICES)
 _NO_WORD = re.compile(r"[\W_]+")
