@@ -88,41 +88,19 @@ def inflate_members(
             pieces.seek(following)
 
 
-def read_whole(stream: pa.NativeFile, location: str, largest: int) -> Iterator[Inflated]:
-    """Inflates members up to the first that is damaged, cut or unpacks to more than `largest`.
-
-    That one's data is None, and nothing follows it.
-    """
-    pieces = _Pieces(stream, location)
-    while pieces.more():
-        member = pieces.position
-        data = _whole(pieces, largest)
-        yield Inflated(member, data)
-        if data is None:
-            return
-
-
-def _whole(pieces: "_Pieces", largest: int) -> bytes | None:
-    inflater = isal_zlib.decompressobj(WINDOW_BITS)
-    try:
-        data = inflater.decompress(pieces.take(_FEED))
-        if not inflater.eof:
-            parts, size = [data], len(data)
-            while not inflater.eof and size <= largest:
-                parts.append(inflater.decompress(pieces.take(_FEED)))
-                size += len(parts[-1])
-            data = b"".join(parts)
-    except _DAMAGE:
-        return None
-    pieces.give_back(len(inflater.unused_data))
-    return data if inflater.eof and len(data) <= largest else None
-
-
 def read_plain(stream: pa.NativeFile, location: str, start: int = 0) -> Iterator[Inflated]:
     """The bytes of a file that is not packed, each piece a member of its own."""
     pieces = _Pieces(stream, location, start)
     while pieces.more():
         yield Inflated(pieces.position, bytes(pieces.take(_PIECE)))
+
+
+def read_piece(stream: pa.NativeFile, location: str, position: int) -> bytes:
+    """The next 1 MiB of a stream; DataError where it cannot be read."""
+    try:
+        return stream.read_at(_PIECE, position)
+    except OSError as error:
+        raise DataError(f"{location} cannot be read: {error}; check the disk or network") from error
 
 
 class _Pieces:
@@ -144,12 +122,7 @@ class _Pieces:
         """Whether there are bytes left; reads on where the piece in hand is used up."""
         if self._at < len(self._piece):
             return True
-        try:
-            piece = self._stream.read_at(_PIECE, self._end)
-        except OSError as error:
-            raise DataError(
-                f"{self._location} cannot be read: {error}; check the disk or network"
-            ) from error
+        piece = read_piece(self._stream, self._location, self._end)
         self._piece, self._at, self._end = memoryview(piece), 0, self._end + len(piece)
         return len(piece) > 0
 

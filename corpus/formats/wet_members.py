@@ -15,9 +15,10 @@ import pyarrow as pa
 from corpus.counts import Counts
 from corpus.formats import warc_records, wet_lines
 from corpus.formats.blocks import Texts, split_spans
-from corpus.formats.members import GZIP, read_whole
+from corpus.formats.members import GZIP, read_piece
 from corpus.formats.records import EMPTY, RECORD_END
 from corpus.formats.wet_headers import NO_HEADERS, WetHeaders, by_rule
+from corpus.kernels.inflate import Inflater
 from corpus.kernels.wet_heads import BLOCK, DATE, DIGEST, HAS_LANGUAGE, URL, spans, usual_records
 from corpus.storage import InputFile, open_input
 
@@ -56,47 +57,50 @@ def read_members(
     with open_input(file.uri) as stream:
         if stream.read_at(len(GZIP), 0) != GZIP:
             return 0
-        offsets: list[int] = []
-        parts: list[bytes] = []
-        size = 0
-        for member, data in read_whole(stream, file.uri, _LARGEST):
-            if data is None:
-                return offsets[0] if offsets else member
-            if len(parts) > 1 and (size >= _AT_ONCE or len(parts) > _MAX_RECORDS):
-                # the last one stays: another reader may have to see it before what follows
-                pages = _pages(file, offsets, parts, len(parts) - 1, rules, counts)
-                if pages is None:
-                    return offsets[0]
-                yield pages
-                offsets, parts = offsets[-1:], parts[-1:]
-                size = len(parts[0])
-            offsets.append(member)
-            parts.append(data)
-            size += len(data)
-    pages = _pages(file, offsets, parts, len(parts), rules, counts)
-    if pages is None:
-        return offsets[0]
-    yield pages
-    return None
+        inflater, target = Inflater(), np.empty(_AT_ONCE + _LARGEST, np.uint8)
+        begin, source = 0, np.empty(0, np.uint8)  # what has been read, and where it begins
+        position = 0  # of the first member still to be given out
+        while True:
+            packed, starts = inflater.members(
+                source[position - begin :], target, _AT_ONCE, _MAX_RECORDS + 1
+            )
+            offsets = (position + packed).tolist()
+            complete = offsets[-1] == file.size
+            if len(offsets) < 3 and not complete:
+                if source.size and begin == position:  # all is there, and yet no two whole members
+                    return position
+                source = np.frombuffer(read_piece(stream, file.uri, position), np.uint8)
+                begin = position
+                if not source.size:
+                    return position
+                continue
+            # the last but at the end stays: another reader may have to see it before what follows
+            num_given = len(offsets) - 1 if complete else len(offsets) - 2
+            pages = _pages(file, offsets, target[: starts[-1]], starts, num_given, rules, counts)
+            if pages is None:
+                return position
+            yield pages
+            if complete:
+                return None
+            position = offsets[num_given]
 
 
 def _pages(
     file: InputFile,
     offsets: list[int],
-    parts: list[bytes],
+    data: np.ndarray,
+    starts: np.ndarray,
     num_given: int,
     rules: Rules,
     counts: Counts,
 ) -> Pages | None:
-    """Of the first so many members, which begin at offsets in the file.
+    """Of the first so many members; member n is at `offsets[n]` in the file, `starts[n]` in data.
 
     None where any, given or not, is not just one record.
     """
-    data = b"".join(parts)
-    starts = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum([len(part) for part in parts], out=starts[1:])
-    rows = usual_records(np.frombuffer(data, np.uint8), starts)
-    others = _others(parts, np.flatnonzero(rows[:, BLOCK] < 0), rules)
+    data.flags.writeable = False  # as the compiled code is for that of other readers
+    rows = usual_records(data, starts)
+    others = _others(data, starts, np.flatnonzero(rows[:, BLOCK] < 0), rules)
     if others is None:
         return None
     blocks, ends = rows[:, BLOCK].copy(), starts[1:]
@@ -108,7 +112,7 @@ def _pages(
     empty = (blocks >= 0) & (blocks + len(RECORD_END) * rules.by_length == ends)
     kept = np.flatnonzero((blocks >= 0) & ~empty & ~unlocated)
     texts = split_spans(
-        data, blocks[kept], ends[kept], one_stays=rules.one_stays, min_chars=rules.min_chars
+        data.data, blocks[kept], ends[kept], one_stays=rules.one_stays, min_chars=rules.min_chars
     )
     # the readers differ in what they call the first; to a reader by lines the second is a record
     if (empty & unlocated).any() or (texts.marked and not rules.by_length):
@@ -126,16 +130,16 @@ def _pages(
 
 
 def _others(
-    parts: list[bytes], places: np.ndarray, rules: Rules
+    data: np.ndarray, starts: np.ndarray, places: np.ndarray, rules: Rules
 ) -> dict[int, tuple[WetHeaders | None, int]] | None:
     """Of records with unusual heads, and of WARC-Type `conversion`: headers and block's place.
 
-    None where a part is not just one record.
+    None where a member is not just one record.
     """
     only_record = warc_records.only_record if rules.by_length else wet_lines.only_record
     found = {}
     for at in places.tolist():
-        record = only_record(parts[at])
+        record = only_record(data[starts[at] : starts[at + 1]].tobytes())
         if record is None:
             return None
         kind, headers = by_rule(record[0], rules.by_position)
@@ -145,15 +149,13 @@ def _others(
 
 
 def _headers(
-    data: bytes, rows: np.ndarray, others: list[WetHeaders | None]
+    data: np.ndarray, rows: np.ndarray, others: list[WetHeaders | None]
 ) -> list[pa.StringArray]:
     """URLs, dates and digests of records: of usual heads from data, the others in their places."""
     usual = rows[:, BLOCK] >= 0
     columns = []
     for number, column in enumerate((URL, DATE, DIGEST)):
-        joined, offsets = spans(
-            np.frombuffer(data, np.uint8), rows[usual, column], rows[usual, column + 1]
-        )
+        joined, offsets = spans(data, rows[usual, column], rows[usual, column + 1])
         buffers = pa.py_buffer(offsets), pa.py_buffer(joined)
         columns.append(pa.StringArray.from_buffers(len(offsets) - 1, *buffers))
         if others:

@@ -4,6 +4,7 @@ Without this the first build on a machine would compile them in every Spark work
 compiled is kept beside the sources, so a second run takes a second.
 """
 
+import gzip
 import tempfile
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def compile_all(lid: str, tools: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="altiplano-kernels-") as name:
         folder = Path(name)
-        page = folder / "page.wet"
-        page.write_text(_RECORD.format(len(_TEXT.encode()), _TEXT), newline="")
+        page = folder / "page.wet.gz"
+        page.write_bytes(gzip.compress(_RECORD.format(len(_TEXT.encode()), _TEXT).encode()))
         (batch,) = read(
             InputFile(str(page), page.name, page.stat().st_size), "web", WetConfig(), Counts()
         )
