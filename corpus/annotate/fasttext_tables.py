@@ -7,7 +7,7 @@ from corpus.kernels.fasttext_rows import KEY_BYTES, Dictionary, Sizes, index_ent
 from corpus.kernels.fasttext_vectors import CACHE_LINE, LANES, text_vectors
 from corpus.kernels.fasttext_words import byte_kinds
 
-_CACHE_WORDS = 1 << 16  # of 64 bytes each
+_CACHE_WORDS = 1 << 17  # of 64 bytes each
 _LINE_END = b"</s>"  # the word that ends every text
 
 

@@ -155,7 +155,7 @@ def test_a_model_of_word_vectors_only(tmp_path: Path) -> None:
 
 def test_words_that_displace_each_other(models: dict[str, TextClassifier]) -> None:
     """More than the cache holds, each twice in a text, most of them twice in a block."""
-    texts = [f"le{n} maison der{n} le{n} 日本{n} der{n}" for n in range(30_000)]
+    texts = [f"le{n} maison der{n} le{n} 日本{n} der{n}" for n in range(60_000)]
     for _ in range(2):
         assert_as_fasttext(models["tree of n-grams"], pa.array([" ".join(texts), *texts[:50]]), 6)
 
