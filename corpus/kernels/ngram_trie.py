@@ -12,7 +12,6 @@ these numbers for each order from 2 on.
 import numpy as np
 
 from corpus.kernels import inlined, inner, kernel
-
 from corpus.kernels.intrinsics import load64, prefetch
 
 # Columns of `levels`, in bits, bytes and 8-byte cells from the file's start. An order without
