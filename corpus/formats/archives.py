@@ -20,6 +20,7 @@ from isal.igzip_lib import IsalError
 
 from corpus.counts import Counts
 from corpus.formats.disk import Disk
+from corpus.formats.zip_entries import ZipEntry, entries_in_order, read_entry
 from corpus.storage import InputFile, open_input
 
 SUFFIXES = (
@@ -158,13 +159,29 @@ def _zip_files(disk: Disk, file: InputFile, counts: Counts) -> Iterator[ArchiveF
     try:
         archive = zipfile.ZipFile(io.BufferedReader(disk, _BUFFER))
     except _DAMAGE:
-        counts.skip(NOT_ARCHIVE, file.name)
+        yield from _zip_files_in_order(disk, file, counts)
         return
     for position, entry in enumerate(archive.infolist()):
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if not entry.is_dir() and kind in (0, stat.S_IFREG):
             content = _zip_content(archive, entry)
             yield ArchiveFile(_path(entry.filename), position, entry.file_size, content)
+
+
+def _zip_files_in_order(disk: Disk, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
+    """What stands in a zip before the damage that cost it its table of contents."""
+    plain = io.BufferedReader(disk, _BUFFER)
+    position = -1
+    for position, entry in enumerate(entries_in_order(plain)):
+
+        def read(most: int, entry: ZipEntry = entry) -> bytes | None:
+            try:
+                return read_entry(plain, entry, most)
+            except _DAMAGE:
+                return None
+
+        yield ArchiveFile(_path(entry.name), position, entry.size, read)
+    counts.skip(NOT_ARCHIVE if position < 0 else CUT, f"{file.name}#{position + 1}")
 
 
 def _zip_content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[int], bytes | None]:

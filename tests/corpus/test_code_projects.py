@@ -144,7 +144,7 @@ def test_a_file_that_may_not_be_read_is_counted(tmp_path: Path) -> None:
     assert code_trees.read_head(files[0].uri, 10) is None
 
 
-@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tar.xz", "x.tar.bz2"])
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tar.xz", "x.tar.bz2", "x.zip"])
 def test_what_stands_before_a_cut_is_kept(tmp_path: Path, name: str) -> None:
     files = {"LICENSE": MIT.encode()} | {
         f"{n}.py": os.urandom(4000).hex().encode() for n in range(300)
@@ -155,6 +155,29 @@ def test_what_stands_before_a_cut_is_kept(tmp_path: Path, name: str) -> None:
     assert 0 < len(rows) < 300
     assert counts.skipped["archive cut short or damaged to its end"] == 1
     assert [row["title"] for row in rows] == [f"{n}.py" for n in range(len(rows))]
+
+
+def test_a_cut_zip_that_was_written_to_a_pipe(tmp_path: Path) -> None:
+    """Its headers know no sizes: the content says where it ends."""
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {
+            "LICENSE": MIT.encode(),
+            "a.py": b"a = 1\n",
+            "b.py": b"b = 1\n",
+        }.items():
+            with archive.open(name, "w") as entry:
+                entry.write(content)
+    whole = out.getvalue()
+    (tmp_path / "x.zip").write_bytes(whole[: whole.index(b"PK\x01\x02") + 4])
+    rows, counts = read(tmp_path / "x.zip")
+    assert [row["text"] for row in rows] == ["a = 1\n", "b = 1\n"]
+    assert counts.skipped["archive cut short or damaged to its end"] == 1
 
 
 def test_a_damaged_tar_header_is_no_quiet_end(tmp_path: Path) -> None:
