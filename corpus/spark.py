@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _RAISED = re.compile(r"[A-Za-z_]\w*(Error|Exception): ")  # the end of a Python traceback
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # where spark-submit runs its JVM, which has its settings
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
-_QUICK_JVM = "-XX:TieredStopAtLevel=1"
+# The log would warn of an archive of classes that does not fit, which is then passed over.
+_QUICK_JVM = "-XX:TieredStopAtLevel=1 -Xlog:disable -Xlog:all=error:stderr"
 _SMALL_COLLECTOR = "-XX:+UseSerialGC"
 
 
@@ -56,7 +57,7 @@ class Engine:
     @property
     def session(self) -> "SparkSession":
         if self._session is None:
-            self._session = _start(self.config)
+            self._session = start_session(self.config)
         return self._session
 
     def close(self, keep_log: bool = False) -> None:
@@ -165,7 +166,18 @@ def _with_progress(session: "SparkSession", label: str, action: Callable[[], Any
             poller.join()
 
 
-def _start(config: SparkConfig) -> "SparkSession":
+def class_archive() -> Path:
+    """Where `make setup` keeps Spark's classes for the JVM: beside the jars that they are of."""
+    import pyspark
+
+    return Path(pyspark.__file__).parent / "spark-classes.jsa"
+
+
+def start_session(config: SparkConfig, archiving: str = "") -> "SparkSession":
+    """Starts Spark; a local JVM takes its classes from the archive, or is told to make one.
+
+    ConfigError where Spark does not start.
+    """
     from pyspark.sql import SparkSession
 
     if _SUBMITTED in os.environ:
@@ -188,7 +200,9 @@ def _start(config: SparkConfig) -> "SparkSession":
     if config.master.startswith("local"):  # or executors elsewhere would look for it at home
         builder = builder.config("spark.driver.host", "127.0.0.1")
         # What runs in the JVM is short: the optimizing compiler would take more than it gives.
-        builder = builder.config(_JAVA_OPTIONS, _java_options(_user_default(_JAVA_OPTIONS)))
+        classes = archiving or f"-XX:SharedArchiveFile={class_archive()}"
+        options = _java_options(classes, _user_default(_JAVA_OPTIONS))
+        builder = builder.config(_JAVA_OPTIONS, options)
     logging.getLogger().setLevel(logging.CRITICAL)  # py4j tells of its broken call on Ctrl-C
     try:
         with _stderr_to_log():
@@ -201,10 +215,10 @@ def _start(config: SparkConfig) -> "SparkSession":
         ) from None
 
 
-def _java_options(users: str) -> str:
+def _java_options(classes: str, users: str) -> str:
     """Ours and then a user's own, which win; a JVM does not start with two garbage collectors."""
     collector = "" if re.search(r"-XX:\+Use\w+GC\b", users) else _SMALL_COLLECTOR
-    return " ".join(filter(None, (_QUICK_JVM, collector, users)))
+    return " ".join(filter(None, (_QUICK_JVM, collector, classes, users)))
 
 
 def _user_default(key: str) -> str:

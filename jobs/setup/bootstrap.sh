@@ -179,7 +179,8 @@ main() {
     say "getting the language-ID model"
     start models .venv/bin/python -c 'from jobs import models; models.fetch("lid")'
     finish
-    say "compiling the passes over text"
+    say "compiling the passes over text, and keeping Spark's classes for quick starts"
+    start classes .venv/bin/python -m jobs.setup.spark_classes
     start kernels .venv/bin/python -c "from pathlib import Path
 from jobs.setup.kernels import compile_all
 compile_all('$state/models/lid.176.ftz', Path('$state/kenlm/bin'))"
