@@ -48,8 +48,8 @@ class Arguments:
         for index, delimiter in enumerate(macro.delimiters[1:]):
             if delimiter:
                 yield self._delimited(delimiter, first=index == 0 and not ahead)
-            elif index == 0 and macro.default is not None:
-                yield self._optional(macro.default)
+            elif (default := macro.defaults[index : index + 1]) and default[0] is not None:
+                yield self._optional(default[0])
             else:
                 yield self._undelimited()
 

@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable
 
 from corpus.latex.arguments import Frame
-from corpus.latex.macros import (
+from corpus.latex.definition_text import (
     Definition,
-    bracket_end,
-    group_end,
     read_def,
+    read_document_command,
     read_let,
     read_newcommand,
     read_operator,
 )
+from corpus.latex.macros import bracket_end, group_end
 from corpus.latex.scanner import Action, Scanner
 
 _NEXT_COMMAND = re.compile(r"[ \t]*\\([A-Za-z@]+)")
@@ -73,6 +73,10 @@ _DEFINING: dict[str, Action] = {
     **dict.fromkeys(
         ["newcommand", "renewcommand", "DeclareRobustCommand", "newrobustcmd"],
         _defines(read_newcommand),
+    ),
+    **dict.fromkeys(
+        ["NewDocumentCommand", "RenewDocumentCommand", "DeclareDocumentCommand"],
+        _defines(read_document_command),
     ),
     "providecommand": _defines(read_newcommand, keep_old=True),
     **dict.fromkeys(["DeclareMathOperator"], _defines(read_operator)),

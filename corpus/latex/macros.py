@@ -1,18 +1,13 @@
-r"""What a macro is: how its definition is read, how its arguments are, what it becomes.
-
-`\newcommand` with arguments and an optional one, `\def` with delimited parameters, `\let`,
-`\DeclareMathOperator`. Everything is read in one pass from a place in a string.
-"""
+"""What a macro is and becomes, and where groups and delimiters end in a text."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from string import ascii_letters
 
-MAX_PARAMETERS = 9
 _BRACE = re.compile(r"\\.|[{}]", re.S)
 _BRACKET = re.compile(r"\\.|[{}\]]", re.S)
-_SLOT = re.compile(r"#([#1-9])")
+SLOT = re.compile(r"#([#1-9])")
 
 # A command; \begin and \end are one with their environment, so that most mean nothing to us.
 _ENVIRONMENT = r"(?:begin|end)\{[^{}\\\n]{1,100}\}"
@@ -37,7 +32,8 @@ class Macro:
     pieces: tuple[str | int, ...]
     # [parameters] what ends each, "" where it is one token or group; the first: what stands ahead
     delimiters: tuple[str, ...] = ("",)
-    default: str | None = None  # of the first parameter, where it is optional
+    # [parameters] what an optional one is where it is not given; None: it must be
+    defaults: tuple[str | None, ...] = ()
     final: bool = False  # the meaning a command had before it was redefined: read no further
     at_letter: bool = False  # whether @ was a letter where it was defined
     constant: str | None = None  # what it always becomes, without parameters
@@ -49,14 +45,14 @@ def macro(
     name: str,
     body: str,
     delimiters: Sequence[str] = ("",),
-    default: str | None = None,
+    defaults: Sequence[str | None] = (),
     at_letter: bool = False,
 ) -> Macro:
     """A macro of a body as it is written, with `#1` to `#9`."""
     parameters = len(delimiters) - 1
     pieces: list[str | int] = []
     literal, start = "", 0
-    for slot in _SLOT.finditer(body):
+    for slot in SLOT.finditer(body):
         literal += body[start : slot.start()]
         start = slot.end()
         if slot[1] == "#":
@@ -79,7 +75,7 @@ def macro(
         name,
         tuple(pieces),
         tuple(delimiters),
-        default,
+        tuple(defaults),
         at_letter=at_letter,
         constant="".join(map(str, pieces)) if tuple(delimiters) == ("",) else None,
         commands=commands,
@@ -163,90 +159,3 @@ def delimiter_start(text: str, start: int, delimiter: str) -> int:
         at = text.find(delimiter, inner)
         start = inner
     return -1
-
-
-Definition = tuple[Macro, int]  # and the place after it
-
-_NAME = r"(?:\{\s*\\(?P<braced>[A-Za-z@]+|.)\s*\}|\\(?P<bare>[A-Za-z@]+|.))"
-_NEWCOMMAND = re.compile(rf"\s*\*?\s*{_NAME}\s*(?:\[\s*(?P<count>\d)\s*\]\s*)?", re.S)
-_OPERATOR = re.compile(rf"\s*(?P<star>\*?)\s*{_NAME}\s*", re.S)
-_DEF = re.compile(r"\s*\\(?P<bare>[A-Za-z@]+|.)(?P<parameters>[^{}]{0,200})", re.S)
-_LET = re.compile(
-    r"\s*\\(?P<bare>[A-Za-z@]+|.)[ \t]*=?[ \t]?(?P<meaning>\\(?:[A-Za-z@]+|.)|[^\s\\{}])", re.S
-)
-_TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|[^\s{}\\]", re.S)
-
-
-def read_newcommand(text: str, start: int, at_letter: bool) -> Definition | None:
-    r"""What follows `\newcommand`; None where it is none that can be read."""
-    head = _NEWCOMMAND.match(text, start)
-    if head is None:
-        return None
-    place, default = head.end(), None
-    count = int(head["count"] or 0)
-    if count and text.startswith("[", place):
-        end = bracket_end(text, place)
-        if end < 0:
-            return None
-        default, place = text[place + 1 : end - 1], _after_spaces(text, end)
-    body = _body(text, place)
-    if body is None:
-        return None
-    name = head["braced"] or head["bare"]
-    return macro(name, body[0], ("",) * (count + 1), default, at_letter), body[1]
-
-
-def read_operator(text: str, start: int, at_letter: bool) -> Definition | None:
-    r"""What follows `\DeclareMathOperator`."""
-    head = _OPERATOR.match(text, start)
-    body = head and _body(text, head.end())
-    if not head or not body:
-        return None
-    name = head["braced"] or head["bare"]
-    return macro(name, f"\\operatorname{head['star']}{{{body[0]}}}", at_letter=at_letter), body[1]
-
-
-def read_def(text: str, start: int, at_letter: bool) -> Definition | None:
-    r"""What follows `\def`."""
-    head = _DEF.match(text, start)
-    if head is None or not text.startswith("{", head.end()):
-        return None
-    parts = _SLOT.split(head["parameters"])
-    numbers = parts[1::2]
-    if numbers != [str(n) for n in range(1, len(numbers) + 1)] or "#" in "".join(parts[::2]):
-        return None
-    end = group_end(text, head.end())
-    if end < 0:
-        return None
-    delimiters = [part.strip(" \t\n") if part.isspace() else part for part in parts[::2]]
-    body = text[head.end() + 1 : end - 1]
-    return macro(head["bare"], body, delimiters, None, at_letter), end
-
-
-def read_let(
-    text: str, start: int, meaning: Callable[[str], Macro | None], at_letter: bool
-) -> Definition | None:
-    r"""What follows `\let`: what a macro means now, or a command of TeX's own."""
-    head = _LET.match(text, start)
-    if head is None:
-        return None
-    name, target = head["bare"], head["meaning"]
-    known = meaning(target[1:]) if target.startswith("\\") else None
-    if known is not None:
-        return replace(known, name=name), head.end()
-    text = "" if target == "\\relax" else target
-    return Macro(name, (text,), final=True, at_letter=at_letter, constant=text), head.end()
-
-
-def _body(text: str, place: int) -> tuple[str, int] | None:
-    if text.startswith("{", place):
-        end = group_end(text, place)
-        return None if end < 0 else (text[place + 1 : end - 1], end)
-    token = _TOKEN.match(text, place)
-    return (token[0], token.end()) if token else None
-
-
-def _after_spaces(text: str, place: int) -> int:
-    while place < len(text) and text[place].isspace():
-        place += 1
-    return place

@@ -88,6 +88,7 @@ def test_comments_go_as_in_tex(source: str, text: str) -> None:
         (r"\makeatletter\newcommand{\x}{a\renewcommand{\@l}{}}\makeatother", r"\x", "a"),
         (r"\makeatletter\def\in@{\@next}\newcommand{\x}{\in@}\makeatother", r"\x", r"\x"),
         (r"\makeatletter\newcommand{\x}{\@ifnextchar[a b}\makeatother", r"\x", r"\x"),
+        (r"\NewDocumentCommand{\x}{m O{d} +m}{#1#2#3}", r"\x ab \x a[b]c", "adb abc"),
         (r"\newcommand{\x}{a}", r"\string\x \verb|\x| \\x", r"\string\x \verb|\x| \\x"),
         (r"\newcommand{\x}{a}", r"\xy \x1", r"\xy a1"),
     ],
@@ -118,11 +119,23 @@ def test_a_heading_keeps_its_name_whatever_it_is_redefined_as() -> None:
         (r"\def\a#1{\a{#1#1}}", r"\a{x}"),
         (r"\newcommand{\a}[1][x]{y\a}", r"\a"),
         (r"\newcommand{\x}[1]{#1}", r"{\x}"),
+        (r"\NewDocumentCommand\x{s m}{#2}", r"\x{a}"),
         (r"\def\x#1;{#1}", r"\x never"),
     ],
 )
 def test_what_cannot_be_expanded_stays_as_it_is_written(definitions: str, use: str) -> None:
     assert body(f"before {use} after", definitions) == f"before {use} after"
+
+
+def test_macros_within_macros_are_expanded_to_a_depth() -> None:
+    chain = "".join(f"\\def\\{a}x{{<\\{b}x>}}" for a, b in pairwise("abcdefghij"))
+    source = f"{chain}\\def\\jx{{end}}\\ax \\ax \\end"
+    assert (
+        paper(source, Limits(max_depth=10)).text == f"{'<' * 9}end{'>' * 9} {'<' * 9}end{'>' * 9}\n"
+    )
+    shallow = paper(source, Limits(max_depth=5))
+    assert shallow.text == "\\ax \\ax\n"
+    assert shallow.counts["macros_recursive"] == 1  # from then on it is no macro
 
 
 def test_expansion_is_bounded_by_the_size_of_the_source() -> None:
