@@ -10,17 +10,15 @@ import os
 import re
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from corpus.errors import ConfigError, DataError
+from corpus.progress import progress
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -121,7 +119,7 @@ def _settled(result: Any, label: str) -> Any:
 
 
 def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any:
-    """Runs a Spark action with a progress bar of its tasks where a person is looking.
+    """Runs a Spark action and shows how many of its tasks are done.
 
     DataError with the last line of what went wrong in a task that Spark gave up.
     """
@@ -129,7 +127,8 @@ def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any
     from pyspark.errors import PySparkException
 
     try:
-        return _with_progress(session, label, action)
+        with progress(label, partial(_tasks, session)):
+            return action()
     except (Py4JJavaError, PySparkException) as error:
         lines = [line.strip() for line in str(error).splitlines()]
         told = [line for line in lines if _RAISED.match(line)] or lines
@@ -139,31 +138,17 @@ def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any
         ) from error
 
 
-def _with_progress(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any:
-    if not sys.stderr.isatty():
-        return action()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    done = threading.Event()
-    with Progress(
-        *columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    ) as progress:
-        bar = progress.add_task(label, total=None)
+def _tasks(session: "SparkSession") -> tuple[int, int]:
+    """Of the stages at work how many tasks are done, and how many there are."""
+    from py4j.protocol import Py4JError
 
-        def poll() -> None:
-            tracker = session.sparkContext.statusTracker()
-            while not done.wait(0.3):
-                infos = [tracker.getStageInfo(i) for i in tracker.getActiveStageIds()]
-                total = sum(info.numTasks for info in infos if info)
-                finished = sum(info.numCompletedTasks for info in infos if info)
-                progress.update(bar, total=total or None, completed=finished)
-
-        poller = threading.Thread(target=poll, daemon=True)
-        poller.start()
-        try:
-            return action()
-        finally:
-            done.set()
-            poller.join()
+    try:
+        tracker = session.sparkContext.statusTracker()
+        infos = [tracker.getStageInfo(i) for i in tracker.getActiveStageIds()]
+    except (Py4JError, OSError):  # the JVM is gone, which the action itself will tell
+        infos = []
+    known = [info for info in infos if info]
+    return sum(info.numCompletedTasks for info in known), sum(info.numTasks for info in known)
 
 
 def class_archive() -> Path:

@@ -21,6 +21,7 @@ from corpus.counts import Counts
 from corpus.errors import AltiplanoError, DataError
 from corpus.manifest import Manifest
 from corpus.output import OWN_NAME, RECORDS, Output, Unit, UnitRecord
+from corpus.progress import progress
 from corpus.spark import Engine
 
 Work = Callable[[Unit, Output], None]
@@ -140,7 +141,8 @@ def _apply(
     engine: Engine,
 ) -> list[UnitRecord | _Failure]:
     if stage.in_driver:
-        return [task(unit) for unit in units]
+        with progress(stage.name):
+            return [task(unit) for unit in units]
     return engine.map(task, units, stage.name, stage.at_most)
 
 
