@@ -107,6 +107,8 @@ def test_a_paragraph_loses_its_legal_lines_only() -> None:
 def test_lines_for_tools_stay_inside_a_header() -> None:
     text = "# Copyright 2020 Ann\n# pylint: disable=all\n# Licensed under MIT\nimport a\n"
     assert strip(text, "Python") == "# pylint: disable=all\nimport a\n"
+    text = "# Licensed under MIT\n# pylint: disable=all\nimport a\n"
+    assert strip(text, "Python") == "# pylint: disable=all\nimport a\n"
 
 
 def test_a_comment_after_code_is_no_header() -> None:
