@@ -170,7 +170,7 @@ def _licence_lines(words: list[str]) -> list[bool]:
     at = 0
     while at < len(words):
         end = at
-        while end < len(words) and words[end] and not _DIRECTIVE.match(words[end]):
+        while end < len(words) and words[end]:
             end += 1
         paragraph = words[at:end]
         lower = [line.lower() for line in paragraph]
