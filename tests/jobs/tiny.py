@@ -82,7 +82,12 @@ def write_code(folder: Path, files: int) -> None:
             assert path is not None
             content = Path(path).read_text(encoding="utf-8")
             rows.append(
-                {"repo_name": "cpython", "path": name, "license": "MIT", "content": content}
+                {
+                    "repo_name": "cpython",
+                    "path": f"{name.replace('.', '/')}.py",
+                    "license": "MIT",
+                    "content": content,
+                }
             )
         pq.write_table(pa.Table.from_pylist(rows), folder / f"code-{index}.parquet")
 
