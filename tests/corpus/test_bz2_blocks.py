@@ -30,6 +30,7 @@ def test_marks_at_every_bit_and_across_reads(monkeypatch, read):
     monkeypatch.setattr(bz2_blocks, "_READ", read)
     streams = [content(n) for n in range(400, 8400, 400)]
     packed = b"".join(map(bz2.compress, streams))
+    assert {bit % 8 for bit, _ in bz2_blocks._find_marks(packed, 0)} == set(range(8))
     assert [b.content for b in read_blocks(io.BytesIO(packed))] == streams
 
 

@@ -27,6 +27,7 @@ EXAMPLES = {
     # bold and italics
     "'''Bold''', ''italic'' and '''''both'''''": "Bold, italic and both",
     "l'''eau'' froide": "l'eau froide",
+    "mot''' d'''eau'' froide'''": "mot d'eau froide",
     "L'''''Iliade''''' d''''Homère'''": "LIliade d'Homère",
     "the '90s and rock 'n' roll": "the '90s and rock 'n' roll",
     # templates
