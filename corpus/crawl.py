@@ -11,7 +11,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -97,7 +97,7 @@ def on_disk(file: InputFile, folder: Path, retry: RetryConfig) -> InputFile:
         return file
     local = folder / "input"
     download(file.uri, local, retry)
-    return InputFile(str(local), file.name, local.stat().st_size)
+    return replace(file, uri=str(local), size=local.stat().st_size)
 
 
 def _fetch(place: str, retry: RetryConfig) -> bytes:

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import shutil
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -183,3 +184,5 @@ def test_copies_are_made_in_the_units_own_scratch_folder(site, tmp_path):
     assert local.name == file.name
     assert local.size == len(site.files[file.name])
     assert on_disk(local, tmp_path, QUICK) is local
+    part = on_disk(replace(file, start=5, end=9), tmp_path, QUICK)
+    assert (part.start, part.end) == (5, 9), "the copy of a part is read as that part"
