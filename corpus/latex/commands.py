@@ -29,6 +29,7 @@ _REMOVED = frozenset("thebibliography references bibdiv biblist comment filecont
 
 _ENVIRONMENT = re.compile(r"[ \t]*\n?[ \t]*\{([^{}\\\n]{1,100})\}")
 _ARGUMENT = re.compile(r"[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,1000}\][ \t]*)?\{([^{}]{0,2000})\}")
+_STYLES = re.compile(r"\s*(?:\[([^\[\]]{0,1000})\]\s*)?\{([^{}]{0,2000})\}")
 _PLAIN_FILE = re.compile(r"[ \t]*([^\s{}\\%]{1,200})[ \t]?")
 _TWO_ARGUMENTS = re.compile(r"\s*\{([^{}]{0,500})\}\s*\{([^{}]{0,500})\}")
 _NEXT_TOKEN = re.compile(r"[ \t]*\\(?:[A-Za-z@]+|.)", re.S)
@@ -124,7 +125,11 @@ def _input(scanner: Scanner, frame: Frame, at: int) -> None:
         scanner.keep(frame, at)
         return
     frame.position = match.end()
-    _read_in(scanner, frame, at, match[1].strip().strip('"'))
+    name = match[1].strip().strip('"')
+    if name.endswith(".bbl"):  # what BibTeX made of the references
+        scanner.drop_line(frame)
+    else:
+        _read_in(scanner, frame, at, name)
 
 
 def _import(scanner: Scanner, frame: Frame, at: int) -> None:
@@ -171,14 +176,18 @@ def _find(scanner: Scanner, name: str, suffixes: tuple[str, ...]) -> str | None:
 
 
 def _package(suffix: str) -> Action:
-    r"""Of `\usepackage{a,b}` the definitions of those packages that the archive holds."""
+    r"""Of `\usepackage{a,b}` the definitions of those packages that the archive holds.
+
+    The options of LaTeX 2.09's `\documentstyle[a,b]{c}` are packages too.
+    """
 
     def action(scanner: Scanner, frame: Frame, at: int) -> None:
-        match = _ARGUMENT.match(frame.text, frame.position)
+        match = _STYLES.match(frame.text, frame.position)
+        options = match[1] if match and frame.text.startswith("\\documentstyle", at) else None
         if match:
             frame.position = match.end()
         scanner.keep(frame, at)
-        names = match[1].split(",") if match else []
+        names = [*(options or "").split(","), *match[2].split(",")] if match else []
         opened = {f.file for f in scanner.frames if f.file}
         for name in reversed(names):  # the last one pushed is read first
             file = _find(scanner, name.strip(), (suffix,))
@@ -274,8 +283,8 @@ COMMANDS: dict[str, Action] = {
     **dict.fromkeys(["verb", "lstinline", "mintinline"], _verbatim_inline),
     **dict.fromkeys(["input", "include", "subfile", "subfileinclude"], _input),
     **dict.fromkeys(["import", "subimport", "inputfrom", "includefrom"], _import),
-    **dict.fromkeys(["usepackage", "RequirePackage"], _package(".sty")),
-    **dict.fromkeys(["documentclass", "documentstyle", "LoadClass"], _package(".cls")),
+    **dict.fromkeys(["usepackage", "RequirePackage", "documentstyle"], _package(".sty")),
+    **dict.fromkeys(["documentclass", "LoadClass"], _package(".cls")),
     "endinput": _end_input,
     **dict.fromkeys(
         ["bibliography", "nobibliography", "bibliographystyle", "printbibliography"], _bibliography

@@ -172,6 +172,7 @@ def test_before_the_first_section_all_goes_and_without_one_nothing_does() -> Non
     [
         "\\begin{thebibliography}{99}\\bibitem{a} A\\end{thebibliography}\n",
         "\\bibliographystyle{plain}\n\\bibliography{a,b}\n",
+        "\\input{main.bbl}\n",
         "\\printbibliography[heading=none]\n",
         "\\begin{references}\\reference A\\end{references}\n",
         "\\section*{References}\n[1] A\n",
@@ -231,6 +232,13 @@ def test_files_are_read_in_from_the_archive_alone() -> None:
     assert found.outside == ["../../etc/passwd", "/etc/passwd"]
     assert found.counts["inputs_not_found"] == 3
     assert found.counts["inputs_recursive"] == 1
+
+
+def test_packages_of_the_archive_give_their_definitions_and_no_text() -> None:
+    style = "\\def\\x{a}\\newcommand{\\y}{b@c}\\section{none} text"
+    for first in ("\\documentstyle[12pt,own]{article}", "\\documentclass{own}"):
+        files = {"own__sty": style, "own__cls": style}
+        assert paper(f"{first}\\begin{{document}}\\x\\y", **files).text == "ab@c\n"
 
 
 def test_blank_lines_and_spaces_at_the_end_of_lines_go() -> None:
