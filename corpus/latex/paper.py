@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from corpus.latex.commands import COMMANDS, DOCUMENT
+from corpus.latex.commands import COMMANDS
 from corpus.latex.comments import strip_comments, verbatim_names
 from corpus.latex.decode import declared_codec, decode
+from corpus.latex.inputs import DOCUMENT
 from corpus.latex.main_file import AUTO_IGNORE, find_mains
 from corpus.latex.scanner import Limits, Scanner
 
