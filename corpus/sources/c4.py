@@ -1,0 +1,229 @@
+"""Reads C4 as it is released (arXiv:1910.10683): JSON lines of `text`, `timestamp` and `url`.
+
+Blocks of lines go through Arrow's parser, with no Python object a record. A block that it refuses
+is read line by line, so that a damaged record costs itself only.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+from isal import igzip
+from isal.igzip_lib import IsalError
+
+from corpus.counts import Counts
+from corpus.errors import ConfigError
+from corpus.keyed import document_id
+from corpus.schema import DOCUMENT
+from corpus.storage import InputFile, open_input
+
+SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+
+NOT_A_RECORD = "not a JSON object with a text"
+EMPTY = "empty text"
+CUT = "file cut short or damaged to its end"
+OVERSIZE = "record over 128 MiB"
+
+_BLOCK = 4 << 20  # bytes of lines parsed at once
+_MOST = 128 << 20
+_NEWLINE = 0x0A
+_FIELDS = ("text", "timestamp", "url")
+_PARSE = pj.ParseOptions(
+    explicit_schema=pa.schema(
+        [("text", pa.large_string()), ("timestamp", pa.string()), ("url", pa.string())]
+    ),
+    unexpected_field_behavior="ignore",
+)
+_READ = pj.ReadOptions(use_threads=False, block_size=2 * _MOST)  # a block at a time, whole
+_DAMAGE: Any = (EOFError, IsalError, zlib.error, igzip.BadGzipFile)
+
+
+@dataclass(frozen=True)
+class C4Config:
+    """How much of a file a task takes, where it is plain; packed ones are a task's whole."""
+
+    split_bytes: int = 256 << 20
+
+    def __post_init__(self) -> None:
+        if self.split_bytes < 1:
+            raise ConfigError(f"split_bytes={self.split_bytes} must be at least 1")
+
+
+def split(file: InputFile, config: C4Config) -> list[InputFile]:
+    """The parts of a file that tasks may share; a record is read by the part it begins in."""
+    return [file] if file.name.endswith(".gz") else file.parts(config.split_bytes)
+
+
+def read(
+    file: InputFile, source: str, config: C4Config, counts: Counts
+) -> Iterator[pa.RecordBatch]:
+    """Yields records as batches of `corpus.schema.DOCUMENT`, in file order.
+
+    `origin` is `file#byte offset` of the line, unpacked.
+    """
+    end = file.size if file.end is None else file.end
+    if file.start == 0:
+        counts.add("files")
+    counts.add("bytes_in", end - file.start)
+    for position, block in _blocks(file, counts):
+        lines = _Lines.of(block, position)
+        counts.add("records", len(lines.starts))
+        records = _parse(block, lines, file.name, counts) if len(lines.starts) else None
+        if records is not None and len(records.starts):
+            yield _batch(records, file.name, source, counts)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of a block that are not blank, in order."""
+
+    starts: np.ndarray  # [lines] int64, in the block
+    ends: np.ndarray  # [lines] int64, with the newline
+    position: int  # of the block, in what is unpacked
+
+    @classmethod
+    def of(cls, block: bytes, position: int) -> "_Lines":
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE) + 1
+        if not len(ends) or ends[-1] < len(block):
+            ends = np.append(ends, len(block))
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        long = ends - starts > 2  # or blank, perhaps
+        filled = [
+            bool(whole) or bool(block[i:j].strip())
+            for whole, i, j in zip(long.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        ]
+        return cls(starts[filled], ends[filled], position)
+
+
+@dataclass(frozen=True)
+class _Records:
+    texts: pa.Array
+    timestamps: pa.Array
+    urls: pa.Array
+    starts: np.ndarray  # [records] int64, unpacked bytes before each
+
+
+def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
+    """Whole lines of the part, about 4 MiB at a time, each block with where it begins."""
+    with open_input(file.uri) as raw:
+        if file.name.endswith(".gz"):
+            start, left = 0, 1 << 62
+            stream: Any = igzip.IGzipFile(fileobj=raw)
+        else:
+            start = _line_start(raw, file.start)
+            left = _line_start(raw, file.size if file.end is None else file.end) - start
+            stream = raw
+            raw.seek(start)
+        rest, dropping = b"", False
+        while left > 0:
+            try:
+                piece = stream.read(min(_BLOCK, left))
+            except _DAMAGE:
+                counts.skip(CUT, f"{file.name}#{start}")
+                return
+            left = left - len(piece) if piece else 0
+            data = rest + piece
+            cut = data.rfind(b"\n") + 1 if left else len(data)
+            if dropping and cut:
+                begin = data.find(b"\n") + 1 or cut
+                yield start + begin, data[begin:cut]
+            elif cut:
+                yield start, data[:cut]
+            dropping = dropping and not cut
+            start, rest = start + cut, data[cut:]
+            if len(rest) > _MOST or (dropping and rest):
+                if not dropping:
+                    counts.skip(OVERSIZE, f"{file.name}#{start}")
+                start, rest, dropping = start + len(rest), b"", True
+
+
+def _line_start(raw: pa.NativeFile, at: int) -> int:
+    """Where the first line begins that does so at a byte or after it."""
+    if at == 0:
+        return 0
+    raw.seek(at - 1)
+    position = at - 1
+    while piece := raw.read(1 << 16):
+        if (found := piece.find(b"\n")) >= 0:
+            return position + found + 1
+        position += len(piece)
+    return position
+
+
+def _parse(block: bytes, lines: _Lines, name: str, counts: Counts) -> _Records:
+    try:
+        table = pj.read_json(pa.BufferReader(block), _READ, _PARSE)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        table = None
+    if table is None or table.num_rows != len(lines.starts):
+        return _parse_each(block, lines, name, counts)
+    texts = table.column("text").combine_chunks()
+    filled = pc.greater(pc.fill_null(pc.binary_length(texts), 0), 0)
+    for at in np.flatnonzero(~filled.to_numpy(zero_copy_only=False)).tolist():
+        reason = EMPTY if texts[at].is_valid else NOT_A_RECORD
+        counts.skip(reason, f"{name}#{lines.position + int(lines.starts[at])}")
+    return _Records(
+        texts.filter(filled),
+        table.column("timestamp").combine_chunks().filter(filled),
+        table.column("url").combine_chunks().filter(filled),
+        lines.starts[filled.to_numpy(zero_copy_only=False)] + lines.position,
+    )
+
+
+def _parse_each(block: bytes, lines: _Lines, name: str, counts: Counts) -> _Records:
+    """What `_parse` does, a line at a time, past those that are no records."""
+    rows, starts = [], []
+    for start, end in zip(lines.starts.tolist(), lines.ends.tolist(), strict=True):
+        place = f"{name}#{lines.position + start}"
+        row = _record(block[start:end])
+        if row is None:
+            counts.skip(NOT_A_RECORD, place)
+        elif not row[0]:
+            counts.skip(EMPTY, place)
+        else:
+            rows.append(row)
+            starts.append(lines.position + start)
+    texts, timestamps, urls = zip(*rows, strict=True) if rows else ((), (), ())
+    return _Records(
+        pa.array(texts, pa.large_string()),
+        pa.array(timestamps, pa.string()),
+        pa.array(urls, pa.string()),
+        np.array(starts, np.int64),
+    )
+
+
+def _record(line: bytes) -> tuple[str | None, ...] | None:
+    """The fields of a record; None where the line is none. A field that is no text is missing."""
+    try:
+        row = json.loads(line)
+        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+            return None
+        fields = [value if isinstance(value := row.get(f), str) else None for f in _FIELDS]
+        for value in fields:
+            (value or "").encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError):
+        return None
+    return tuple(fields)
+
+
+def _batch(records: _Records, name: str, source: str, counts: Counts) -> pa.RecordBatch:
+    size = len(records.starts)
+    counts.add("documents", size)
+    counts.add("chars", pc.sum(pc.utf8_length(records.texts)).as_py())
+    origins = [f"{name}#{start}" for start in records.starts.tolist()]
+    columns = {
+        "doc_id": pa.array([document_id(source, origin) for origin in origins], pa.uint64()),
+        "source": pa.array([source] * size, pa.string()),
+        "url": records.urls,
+        "origin": pa.array(origins, pa.string()),
+        "date": records.timestamps,
+        "text": records.texts,
+    }
+    found = [columns.get(f.name, pa.nulls(size, f.type)) for f in DOCUMENT]
+    return pa.RecordBatch.from_arrays(found, schema=DOCUMENT)
