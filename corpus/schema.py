@@ -39,6 +39,9 @@ DEDUPED = pa.schema(
     ]
 )
 
+# Texts after C4's rules for pages.
+CLEANED = pa.schema([*DEDUPED, ("c4", pa.string())])  # "kept", or the rule that drops the page
+
 # Which documents are copies of another; a row a document, in order.
 DUPLICATE = pa.schema([("duplicate_of", pa.uint64())])
 
@@ -57,6 +60,7 @@ LEDGER = pa.schema(
         ("language_score", pa.float64()),  # rounded to 2 decimals, as CCNet decides on it
         ("perplexity", pa.float64()),  # rounded to 1 decimal; null without a model
         ("reference_probability", pa.float64()),  # of being cited by Wikipedia; null: not measured
+        ("c4", pa.string()),  # "kept" by C4's rules, or the one that drops it; null: not asked
         # doc_id of the document whose copy this is, and which stays; null: none, or not looked for
         ("duplicate_of", pa.uint64()),
         ("mean_word_length", pa.float64()),

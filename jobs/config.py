@@ -8,6 +8,7 @@ from typing import Any
 from corpus import storage
 from corpus.annotate.heuristics import WITHOUT_SIZES
 from corpus.annotate.ledger import AnnotateConfig
+from corpus.c4.stage import C4Config
 from corpus.config import build, load
 from corpus.crawl import CrawlConfig
 from corpus.cutoffs import BucketConfig
@@ -32,6 +33,7 @@ class SourceConfig:
     input: str | CrawlConfig
     options: dict[str, Any] = field(default_factory=dict)
     dedup_lines: LineDedupConfig = field(default_factory=LineDedupConfig)
+    c4: C4Config = field(default_factory=C4Config)
     duplicates: DuplicatesConfig = field(default_factory=DuplicatesConfig)
     annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
     buckets: BucketConfig = field(default_factory=BucketConfig)
@@ -39,6 +41,8 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         self.raw()  # checks the reader's name and its options
+        if self.c4.preset == "none" and any(rule.column == "c4" for rule in self.rules):
+            raise ConfigError("the rule on 'c4' needs 'c4: {preset: paper}' or '{preset: tfds}'")
         looks = self.duplicates.by != "none"
         if not looks and any(rule.column == "duplicate_of" for rule in self.rules):
             raise ConfigError(

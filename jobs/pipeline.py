@@ -14,6 +14,7 @@ import yaml
 from corpus import cutoffs, decide, documents, extract, mixture, models, reference, storage
 from corpus.annotate import stages as annotate
 from corpus.annotate.cutoffs import read_cutoff_table
+from corpus.c4 import stage as c4
 from corpus.config import to_tree
 from corpus.dedup import duplicates_stage
 from corpus.dedup import stages as dedup
@@ -27,7 +28,10 @@ from tokenizer import stages as tokens
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-STEPS = "extracted line_hashes seen_lines deduped duplicates ledger cutoffs decisions".split()
+STEPS = (
+    *("extracted", "line_hashes", "seen_lines", "deduped", "cleaned", "duplicates"),
+    *("ledger", "cutoffs", "decisions"),
+)
 
 Notice = Callable[[Stage, StageRun | None], None]
 
@@ -157,6 +161,8 @@ def _source(
         hashes = work.bring(dedup.hashes_stage(name, text, source.dedup_lines))
         seen = work.bring(dedup.seen_stage(name, hashes, source.dedup_lines))
         text = work.bring(dedup.deduped_stage(name, text, seen, source.dedup_lines))
+    if source.c4.preset != "none":
+        text = work.bring(c4.stage(name, text, source.c4))
     beside = []
     if source.duplicates.by != "none":
         beside.append(work.bring(duplicates_stage.stage(name, text, source.duplicates)))
@@ -222,6 +228,7 @@ def _absolute(config: RunConfig) -> RunConfig:
             source,
             input=place(source.input),
             buckets=replace(source.buckets, table=place(source.buckets.table)),
+            c4=replace(source.c4, bad_words=place(source.c4.bad_words)),
         )
         for name, source in config.corpus.sources.items()
     }

@@ -82,8 +82,9 @@ class Annotator:
             columns["perplexity"] = self._models.annotate(read, columns["language"])
         if self._classifier is not None:
             columns["reference_probability"] = self._classifier.annotate(texts, columns["language"])
-        for name in ("doc_id", "source", "url", "origin"):
-            columns[name] = batch.column(name)
+        for name in ("doc_id", "source", "url", "origin", "c4"):
+            if name in batch.schema.names:
+                columns[name] = batch.column(name)
         for field in LEDGER:  # what was not measured, or by a stage of its own
             columns.setdefault(field.name, pa.nulls(len(texts), field.type))
         return pa.RecordBatch.from_arrays([columns[name] for name in LEDGER.names], schema=LEDGER)

@@ -22,7 +22,7 @@ class CleanedPages(NamedTuple):
 
 
 def clean_batch(texts: pa.Array, rules: Rules, counts: Counter[str]) -> CleanedPages:
-    """Applies a preset's rules to every text; null counts as empty. Counts lines by what they met."""
+    """Applies a preset's rules to every text; null counts as empty; counts lines by their fate."""
     data, offsets = utf8_bytes(texts)
     numbers = np.array(
         [rules.min_words, rules.min_sentences, rules.max_chars, rules.whole_page], np.int64
@@ -50,6 +50,4 @@ def clean_batch(texts: pa.Array, rules: Rules, counts: Counter[str]) -> CleanedP
             kept_lines[at] = np.array(page.lines, np.int32) if page.verdict == KEPT else None
     kept = pa.array([name == KEPT for name in names], pa.bool_())
     whole = texts.cast(pa.large_string())
-    return CleanedPages(
-        pa.array(names, pa.string()), pc.if_else(kept, cleaned, whole), kept_lines
-    )
+    return CleanedPages(pa.array(names, pa.string()), pc.if_else(kept, cleaned, whole), kept_lines)

@@ -1,14 +1,14 @@
 """C4's rules, one page at a time, in plain Python: what the kernel must equal, and its slow path.
 
-Two published lists, by name. `paper` is the first version of arXiv:1910.10683, section 2.2: lines of
-at least 3 words, pages of at least 5 sentences, and what drops a page is looked for in all of it.
-`tfds` is the code behind the released files: lines of at least 5 words, pages of at least 3
-sentences, at most 190,000 characters before, and what drops a page counts only in lines that stay.
+Two published lists, by name. `paper` is the first version of arXiv:1910.10683, section 2.2: lines
+of at least 3 words, pages of at least 5 sentences, and what drops a page is looked for in all of
+it. `tfds` is the code behind the released files: lines of at least 5 words, pages of at least 3
+sentences and at most 190,000 characters, and what drops a page counts only in lines that stay.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -110,7 +110,7 @@ def clean(text: str, rules: Rules, counts: Counter[str]) -> Cleaned:
     return Cleaned(KEPT, "\n".join(kept).strip(), tuple(dict.fromkeys(numbers)))
 
 
-def _page_verdicts(text: str):
+def _page_verdicts(text: str) -> Iterator[str]:
     if LOREM_IPSUM in text.lower():
         yield LOREM_IPSUM
     if "{" in text:

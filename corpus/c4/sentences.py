@@ -13,10 +13,12 @@ The released C4 asked NLTK's trained Punkt, which decides alike where it knows n
 import re
 import string
 
-from corpus.kernels.c4_page import BEFORE_ANYTHING, BEFORE_NAMES
+from corpus.kernels.c4_sentences import BEFORE_ANYTHING, BEFORE_NAMES
 
 _WORD = frozenset(string.ascii_letters + ".")
-_END = re.compile(r"([.?!]+)[\"')\]\u201d\u2019]*\s+[\"'(\[\u201c\u2018]*(?=[^\s\"')\]\u201d\u2019])")
+_END = re.compile(
+    r"([.?!]+)[\"')\]\u201d\u2019]*\s+[\"'(\[\u201c\u2018]*(?=[^\s\"')\]\u201d\u2019])"
+)
 
 
 def count_sentences(line: str) -> int:

@@ -8,6 +8,8 @@ script in brackets, is left to it.
 import numpy as np
 
 from corpus.kernels import inner, kernel
+from corpus.kernels.c4_phrases import BRACKET, LOREM, POLICIES, SCRIPT, bytes_of, phrases
+from corpus.kernels.c4_sentences import num_sentences
 from corpus.kernels.white_space import space_at, space_before
 
 SLOW = 255  # the verdict of a page that is left to the plain form
@@ -16,88 +18,7 @@ STAYS, LONG_WORD, NO_END, FEW_WORDS, JAVASCRIPT, POLICY = range(6)
 _MAX_WORD = 1000
 
 
-# A name or a number follows these, so they end no sentence.
-BEFORE_NAMES = (
-    *("mr", "mrs", "ms", "dr", "prof", "st", "rev", "gen", "col", "capt", "lt", "sgt", "gov", "sen"),
-    *("rep", "hon", "vs", "e.g", "i.e", "cf", "fig", "figs", "vol", "vols", "no", "nos", "pp", "mt"),
-    *("ed", "eds", "ft", "approx"),
-)
-# These may end one: what follows decides.
-BEFORE_ANYTHING = (
-    *("etc", "al", "sr", "jr", "inc", "ltd", "co", "corp", "dept", "est", "ave", "blvd", "rd"),
-    *("jan", "feb", "mar", "apr", "aug", "sept", "oct", "nov", "dec", "u.s", "u.k", "a.m", "p.m"),
-)
-
-
-def _packed(words: tuple[str, ...]) -> np.ndarray:
-    numbers = [int.from_bytes(word.encode(), "little") for word in words]
-    return np.array(sorted(numbers), np.uint64)
-
-
-_NAMES, _ANYTHING = _packed(BEFORE_NAMES), _packed(BEFORE_ANYTHING)
-
-
-def _bytes(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), np.uint8).copy()
-
-
-_EDIT, _NEEDED = _bytes("edit]"), _bytes("citation needed]")
-_LOREM, _SCRIPT = _bytes("lorem ipsum"), _bytes("javascript")
-_TERMS, _PRIVACY = _bytes("terms of use"), _bytes("privacy policy")
-_COOKIE = _bytes("cookie policy")
-_USES, _USE_OF, _USE = _bytes("uses cookies"), _bytes("use of cookies"), _bytes("use cookies")
-_HAS_LOREM, _HAS_SCRIPT, _HAS_BRACKET, _HAS_POLICY = 1, 2, 4, 8
-
-
-@inner
-def _small(byte):
-    return byte + 32 if 0x41 <= byte <= 0x5A else byte
-
-
-@inner
-def _stands(data, start, end, phrase):
-    """Whether a phrase, in letters of any case, stands right at a position."""
-    if start < 0 or start + phrase.size > end:
-        return False
-    for place in range(phrase.size):
-        if _small(data[start + place]) != phrase[place]:
-            return False
-    return True
-
-
-@inner
-def _policy_at(data, start, at, end):
-    """Whether a phrase on cookies has its first `k` at a position."""
-    if at - 3 < start or not _stands(data, at - 3, end, _COOKIE[:6]):
-        return False
-    if _stands(data, at - 3, end, _COOKIE):
-        return True
-    if at - 8 >= start and _stands(data, at - 8, end, _USES):
-        return True
-    if at - 10 >= start and _stands(data, at - 10, end, _USE_OF):
-        return True
-    return at - 7 >= start and _stands(data, at - 7, end, _USE)
-
-
-@inner
-def _phrases(data, start, end):
-    """Which of the phrases the bytes hold, as bits; each is looked for at its rarest letter."""
-    found = 0
-    for at in range(start, end):
-        byte = _small(data[at])
-        if byte == 0x6B:  # k
-            found |= _HAS_POLICY * _policy_at(data, start, at, end)
-        elif byte == 0x6A:
-            found |= _HAS_SCRIPT * _stands(data, at, end, _SCRIPT)
-        elif byte == 0x76:  # priVacy
-            found |= _HAS_POLICY * (at - 3 >= start and _stands(data, at - 3, end, _PRIVACY))
-        elif byte == 0x66:  # terms oF use
-            found |= _HAS_POLICY * (at - 7 >= start and _stands(data, at - 7, end, _TERMS))
-        elif byte == 0x6C:
-            found |= _HAS_LOREM * _stands(data, at, end, _LOREM)
-        elif byte == 0x7B:
-            found |= _HAS_BRACKET
-    return found
+_EDIT, _NEEDED = bytes_of("edit]"), bytes_of("citation needed]")
 
 
 @inner
@@ -168,109 +89,6 @@ def _num_words(data, start, end, enough):
 
 
 @inner
-def _quote_at(data, at, end, opens):
-    """Bytes of the quote or bracket that begins at a position and may open, or close, a sentence."""
-    byte = data[at]
-    if byte == 0x22 or byte == 0x27:
-        return 1
-    if byte < 0x80:
-        bracket = (byte == 0x28 or byte == 0x5B) if opens else (byte == 0x29 or byte == 0x5D)
-        return 1 if bracket else 0
-    if byte != 0xE2 or at + 2 >= end or data[at + 1] != 0x80:
-        return 0
-    third = data[at + 2]
-    if opens:
-        return 3 if third == 0x9C or third == 0x98 else 0
-    return 3 if third == 0x9D or third == 0x99 else 0
-
-
-@inner
-def _following(data, at, end):
-    """Where the text goes on after the spaces that follow a sentence's end; -1: nowhere."""
-    follows = -1
-    while at < end:
-        if _quote_at(data, at, end, False) == 0 and space_at(data, at, end) == 0:
-            follows = at
-        width = _quote_at(data, at, end, True)
-        if width == 0:
-            break
-        at += width
-    return follows
-
-
-@inner
-def _word_before(data, start, at):
-    """The letters and full stops that end at a position, in small letters, as one number."""
-    first = at
-    while first > start:
-        byte = _small(data[first - 1])
-        if not 0x61 <= byte <= 0x7A and byte != 0x2E:
-            break
-        first -= 1
-    number = np.uint64(0)
-    if at - first <= 8:
-        for place in range(first, at):
-            shift = np.uint64(8 * (place - first))
-            number |= np.uint64(_small(data[place])) << shift
-    return number, at - first
-
-
-@inner
-def _ends_sentence(data, start, marks, marks_end, following):
-    for at in range(marks, marks_end):
-        if data[at] != 0x2E:
-            return True
-    small = 0x61 <= data[following] <= 0x7A
-    capital = 0x41 <= data[following] <= 0x5A
-    if marks_end - marks > 1 or (marks > start and 0x30 <= data[marks - 1] <= 0x39):
-        return not small
-    word, length = _word_before(data, start, marks)
-    if length > 8:
-        return True
-    for known in _ANYTHING:
-        if known == word:
-            return capital
-    if length == 1 and word != 0x69 and word != 0x2E:
-        return False
-    for known in _NAMES:
-        if known == word:
-            return False
-    return True
-
-
-@inner
-def _num_sentences(data, start, end):
-    count = 1
-    at = start
-    while at < end:
-        if data[at] != 0x2E and data[at] != 0x21 and data[at] != 0x3F:
-            at += 1
-            continue
-        marks = at
-        while at < end and (data[at] == 0x2E or data[at] == 0x21 or data[at] == 0x3F):
-            at += 1
-        marks_end = at
-        place = at
-        while place < end:
-            width = _quote_at(data, place, end, False)
-            if width == 0:
-                break
-            place += width
-        spaces = place
-        while place < end:
-            width = space_at(data, place, end)
-            if width == 0:
-                break
-            place += width
-        if place == spaces or place == end:
-            continue
-        following = _following(data, place, end)
-        if following >= 0 and _ends_sentence(data, start, marks, marks_end, following):
-            count += 1
-    return count
-
-
-@inner
 def _line_verdict(data, start, end, min_words):
     """What becomes of a line whose words are short enough and whose citations are gone."""
     last = data[end - 1] if end > start else 0
@@ -283,7 +101,7 @@ def _line_verdict(data, start, end, min_words):
 
 @inner
 def _without_citations(data, start, end, out, size):
-    """Copies a line past its citation marks; the end of the copy, or -1 where Python has to look."""
+    """Copies a line past its citation marks; where the copy ends, or -1: Python has to look."""
     at = start
     while at < end:
         if data[at] == 0x5B:
@@ -305,7 +123,7 @@ def _piece(data, start, end, rules, out, size, counts):
 
     The verdict is a number of LINES, or 100 and a page's verdict, or SLOW.
     """
-    if _longest_word(data, start, end) > _MAX_WORD:
+    if end - start > _MAX_WORD and _longest_word(data, start, end) > _MAX_WORD:
         counts[LONG_WORD] += 1
         return LONG_WORD, size, 0
     line_end = _without_citations(data, start, end, out, size)
@@ -313,19 +131,19 @@ def _piece(data, start, end, rules, out, size, counts):
         return SLOW, size, 0
     verdict = _line_verdict(out, size, line_end, rules[0])
     if verdict == STAYS:
-        found = _phrases(out, size, line_end)
-        if rules[3] == 0 and found & _HAS_LOREM:
+        found = phrases(out, size, line_end)
+        if rules[3] == 0 and found & LOREM:
             return 100 + LOREM_IPSUM, size, 0
-        if found & _HAS_SCRIPT:
+        if found & SCRIPT:
             verdict = JAVASCRIPT
-        elif rules[3] == 0 and found & _HAS_BRACKET:
+        elif rules[3] == 0 and found & BRACKET:
             return 100 + CURLY_BRACKET, size, 0
-        elif found & _HAS_POLICY:
+        elif found & POLICIES:
             verdict = POLICY
     counts[verdict] += 1
     if verdict != STAYS:
         return verdict, size, 0
-    return STAYS, line_end, _num_sentences(out, size, line_end)
+    return STAYS, line_end, num_sentences(out, size, line_end)
 
 
 @inner
@@ -425,7 +243,8 @@ def clean_pages(data, offsets, rules):
     whether what drops a page is looked for in all of it.
 
     Returns texts [bytes] uint8 with text_ends [N] int64, verdicts [N] uint8, lines [kept] int32
-    with line_ends [N] int64, and counts [6] int64 of lines by what became of them. The text of a page that is not kept is empty, and one that is SLOW is not counted.
+    with line_ends [N] int64, and counts [6] int64 of lines by what became of them. The text of a
+    page that is not kept is empty, and one that is SLOW is not counted.
     """
     pages = offsets.size - 1
     out = np.empty(data.size + pages + 1, np.uint8)
@@ -443,10 +262,10 @@ def clean_pages(data, offsets, rules):
         elif rules[2] and _num_chars(data, start, end) > rules[2]:
             verdict = TOO_LONG
         else:
-            found = _phrases(data, start, end) if rules[3] else 0
-        if found & _HAS_LOREM:
+            found = phrases(data, start, end) if rules[3] else 0
+        if found & LOREM:
             verdict = LOREM_IPSUM
-        elif found & _HAS_BRACKET:
+        elif found & BRACKET:
             verdict = CURLY_BRACKET
         elif verdict == KEPT:
             verdict, size, num_lines = _page(

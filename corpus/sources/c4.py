@@ -32,7 +32,7 @@ OVERSIZE = "record over 128 MiB"
 
 _BLOCK = 4 << 20  # bytes of lines parsed at once
 _MOST = 128 << 20
-_NEWLINE = 0x0A
+_NEWLINE, _SPACE = 0x0A, 0x20
 _FIELDS = ("text", "timestamp", "url")
 _PARSE = pj.ParseOptions(
     explicit_schema=pa.schema(
@@ -89,15 +89,15 @@ class _Lines:
 
     @classmethod
     def of(cls, block: bytes, position: int) -> "_Lines":
+        if not block:
+            return cls(np.empty(0, np.int64), np.empty(0, np.int64), position)
         ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE) + 1
         if not len(ends) or ends[-1] < len(block):
             ends = np.append(ends, len(block))
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-        long = ends - starts > 2  # or blank, perhaps
-        filled = [
-            bool(whole) or bool(block[i:j].strip())
-            for whole, i, j in zip(long.tolist(), starts.tolist(), ends.tolist(), strict=True)
-        ]
+        filled = np.frombuffer(block, np.uint8)[starts] > _SPACE
+        for at in np.flatnonzero(~filled).tolist():  # blank, or led by white space
+            filled[at] = bool(block[starts[at] : ends[at]].strip())
         return cls(starts[filled], ends[filled], position)
 
 

@@ -129,9 +129,13 @@ def test_bad_words(text: str, apart: bool, found: bool) -> None:
 
 
 WORDS = st.sampled_from(
-    "a I. Dr. etc. Etc p.m. U.S. no. 12. x.y. One two THREE. four! five? six... [1] [edit] [² ] "
-    "[citation needed] [٣] javascript JavaScript lorem ipsum { cookie policy use of cookies terms "
-    'privacy " ." .\' .) (. “ ” ‘ ’. é. İ K 漢字。 . ? ! \u3000 \xa0 \x85 \u2028 \x0b \x1c \r'.split(" ")
+    [
+        *"a I. Dr. etc. Etc p.m. U.S. no. 12. x.y. One two THREE. four! five? six... [1]".split(),
+        *"[edit] [² ] [٣] javascript JavaScript { cookie policy privacy use of cookies".split(),
+        *'terms " ." .\' .) (. “ ” ‘ ’. é. İ K 漢字。 . ? !'.split(),
+        *("lorem ipsum", "[citation needed]", "Privacy Policy", "uses cookies", "terms of use"),
+        *("\u3000", "\xa0", "\x85", "\u2028", "\x0b", "\x1c", "\r"),
+    ]
 )
 PAGES = st.lists(st.tuples(WORDS, st.sampled_from([" ", " ", "\n", "", "\r\n", "  "])), max_size=60)
 
