@@ -65,7 +65,7 @@ def clean_shard(unit: Unit, output: Output) -> None:
 
 def clean(batch: pa.RecordBatch, config: C4Config, counts: Counts) -> pa.RecordBatch:
     """DOCUMENT or DEDUPED rows to CLEANED ones, in order."""
-    texts = batch.column("text")
+    texts = pc.fill_null(batch.column("text"), "")
     pages = clean_batch(texts, PRESETS[config.preset], counts.totals)
     verdicts = pages.verdicts
     if config.bad_words is not None:
@@ -92,7 +92,8 @@ def _line_ids(
     if "line_ids" in batch.schema.names:
         before = [np.array(row, np.int32) for row in batch.column("line_ids").to_pylist()]
     else:
-        counts = pc.add(pc.count_substring(batch.column("text"), "\n"), 1).to_pylist()
+        texts = pc.fill_null(batch.column("text"), "")
+        counts = pc.add(pc.count_substring(texts, "\n"), 1).to_pylist()
         before = [np.arange(count, dtype=np.int32) for count in counts]
     after = [
         ids[numbers] if stays and numbers is not None else ids

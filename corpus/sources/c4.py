@@ -19,6 +19,7 @@ from isal.igzip_lib import IsalError
 
 from corpus.counts import Counts
 from corpus.errors import ConfigError
+from corpus.kernels.utf8 import is_utf8
 from corpus.keyed import document_id
 from corpus.schema import DOCUMENT
 from corpus.storage import InputFile, open_input
@@ -158,7 +159,8 @@ def _line_start(raw: pa.NativeFile, at: int) -> int:
 
 def _parse(block: bytes, lines: _Lines, name: str, counts: Counts) -> _Records:
     try:
-        table = pj.read_json(pa.BufferReader(block), _READ, _PARSE)
+        whole = is_utf8(np.frombuffer(block, np.uint8))  # which Arrow's parser does not ask
+        table = pj.read_json(pa.BufferReader(block), _READ, _PARSE) if whole else None
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         table = None
     if table is None or table.num_rows != len(lines.starts):

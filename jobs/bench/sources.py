@@ -18,6 +18,7 @@ from jobs.bench.cases import Case, seconds
 SOURCES: tuple[str, ...] = (
     "arxiv",
     "arxiv_redpajama",
+    "c4",
     "github",
     "stackexchange",
     "wikipedia",

@@ -6,13 +6,17 @@ compiled is kept beside the sources, so a second run takes a second.
 
 import gzip
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numba import config
 
 from corpus.annotate.ledger import AnnotateConfig, Annotator
 from corpus.annotate.references import PREFIX, RANDOM, REFERENCE
+from corpus.c4.pages import clean_batch
+from corpus.c4.rules import PRESETS
 from corpus.counts import Counts
 from corpus.dedup.line_table import LineTable
 from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_hashes
@@ -47,6 +51,7 @@ def compile_all(lid: str, tools: Path) -> None:
         spared = LineDedupConfig(policy="keep_first", blank_lines="fixed")
         remove_lines(batch, SeenLines(keyed.hashes, keyed.first), Counts(), spared)
         _outgrow_table()
+        clean_batch(pa.array([_TEXT], pa.large_string()), PRESETS["tfds"], Counter())
         references = _classifier(folder)
         for structure in ("probing", "trie"):
             models = folder / structure

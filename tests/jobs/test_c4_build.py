@@ -1,0 +1,73 @@
+"""C4's release through a build: its rules and URL dedup decide, and `explain` says so."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from tiny import ROOT
+
+from corpus import manifest as manifests
+from corpus.config import build as build_config
+from corpus.errors import ConfigError
+from jobs.config import RunConfig
+from jobs.pipeline import build
+from jobs.report.explain import explain
+
+GOOD = "The river rises in the hills here. It flows to the north from there. Then it meets the sea."
+ROWS = [
+    {"url": "http://a.test/1", "text": f"Menu\n{GOOD}\nShare this"},
+    {"url": "http://a.test/2", "text": "Buy now!"},
+    {"url": "http://a.test/1", "text": f"{GOOD} It is another text."},
+    {"url": "http://a.test/3", "text": f"{GOOD}\nThe set {{a, b}} is what it is."},
+]
+
+
+def config(folder: Path, **source: object) -> RunConfig:
+    web = {
+        "reader": "c4",
+        "input": str(folder / "in"),
+        "dedup_lines": {"enabled": False},
+        "annotate": {"perplexity": False},
+        "c4": {"preset": "tfds"},
+        "duplicates": {"by": "url"},
+        "rules": [{"column": "c4", "allow": ["kept"]}, {"column": "duplicate_of", "absent": True}],
+        **source,
+    }
+    tree = {
+        "output": str(folder / "run"),
+        "corpus": {
+            "models": {"lid": str(ROOT / ".altiplano/models/lid.176.ftz")},
+            "sources": {"c4": web},
+        },
+    }
+    return build_config(RunConfig, tree)
+
+
+def test_pages_are_cleaned_decided_and_explained(tmp_path, engine, capsys) -> None:
+    (tmp_path / "in").mkdir()
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    (tmp_path / "in/c4-train.00000.json").write_text(lines)
+    build(config(tmp_path), engine.session)
+    made = manifests.read(str(tmp_path / "run/documents"))
+    (table,) = [pq.read_table(made.path(file)) for file in made.files]
+    rows = table.to_pylist()
+    assert [row["url"] for row in rows] == ["http://a.test/1"]
+    assert rows[0]["text"] in (GOOD, ROWS[2]["text"])
+    decisions = manifests.read(str(tmp_path / "run/decisions/c4")).counts.totals
+    assert decisions["dropped by c4"] == 2
+    assert decisions["dropped by duplicate_of"] == 1
+    explain("http://a.test/3", str(tmp_path / "run"))
+    assert "DROPPED by c4: curly bracket, kept where one of kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ({"c4": {"preset": "none"}}, "the rule on 'c4' needs 'c4: {preset: paper}'"),
+        ({"duplicates": {"by": "none"}}, "the rule on 'duplicate_of' needs"),
+    ],
+)
+def test_a_rule_on_what_is_not_measured_is_refused(tmp_path, source, fault) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        config(tmp_path, **source)
