@@ -78,5 +78,5 @@ def test_lists_of_words(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(DataError, match=fault):
             read_bad_words(str(path))
-    with pytest.raises(ConfigError, match="needs a c4.preset"):
+    with pytest.raises(ConfigError, match=r"needs a c4\.preset"):
         C4Config(bad_words="x")
