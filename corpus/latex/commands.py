@@ -16,10 +16,10 @@ from corpus.latex.scanner import Action, Scanner
 
 _UPPER = "part chapter section beginsection head heading".split()
 _LOWER = "subsection subsubsection paragraph subparagraph".split()
-_TITLED = re.compile(r"[ \t]*\*?[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,500}\]\s*)?\{")
+_TITLED = re.compile(r"[ \t]*+\*?[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,500}\]\s*+)?\{")
 _REFERENCES = re.compile(
-    r"\s*\*?\s*\{[\s{]*(?:\\[A-Za-z]+[\s{]*)?(?:references|bibliography|literature)"
-    r"(?: cited)?[\s.:}]*\}",
+    r"\s*+\*?\s*+\{[\s{]*+(?:\\[A-Za-z]+[\s{]*+)?(?:references|bibliography|literature)"
+    r"(?: cited)?[\s.:]*+\}",
     re.I,
 )
 _FLOATS = frozenset("figure table longtable sidewaystable sidewaysfigure wrapfigure".split())
@@ -27,8 +27,8 @@ _FLOATS = frozenset("figure table longtable sidewaystable sidewaysfigure wrapfig
 # environments that go: references, and what is no text
 _REMOVED = frozenset("thebibliography references bibdiv biblist comment filecontents".split())
 
-_ENVIRONMENT = re.compile(r"[ \t]*\n?[ \t]*\{([^{}\\\n]{1,100})\}")
-_NEXT_TOKEN = re.compile(r"[ \t]*\\(?:[A-Za-z@]+|.)", re.S)
+_ENVIRONMENT = re.compile(r"[ \t]*+\n?[ \t]*+\{([^{}\\\n]{1,100})\}")
+_NEXT_TOKEN = re.compile(r"[ \t]*+\\(?:[A-Za-z@]+|.)", re.S)
 _FRAGILE = re.compile(r"[\\{}$]")
 _END_REFERENCES = "\\endthebibliography"
 

@@ -14,7 +14,7 @@ VERBATIM = (
 
 # environments of the author's own that hold text verbatim
 _OWN = re.compile(
-    r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|CustomVerbatimEnvironment)\s*\{([A-Za-z]+)\}"
+    r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|CustomVerbatimEnvironment)\s*+\{([A-Za-z]+)\}"
 )
 _BLANKS = " \t"
 _CONTROL_END = re.compile(r"\\(?:[A-Za-z@]+|[^A-Za-z])\Z")
@@ -79,7 +79,7 @@ def _stop(verbatim: frozenset[str]) -> re.Pattern[str]:
     names = "|".join(map(re.escape, sorted(verbatim)))
     return re.compile(
         r"%|\\(?:verb\*?|lstinline|mintinline|url|nolinkurl|href|path)(?![A-Za-z])"
-        rf"|\\begin[ \t]*\{{(?P<name>(?:{names})\*?)\}}"
+        rf"|\\begin[ \t]*+\{{(?P<name>(?:{names})\*?)\}}"
     )
 
 

@@ -14,7 +14,7 @@ _PRIMITIVES = frozenset(
     "iftrue iffalse ifcase ifdefined ifcsname iffontchar ifpdf ifxetex ifluatex".split()
 )
 _TOKEN = re.compile(r"\\(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
-_NEWIF = re.compile(r"\s*\{?\s*\\if([A-Za-z@]+)\s*\}?")
+_NEWIF = re.compile(r"\s*+\{?\s*+\\if([A-Za-z@]+)\s*+\}?")
 
 
 def _new_if(scanner: Scanner, frame: Frame, at: int) -> None:

@@ -31,9 +31,9 @@ _CODECS = {
 }
 
 _DECLARED = re.compile(
-    rb"\\(?:usepackage|RequirePackage)\s*\[([\w-]{2,20})\]\s*\{inputenc\}"
-    rb"|\\inputencoding\s*\{([\w-]{2,20})\}"
-    rb"|\\begin\s*\{CJK\*?\}\s*(?:\[[^\]]{0,20}\])?\s*\{([\w-]{2,20})\}"
+    rb"\\(?:usepackage|RequirePackage)\s*+\[([\w-]{2,20})\]\s*+\{inputenc\}"
+    rb"|\\inputencoding\s*+\{([\w-]{2,20})\}"
+    rb"|\\begin\s*+\{CJK\*?\}\s*+(?:\[[^\]]{0,20}\])?\s*+\{([\w-]{2,20})\}"
 )
 
 

@@ -14,12 +14,12 @@ _MAX_PARAMETERS = 9
 
 Definition = tuple[Macro, int]  # and the place after it
 
-_NAME = r"(?:\{\s*\\(?P<braced>[A-Za-z@]+|.)\s*\}|\\(?P<bare>[A-Za-z@]+|.))"
-_NEWCOMMAND = re.compile(rf"\s*\*?\s*{_NAME}\s*(?:\[\s*(?P<count>\d)\s*\]\s*)?", re.S)
-_OPERATOR = re.compile(rf"\s*(?P<star>\*?)\s*{_NAME}\s*", re.S)
-_DEF = re.compile(r"\s*\\(?P<bare>[A-Za-z@]+|.)(?P<parameters>[^{}]{0,200})", re.S)
+_NAME = r"(?:\{\s*+\\(?P<braced>[A-Za-z@]+|.)\s*+\}|\\(?P<bare>[A-Za-z@]+|.))"
+_NEWCOMMAND = re.compile(rf"\s*+\*?\s*+{_NAME}\s*+(?:\[\s*+(?P<count>\d)\s*+\]\s*+)?", re.S)
+_OPERATOR = re.compile(rf"\s*+(?P<star>\*?)\s*+{_NAME}\s*+", re.S)
+_DEF = re.compile(r"\s*+\\(?P<bare>[A-Za-z@]+|.)(?P<parameters>[^{}]{0,200})", re.S)
 _LET = re.compile(
-    r"\s*\\(?P<bare>[A-Za-z@]+|.)[ \t]*=?[ \t]?(?P<meaning>\\(?:[A-Za-z@]+|.)|[^\s\\{}])", re.S
+    r"\s*+\\(?P<bare>[A-Za-z@]+|.)[ \t]*+=?[ \t]?(?P<meaning>\\(?:[A-Za-z@]+|.)|[^\s\\{}])", re.S
 )
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|[^\s{}\\]", re.S)
 

@@ -18,7 +18,7 @@ from corpus.latex.definition_text import (
 from corpus.latex.macros import bracket_end, group_end
 from corpus.latex.scanner import Action, Scanner
 
-_NEXT_COMMAND = re.compile(r"[ \t]*\\([A-Za-z@]+)")
+_NEXT_COMMAND = re.compile(r"[ \t]*+\\([A-Za-z@]+)")
 
 
 def _defines(read: Callable[[str, int, bool], Definition | None], keep_old: bool = False) -> Action:

@@ -9,11 +9,11 @@ import re
 from corpus.latex.arguments import Frame
 from corpus.latex.scanner import Action, Scanner
 
-ARGUMENT = re.compile(r"[ \t]*\n?[ \t]*(?:\[[^\[\]]{0,1000}\][ \t]*)?\{([^{}]{0,2000})\}")
-_STYLES = re.compile(r"\s*(?:\[([^\[\]]{0,1000})\]\s*)?\{([^{}]{0,2000})\}")
-_PLAIN_FILE = re.compile(r"[ \t]*([^\s{}\\%]{1,200})[ \t]?")
-_TWO_ARGUMENTS = re.compile(r"\s*\{([^{}]{0,500})\}\s*\{([^{}]{0,500})\}")
-DOCUMENT = re.compile(r"\\begin[ \t]*\{document\}")
+ARGUMENT = re.compile(r"[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,1000}\][ \t]*+)?\{([^{}]{0,2000})\}")
+_STYLES = re.compile(r"\s*+(?:\[([^\[\]]{0,1000})\]\s*+)?\{([^{}]{0,2000})\}")
+_PLAIN_FILE = re.compile(r"[ \t]*+([^\s{}\\%]{1,200})[ \t]?")
+_TWO_ARGUMENTS = re.compile(r"\s*+\{([^{}]{0,500})\}\s*+\{([^{}]{0,500})\}")
+DOCUMENT = re.compile(r"\\begin[ \t]*+\{document\}")
 END_DOCUMENT = "\\end{document}"
 
 

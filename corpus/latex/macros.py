@@ -14,13 +14,13 @@ _ENVIRONMENT = r"(?:begin|end)\{[^{}\\\n]{1,100}\}"
 COMMAND = re.compile(rf"\\({_ENVIRONMENT}|[A-Za-z]+|.)", re.S)
 COMMAND_AT = re.compile(rf"\\({_ENVIRONMENT}|[A-Za-z@]+|.)", re.S)  # where @ is a letter
 
-SPACES = re.compile(r"[ \t]*\n?[ \t]*")  # what may stand before an argument: no blank line
+SPACES = re.compile(r"[ \t]*+\n?[ \t]*+")  # what may stand before an argument: no blank line
 
 # TeX programs itself with these, and with all that has an @: out of place they mean nothing,
 # but as names that a definition gives.
 _MACHINERY = frozenset(["csname", "expandafter", "futurelet", "catcode", "afterassignment"])
 _TARGET = re.compile(
-    r"\\(?:(?:re|provide)?newcommand\*?\s*\{?|[gex]?def|let)\s*\\[A-Za-z]*@[A-Za-z@]*\}?"
+    r"\\(?:(?:re|provide)?newcommand\*?\s*+\{?|[gex]?def|let)\s*+\\[A-Za-z]*@[A-Za-z@]*\}?"
 )
 
 

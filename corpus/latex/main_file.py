@@ -12,14 +12,14 @@ from collections.abc import Mapping
 AUTO_IGNORE = "%auto-ignore"  # arXiv's mark of a file that is no source, such as a withdrawal's
 
 _CLASS = re.compile(r"^[^%\n]{0,200}?\\document(?:class|style)\b", re.M)
-_BODY = re.compile(r"^[^%\n]{0,200}?\\begin[ \t]*\{document\}", re.M)
+_BODY = re.compile(r"^[^%\n]{0,200}?\\begin[ \t]*+\{document\}", re.M)
 _PLAIN = re.compile(
     r"^[^%\n]{0,200}?\\(?:bye|enddocument|magnification|beginsection|documentstyle|nopagenumbers"
-    r"|input[ \t]+(?:amstex|amsppt|harvmac|phyzzx|lanlmac|jnl|tcilatex|mssymb))(?![A-Za-z])"
-    r"|^[ \t]*\\end[ \t]*$",
+    r"|input[ \t]++(?:amstex|amsppt|harvmac|phyzzx|lanlmac|jnl|tcilatex|mssymb))(?![A-Za-z])"
+    r"|^[ \t]*+\\end[ \t]*+$",
     re.M,
 )
-_READS = re.compile(r"\\(?:input|include|subfile)[ \t]*\{?[ \t]*([^\s{}\\%]{1,200})")
+_READS = re.compile(r"\\(?:input|include|subfile)[ \t]*+\{?[ \t]*+([^\s{}\\%]{1,200})")
 _SOURCE = (".tex", ".ltx", ".latex")
 _LIKELY = ("ms", "main", "paper", "article", "arxiv", "manuscript", "root")
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpus.latex.commands import COMMANDS
 from corpus.latex.comments import strip_comments
 from corpus.latex.decode import declared_codec, decode
 from corpus.latex.main_file import find_mains
@@ -306,6 +307,14 @@ def test_no_source_breaks_it_or_makes_it_run_away(main: list[str], other: list[s
     size = sum(map(len, files.values()))
     assert len(found.text) <= 10 * size + (1 << 17)
     assert clean(read_source(files), "main.tex") == found
+
+
+@pytest.mark.parametrize("run", [" ", "\n", "{", " {", "[", "\\a", "#1", "%\n", "\\x", "]"])
+def test_no_command_is_slow_before_a_long_run(run: str) -> None:
+    """A pattern that tries every way to share out a run of blanks would take hours here."""
+    for command in COMMANDS:
+        source = f"\\newcommand{{\\x}}[2][]{{#1}}\\begin{{document}}\\{command}{run * 3000}!"
+        clean(read_source({"main.tex": source.encode()}), "main.tex")
 
 
 @given(st.binary(max_size=300))
