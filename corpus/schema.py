@@ -18,6 +18,9 @@ DOCUMENT = pa.schema(
         ("license", pa.string()),  # SPDX expression, null where the source states none
         ("title", pa.string()),
         ("text", pa.large_string()),
+        # what a source states of its document, such as the header of a book; null elsewhere
+        ("author", pa.string()),
+        ("stated_language", pa.string()),
     ]
 )
 

@@ -27,6 +27,8 @@ class Document(NamedTuple):
     license: str | None
     title: str | None
     text: str
+    author: str | None = None
+    stated_language: str | None = None
 
 
 def to_batches(documents: Iterable[Document], counts: Counts) -> Iterator[pa.RecordBatch]:

@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from corpus.counts import Counts
-from corpus.sources import arxiv, c4, code, code_trees, stackexchange, warc, wet, wikipedia
+from corpus.sources import (
+    arxiv,
+    books,
+    c4,
+    code,
+    code_trees,
+    stackexchange,
+    warc,
+    wet,
+    wikipedia,
+)
 from corpus.storage import InputFile
 
 
@@ -30,6 +40,7 @@ READERS = {
     "warc": Reader(warc.read, warc.WarcConfig, warc.SUFFIXES),
     "wet": Reader(wet.read, wet.WetConfig, wet.SUFFIXES),
     "arxiv": Reader(arxiv.read, arxiv.ArxivConfig, arxiv.SUFFIXES),
+    "books": Reader(books.read, books.BooksConfig, books.SUFFIXES),
     "c4": Reader(c4.read, c4.C4Config, c4.SUFFIXES, c4.split),
     "code": Reader(code.read, code.CodeConfig, code.SUFFIXES),
     "code_trees": Reader(

@@ -175,5 +175,6 @@ def _batch(pages: Pages, source: str, config: WetConfig, counts: Counts) -> pa.R
         pa.nulls(len(origins), pa.string()),
         pages.texts.titles,
         pages.texts.texts,
+        *(pa.nulls(len(origins), pa.string()) for _ in ("author", "stated_language")),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=DOCUMENT)

@@ -54,7 +54,7 @@ def _life_lines(life: Life) -> Iterator[Text]:
     yield Text(visible(record["url"] or ""), "bold")
     yield _line("source", life.source)
     yield _line("record", record["origin"])
-    for name in ("date", "digest", "title", "license"):
+    for name in ("date", "digest", "title", "author", "license"):
         if record[name]:
             yield _line(name, record[name])
     yield _line("doc_id", record["doc_id"])

@@ -6,6 +6,7 @@ One test a defect; its docstring names the project and the fault (`reference/fil
 from corpus.code.cleaning import CodeConfig, Dropped, refuse_path
 from corpus.code.cleaning import clean as clean_source
 from corpus.counts import Counts
+from corpus.gutenberg.book import clean as clean_book
 from corpus.latex.paper import clean, read_source
 from corpus.sources import stackexchange
 from corpus.storage import InputFile
@@ -154,3 +155,21 @@ def test_foreign_names_stay_in_their_brackets():
 def test_a_section_without_text_has_no_heading():
     """Wikipedia by strip_code: the headings of emptied sections stay."""
     assert clean_wikitext("a\n== References ==\n{{reflist}}\n== Life ==\nb") == "a\nLife\nb"
+
+
+def test_a_mark_inside_of_a_book_does_not_cut_it():
+    """Gutenberg's usual strippers (gutenberg, gutenbergpy) stop at the first mark of an end."""
+    volume = "It rained on the tarn that night.\n\n" * 4000
+    inside = f"{volume}End of the Project Gutenberg EBook of Volume I\n\n{volume}".strip()
+    start = "*** START OF THE PROJECT GUTENBERG EBOOK THE TARN ***\n\n"
+    end = "\n\n*** END OF THE PROJECT GUTENBERG EBOOK THE TARN ***\n"
+    assert clean_book(start + inside + end, "1.txt").text == inside
+
+
+def test_small_print_and_credits_go_from_early_books():
+    """RedPajama-v1, Books: PG-19's texts keep transcribers' lines and notes as text."""
+    start = "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*\n\n"
+    credit = "This etext was prepared by Bea Typist.\n\n"
+    assert clean_book(f"{start}{credit}THE TARN\n\nStill water.", "1.txt").text == (
+        "THE TARN\n\nStill water."
+    )

@@ -1,0 +1,69 @@
+"""The form of a book's text: line ends, blank lines, what other formats left, wrapped lines."""
+
+import html
+import itertools
+import re
+
+_TRAILING = re.compile(r"[ \t\f\v]+$", re.MULTILINE)
+_BLANKS = re.compile(r"\n{5,}")
+_IMAGE = re.compile(
+    r"^[ \t]*(?:\{?\[?(?:illustration:?[ ]*)?\d{3,5}[a-z]\]?\}?|\[(?:illustration|image):?\])"
+    r"[ \t]*$(?:\n+[ \t]*Original[ \t]*$)?",
+    re.MULTILINE | re.IGNORECASE,
+)
+_TAG = re.compile(
+    r"</?(?:i|b|u|em|strong|tt|sup|sub|small|big|center|pre|p|br|hr|div|span|font|blockquote|h[1-6])"
+    r"(?:[ ][^<>\n]{0,200})?[ ]?/?>",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}\d{0,2}|#\d{2,5}|#[xX][0-9a-fA-F]{2,5});")
+_CONTROLS = {code: None for code in (*range(9), *range(14, 32), 127, 0xFEFF)} | {0x1A: None}
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff]")
+
+_FULL_LINE = 55  # characters that the longest line of wrapped prose has at least
+_UNWRAPPED = 8  # of so many line ends one may stand where the next word would have fitted
+_PROSE = re.compile(r"(?:^\S[^\n]*\n)+^\S[^\n]*$", re.MULTILINE)
+
+
+def newlines(text: str) -> str:
+    """Every line ended by `\\n`."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def tidy(text: str) -> str:
+    """Without control characters, tags, marks of pictures without words, and space at line ends.
+
+    At most three blank lines stand together: more of them space out title pages.
+    """
+    if _CONTROL.search(text):
+        text = text.translate(_CONTROLS)
+    if "</" in text:
+        text = _TAG.sub("", text)
+    if "&" in text and ";" in text:
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    text = _IMAGE.sub("", text)
+    text = _BLANKS.sub("\n\n\n\n", _TRAILING.sub("", text))
+    return text.strip("\n")
+
+
+def unwrap(text: str) -> str:
+    """Joins the lines of each paragraph of prose.
+
+    Prose is wrapped where the next word would not have fitted: what has lines that end earlier
+    (verse, letters' heads, tables) stays as it is, and so does all that is indented.
+    """
+    return _PROSE.sub(_joined, text)
+
+
+def _joined(paragraph: re.Match[str]) -> str:
+    lines = paragraph[0].split("\n")
+    longest = max(map(len, lines))
+    if longest < _FULL_LINE:
+        return paragraph[0]
+    early = sum(
+        len(line) + 1 + len(following.split(None, 1)[0]) <= longest
+        for line, following in itertools.pairwise(lines)
+    )
+    if early * _UNWRAPPED > len(lines) - 1:
+        return paragraph[0]
+    return " ".join(lines)

@@ -1,0 +1,229 @@
+"""The cleaning of Project Gutenberg's texts, rule by rule, on made-up books."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.gutenberg.book import clean
+from corpus.gutenberg.decoding import decode
+from corpus.gutenberg.layout import unwrap
+
+STORY = "THE TARN\n\nby Ann Author\n\n" + "\n\n".join(
+    f"Chapter {n}. The tarn lay still, and nobody came to it on day {n}." for n in range(400)
+)
+LICENSE = (
+    "THE FULL PROJECT GUTENBERG LICENSE\n"
+    + "To protect the Project Gutenberg-tm mission you agree to the terms.\n\n" * 250
+)
+HEADER = """The Project Gutenberg EBook of The Tarn, by Ann Author
+
+This eBook is for the use of anyone anywhere at no cost.
+
+Title: The Tarn
+       A Tale of Still Water
+
+Author: Ann Author
+
+Release Date: March 5, 2004 [EBook #98765]
+Last Updated: May 1, 2019
+
+Language: English
+
+Character set encoding: UTF-8
+
+*** START OF THIS PROJECT GUTENBERG EBOOK THE TARN ***
+
+"""
+FOOTER = """
+
+End of the Project Gutenberg EBook of The Tarn, by Ann Author
+
+*** END OF THIS PROJECT GUTENBERG EBOOK THE TARN ***
+
+***** This file should be named 98765-0.txt or 98765-0.zip *****
+
+"""
+SMALL_PRINT = """**The Project Gutenberg Etext of The Tarn, by Ann Author**
+
+Please take a look at the important information in this header.
+
+The Tarn
+
+by Ann Author
+
+February, 1994  [Etext #98765]
+
+***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***
+Why is this "Small Print!" statement here? You know: lawyers.
+
+*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*
+
+"""
+
+
+def text_of(content: str) -> str:
+    return clean(content, "98765.txt").text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (HEADER, FOOTER + LICENSE),
+        (HEADER, FOOTER),
+        (HEADER.replace("*** START OF THIS", "***START OF THE"), FOOTER.replace("*** ", "***")),
+        (SMALL_PRINT, "\n\nEnd of The Project Gutenberg Etext of The Tarn, by Ann Author\n"),
+        (SMALL_PRINT, "\n\nEnd of Project Gutenberg's The Tarn, by Ann Author\n"),
+        (HEADER + SMALL_PRINT, FOOTER + LICENSE),
+        (HEADER + "\nProduced by Bea Typist\nand the Online Team\n\n\n", FOOTER),
+        (HEADER + "E-text prepared by B. Typist\n\n\nNote: Project Gutenberg also has\n"
+         "      an HTML version.\n\n\n", FOOTER),
+        (HEADER + "[Transcriber's Note: Errors are as they were.\n\nSo are accents.]\n\n", FOOTER),
+        (HEADER, "\n\n\nTranscriber's Notes:\n\nOn page 9 a comma was added.\n" + FOOTER),
+        (HEADER, "\n\nEnde dieses Project Gutenberg Etexts The Tarn\n" + LICENSE),
+        (HEADER, "\n\nFin de l'ebook The Tarn\n" + LICENSE),
+        (HEADER.replace("EBOOK THE TARN ***", "EBOOK THE\nTARN ***"), FOOTER),
+        ("Project Gutenberg Etext of The Tarn, by Ann Author\n\nCopyright laws are changing\n\n"
+         "**Welcome To The World of Free Plain Vanilla Electronic Texts**\n\n"
+         "Please mail etexts to us.\n\n", ""),
+    ],
+)  # fmt: skip
+def test_what_the_archive_put_around_a_book_goes(before, after) -> None:
+    book = clean(before + STORY + after, "98765.txt")
+    assert book.text == STORY
+    assert (book.metadata.title or "").startswith("The Tarn")
+    assert book.metadata.author == "Ann Author"
+    assert book.metadata.number == 98765
+    assert book.header
+    assert book.footer == bool(after)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "*** END OF THE PROJECT GUTENBERG EBOOK VOLUME I ***",
+        "End of the Project Gutenberg Etext of Volume One",
+        "*** START OF THE PROJECT GUTENBERG EBOOK VOLUME II ***",
+        "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*",
+    ],
+)
+def test_a_mark_inside_of_a_book_does_not_cut_it(inside) -> None:
+    long = STORY + "\n\n" + STORY * 4
+    whole = f"{long}\n\n{inside}\n\n{long}"
+    assert text_of(HEADER + whole + FOOTER + LICENSE) == whole
+
+
+def test_small_print_at_the_end_is_no_header() -> None:
+    small = SMALL_PRINT[SMALL_PRINT.index("***START**") :]
+    assert text_of(f"{STORY}\n\n{small}") == STORY
+
+
+def test_a_text_without_marks_stays_whole() -> None:
+    book = clean(STORY, "notes/2021.txt")
+    assert (book.text, book.header, book.footer) == (STORY, False, False)
+    assert book.metadata.number is None
+
+
+def test_metadata_are_as_stated() -> None:
+    facts = clean(HEADER + STORY + FOOTER, "x.txt").metadata
+    assert facts.title == "The Tarn A Tale of Still Water"
+    assert (facts.language, facts.date, facts.number) == ("English", "2004-03-05", 98765)
+    several = HEADER.replace("Author: Ann Author", "Author: Ann Author\n        Bob Other")
+    assert clean(several + STORY, "x.txt").metadata.author == "Ann Author; Bob Other"
+    wrapped = HEADER.replace("Author: Ann Author", "Author: Ann Author,\n        and Bob Other")
+    assert clean(wrapped + STORY, "x.txt").metadata.author == "Ann Author, and Bob Other"
+    lost = HEADER.replace("\n\nTitle:", " at www.gutenberg.orgTitle:")
+    assert clean(lost + STORY, "x.txt").metadata.title == "The Tarn A Tale of Still Water"
+    early = clean(SMALL_PRINT + STORY, "1/2/98765/98765-8.txt").metadata
+    assert (early.title, early.date, early.number) == ("The Tarn", None, 98765)
+    lent = HEADER.replace("EBook of", "EBook of", 1) + "x"
+    lent = lent.replace("This eBook is", "This is a COPYRIGHTED Project Gutenberg eBook. It is")
+    assert clean(lent, "x.txt").metadata.copyrighted
+
+
+@pytest.mark.parametrize(
+    ("stated", "date"),
+    [
+        ("January, 15", None), ("May, 2005", "2005-05"), ("1992 [EBook #45]", "1992"),
+        ("2003-11-02", "2003-11-02"), ("Sept. 3, 1999", "1999-09-03"), ("May 45, 2001", "2001-05"),
+    ],
+)  # fmt: skip
+def test_dates(stated, date) -> None:
+    header = HEADER.replace("March 5, 2004 [EBook #98765]", stated)
+    assert clean(header + STORY, "x.txt").metadata.date == date
+
+
+FRENCH = "Le café d'Élise ferma à l'été; où qu'elle fût, François était déçu. «Ça», dit-il. Œuvres."
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (FRENCH.encode(), "utf-8"),
+        (b"\xef\xbb\xbf" + FRENCH.encode(), "utf-8"),
+        (FRENCH.encode("utf-16"), "utf-16-le"),
+        (FRENCH.encode("cp1252"), "cp1252"),
+        (FRENCH.encode("mac_roman"), "mac_roman"),
+        (FRENCH.replace("Œ", "O").encode("cp850"), "cp850"),
+        (b"plain", "ascii"),
+        ("Character set encoding: ISO-8859-2\r\n\r\nErdős Pál".encode("latin2"), "iso8859-2"),
+        ("Character set encoding: ISO-8859-1\n\n“It’s”".encode("cp1252"), "cp1252"),
+        ("Character set encoding: Codepage 850\n\nGrüße".encode("cp850"), "cp850"),
+        ("Character set encoding: ASCII\n\nGrüße".encode("latin1"), "cp1252"),
+        ("Character set encoding: KOI8-R\n\nМиру мир".encode("koi8-r"), "koi8-r"),
+    ],
+)
+def test_encodings(content, encoding) -> None:
+    decoded = decode(content)
+    assert (decoded.encoding, decoded.replaced) == (encoding, False)
+    expected = content.removeprefix(b"\xef\xbb\xbf").decode(encoding)
+    assert decoded.text == expected.removeprefix("\ufeff")
+
+
+def test_a_stray_byte_costs_itself_only() -> None:
+    assert decode(FRENCH.encode() + b"\xe9") == (FRENCH + "\ufffd", "utf-8", True)
+
+
+def test_layout() -> None:
+    inside = (
+        "a\x0c b  \r\n\r\n\r\n\r\n\r\n\r\n\r\n[Illustration]\r\n0042m \r\n<i>c</i> &eacute; & d\x1a"
+    )
+    assert text_of(inside) == "a\x0c b\n\n\n\n<i>c</i> é & d".replace("<i>c</i>", "c")
+
+
+PROSE = (
+    "The tarn lay still in the evening light, and nobody came down to it from\n"
+    "the village above, for it was harvest and all of them were in the fields\n"
+    "until dark."
+)
+VERSE = (
+    "The tarn lay still, the tarn lay deep, and no one came to it\n"
+    "And over it the curlew cried, and under it the salmon\n"
+    "Until the night let down on it a sheet of silver and of grey,\n"
+    "A sheet."
+)
+
+
+def test_prose_is_joined_and_verse_is_not() -> None:
+    joined = PROSE.replace("\n", " ")
+    assert unwrap(f"{PROSE}\n\n{VERSE}\n\n    indented\n    lines\n\n{PROSE}") == (
+        f"{joined}\n\n{VERSE}\n\n    indented\n    lines\n\n{joined}"
+    )
+
+
+PIECES = st.sampled_from(
+    [HEADER, SMALL_PRINT, FOOTER, LICENSE[:900], "Transcriber's Note:\n\n", "[Illustration]\n",
+     "***", "Produced by\n", "&lt;", "</i>", "\n\n", "\r", "\x00", "Title: ", "Project Gutenberg "],
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(PIECES, st.text(max_size=40)), max_size=14), st.booleans())
+def test_any_text_is_cleaned_and_none_grows(pieces, unwrapped) -> None:
+    text = "".join(pieces)
+    book = clean(text, "1.txt", unwrapped)
+    assert len(book.text) <= len(text)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_decoded(content) -> None:
+    text = decode(content).text
+    assert len(text) <= len(content)
