@@ -28,9 +28,11 @@ _OPENING = re.compile(
 _ARCHIVE = re.compile(r"gutenberg|\be-?texts?\b|\bpgdp\b|ibiblio\.org|archive\.org", re.IGNORECASE)
 _NOTE = re.compile(r"[\s\[|+=*_-]*(?:transcri(?:ber|ption)|anmerkung)", re.IGNORECASE)
 _RULE = re.compile(r"[\s*+=~_|-]*")
-_PARAGRAPH = re.compile(r"(?:[^\n]*\S[^\n]*(?:\n|\Z))+")
+_PARAGRAPH = re.compile(r"(?:^[^\S\n]*\S[^\n]*\n?)+", re.MULTILINE)
 _MOST_LINES = 12
+_MOST_CHARACTERS = 2000  # of a paragraph
 _NOTE_CHARACTERS = 3000
+_HEADING_WORDS = 3
 _LAST_NOTES = re.compile(
     r"^[ \t\[|+=*_]*transcri(?:ber['’]?s?['’]?|ption)[ ]notes?\b"
     r"[ \t_:.=\]|*-]*(?:\n|(?<=:)[^\n]*\n)",
@@ -47,6 +49,8 @@ def after_credits(text: str, start: int, end: int) -> int:
         at = paragraph.end()
         if _RULE.fullmatch(words):
             continue  # goes with the credits that follow it, or stays
+        if len(words) > _MOST_CHARACTERS:
+            break
         if words.count("\n") > _MOST_LINES and not _NOTE.match(words):
             break
         if not (_OPENING.match(words) or _ARCHIVE.search(words)):
@@ -60,7 +64,7 @@ def after_credits(text: str, start: int, end: int) -> int:
 def before_notes(text: str, start: int, end: int) -> int:
     """Where the book ends that `text[start:end]` holds before a transcriber's last notes."""
     for found in _LAST_NOTES.finditer(text, max(start, end - _TAIL), end):
-        blank_before = text[: found.start()].endswith("\n\n") or "|" in found[0]
+        blank_before = text.endswith("\n\n", 0, found.start()) or "|" in found[0]
         rest = text[found.end() : end]
         if blank_before and "\n\n\n\n" not in rest.strip():
             # a frame drawn above the notes goes with them
@@ -76,7 +80,7 @@ def _end_of_note(text: str, paragraph: re.Match[str], end: int) -> int:
         return paragraph.end() if closed < 0 else closed + 1
     if words.startswith(("+", "|")) or "\n" in words:
         return paragraph.end()
-    if re.fullmatch(r"[\W_]*\w+(?:['’]?s?['’]?)?[ ]\w+[\W_]*", words):
+    if len(words.split()) <= _HEADING_WORDS:
         following = _PARAGRAPH.search(text, paragraph.end(), end)
         if following is not None and following[0].count("\n") <= _MOST_LINES:
             return following.end()

@@ -4,7 +4,7 @@ import html
 import itertools
 import re
 
-_TRAILING = re.compile(r"[ \t\f\v]+$", re.MULTILINE)
+_TRAILING = re.compile(r"(?<![ \t\f\v])[ \t\f\v]+$", re.MULTILINE)
 _BLANKS = re.compile(r"\n{5,}")
 _IMAGE = re.compile(
     r"^[ \t]*(?:\{?\[?(?:illustration:?[ ]*)?\d{3,5}[a-z]\]?\}?|\[(?:illustration|image):?\])"

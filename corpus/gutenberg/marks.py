@@ -51,9 +51,9 @@ _END = re.compile(
 )
 _MENTION = re.compile(r"gutenberg|\betexts?\b|\be-?books?\b|https?://|www\.", re.IGNORECASE)
 _OPENING = re.compile(
-    rf"{_LINE}(?:\**[ \t]*)?(?:this is )?(?:the |a |\*+)?project gutenberg", re.IGNORECASE
+    rf"{_LINE}(?:\**[ \t]*)?(?:this is )?(?:the |a )?project gutenberg", re.IGNORECASE
 )
-_PARAGRAPH = re.compile(r"(?:[^\n]*\S[^\n]*\n?)+")
+_PARAGRAPH = re.compile(r"(?:^[^\S\n]*\S[^\n]*\n?)+", re.MULTILINE)
 _OTHERS = 6  # paragraphs of a header without marks that may say nothing of the archive
 
 

@@ -223,6 +223,13 @@ def test_any_text_is_cleaned_and_none_grows(pieces, unwrapped) -> None:
     assert len(book.text) <= len(text)
 
 
+@pytest.mark.parametrize("run", [" ", "\t\f", "*", "_", ">", "\n", " \n", "=\n", "<i ", "&", "a"])
+def test_no_pattern_takes_more_than_linear_time(run) -> None:
+    """It would take hours: a run of one character that each of many tries goes through again."""
+    for head in ("", HEADER, HEADER + "Transcriber's Note"):
+        clean(f"{head}{run * 200_000}x{FOOTER}", "1.txt", unwrapped=True)
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_decoded(content) -> None:
     text = decode(content).text
