@@ -2,16 +2,19 @@
 
 LLaMA section 2.1: the 28 largest sites, HTML taken off, answers sorted by score, highest first. The
 score is a number here, where others sort it as text (9 above 10). A file is one site's `Posts.xml`,
-plain or packed, or the `.7z` it comes in.
+plain or packed, or the `.7z` it comes in;
+a tar may hold several.
 """
 
 import bz2
 import gzip
 import lzma
 import re
+import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 import pyarrow as pa
@@ -19,6 +22,7 @@ import pyarrow as pa
 from corpus.counts import Counts
 from corpus.errors import ConfigError
 from corpus.formats.documents import Document, to_batches
+from corpus.formats.streams import Checked
 from corpus.stackexchange import rows
 from corpus.stackexchange.html_text import html_to_text
 from corpus.stackexchange.lines import Lines
@@ -26,7 +30,8 @@ from corpus.stackexchange.sites import chosen, site_of
 from corpus.stackexchange.spill import Spill
 from corpus.storage import InputFile, open_input
 
-SUFFIXES = ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", ".7z")
+_TARS = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
+SUFFIXES = ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", ".7z", *_TARS)
 
 OTHER_SITE = "site not asked for"
 NO_POSTS = "archive without Posts.xml"
@@ -41,6 +46,7 @@ SHORT = "shorter than min_chars"
 
 _QUESTION, _ANSWER = "1", "2"
 _PIECE = 1 << 20
+Feed = Callable[[bytes], object]
 _OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
 _DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
 _BZ2_DAMAGED = "Invalid data stream"  # what bz2 says by a bare OSError
@@ -90,42 +96,76 @@ def _documents(
 ) -> Iterator[Document]:
     counts.add("files")
     counts.add("bytes_in", file.size)
-    site, sites = site_of(file.name), chosen(config.sites)
-    if sites is not None and site not in sites:
-        counts.skip(OTHER_SITE, file.name)
-        return
-    with Spill() as spill:
-        sort = _Sorting(file.name, spill, counts)
-        lines = Lines(sort.add, lambda: counts.skip(OVERSIZE, file.name))
-        _unpack(file, lines.feed, counts)
-        lines.end()
-        for run in spill.runs():
-            yield from _threads(run, file.name, site, source, config, counts)
+    sites = chosen(config.sites)
+    for name, unpack in _dumps(file, counts):
+        site = site_of(name)
+        if sites is not None and site not in sites:
+            counts.skip(OTHER_SITE, name)
+            continue
+        with Spill() as spill:
+            lines = Lines(_Sorting(name, spill, counts).add, partial(counts.skip, OVERSIZE, name))
+            unpack(lines.feed)
+            lines.end()
+            for run in spill.runs():
+                yield from _threads(run, name, site, source, config, counts)
 
 
-def _unpack(file: InputFile, feed: Callable[[bytes], object], counts: Counts) -> None:
-    """Feeds all bytes of the posts, as far as the file is whole."""
+def _dumps(file: InputFile, counts: Counts) -> Iterator[tuple[str, Callable[[Feed], None]]]:
+    """The posts of a file, by name: a function that feeds all bytes of them, as far as whole."""
     with open_input(file.uri) as raw:
         if file.name.endswith(".7z"):
-            from corpus.stackexchange.archives import feed_member  # slow to import
+            yield file.name, partial(_unpack_7z, raw, file.name, counts)
+        elif file.name.endswith(_TARS):
+            yield from _in_tar(raw, file.name, counts)
+        else:
+            opener = _OPENERS.get(file.name.rpartition(".")[2])
+            stream: IO[bytes] = opener(raw) if opener else raw
+            yield file.name, partial(_unpack, stream, file.name, counts)
 
-            fault = feed_member(raw, "Posts.xml", feed)
-            if fault is not None:
-                counts.skip(NO_POSTS if fault == "missing" else CUT, file.name)
+
+def _in_tar(raw: Any, name: str, counts: Counts) -> Iterator[tuple[str, Callable[[Feed], None]]]:
+    found = False
+    try:
+        with tarfile.open(fileobj=Checked(raw, name), mode="r|*") as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.isfile() else None
+                if stream is not None and member.name.endswith("Posts.xml"):
+                    found = True
+                    place = f"{name}/{member.name}"
+                    yield place, partial(_unpack, stream, place, counts)
+    except (tarfile.TarError, *_DAMAGE) as error:
+        if isinstance(error, OSError) and not _is_damage(error):
+            raise
+        counts.skip(CUT, name)
+        return
+    if not found:
+        counts.skip(NO_POSTS, name)
+
+
+def _unpack_7z(raw: Any, name: str, counts: Counts, feed: Feed) -> None:
+    from corpus.stackexchange.archives import feed_member  # slow to import
+
+    fault = feed_member(raw, "Posts.xml", feed)
+    if fault is not None:
+        counts.skip(NO_POSTS if fault == "missing" else CUT, name)
+
+
+def _unpack(stream: IO[bytes], name: str, counts: Counts, feed: Feed) -> None:
+    while True:
+        try:
+            piece = stream.read(_PIECE)
+        except (tarfile.TarError, *_DAMAGE) as error:
+            if not _is_damage(error):
+                raise  # the disk's or the network's fault, not the file's
+            counts.skip(CUT, name)
             return
-        opener = _OPENERS.get(file.name.rpartition(".")[2])
-        stream: IO[bytes] = opener(raw) if opener else raw
-        while True:
-            try:
-                piece = stream.read(_PIECE)
-            except _DAMAGE as error:
-                if type(error) is OSError and str(error) != _BZ2_DAMAGED:
-                    raise  # the disk's or the network's fault, not the file's
-                counts.skip(CUT, file.name)
-                return
-            if not piece:
-                return
-            feed(piece)
+        if not piece:
+            return
+        feed(piece)
+
+
+def _is_damage(error: Exception) -> bool:
+    return type(error) is not OSError or str(error) == _BZ2_DAMAGED
 
 
 class _Sorting:

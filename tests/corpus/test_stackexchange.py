@@ -188,6 +188,29 @@ def test_7z_archives(tmp_path: Path) -> None:
     assert read_file(path, path.name)[1].skipped == {reader.NO_POSTS: 1}
 
 
+@pytest.mark.parametrize("kind", ["", ".gz", ".bz2", ".xz"])
+def test_a_tar_of_sites(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "in"
+    for site, lines in ((SITE, ROWS), ("wine.stackexchange.com", ROWS[-1:])):
+        (folder / site).mkdir(parents=True)
+        (folder / site / "Posts.xml").write_bytes(dump(*lines))
+        (folder / site / "Users.xml").write_bytes(b"<users/>")
+    path = tmp_path / f"sites.tar{kind}"
+    with tarfile.open(path, f"w:{kind[1:]}") as packed:
+        packed.add(folder, "dumps")
+    found, _ = read_file(path, path.name)
+    assert [document["text"] for document in found] == [FIRST, SECOND, THIRD, THIRD]
+    assert found[3]["url"] == "https://wine.stackexchange.com/questions/100000"
+    assert len({document["doc_id"] for document in found}) == 4
+    path.write_bytes(path.read_bytes()[:200])  # of gzip, tarfile takes it for an empty archive
+    assert read_file(path, path.name)[1].skipped in ({reader.CUT: 1}, {reader.NO_POSTS: 1})
+    path.write_bytes(b"")
+    assert read_file(path, path.name)[1].skipped == {reader.CUT: 1}
+    with tarfile.open(path, f"w:{kind[1:]}") as packed:
+        packed.add(folder / SITE / "Users.xml", "Users.xml")
+    assert read_file(path, path.name)[1].skipped == {reader.NO_POSTS: 1}
+
+
 def test_a_full_disk_is_not_taken_for_a_damaged_archive(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / f"{SITE}.7z"
     archive(path, Posts=dump(*ROWS))
@@ -265,7 +288,7 @@ def test_no_bytes_raise(line: bytes, value: str) -> None:
 @given(st.binary(max_size=300))
 def test_no_file_raises(tmp_path_factory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("any")
-    for name in ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", "a.7z"):
+    for name in ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", "a.7z", "a.tar"):
         path = folder / name
         path.write_bytes(content)
         read_file(path)
