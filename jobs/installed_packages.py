@@ -16,7 +16,7 @@ _SOURCES = (".py", ".pyi", ".c", ".h", ".cpp", ".js", ".sh", ".toml", ".md", ".r
 
 
 def write_archives(folder: Path, names: tuple[str, ...]) -> list[Path]:
-    """Writes `<name>-<version>.tar` of each package into a folder; LookupError names one missing."""
+    """Writes `<name>-<version>.tar` of each package; LookupError names a missing one."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name in names:
