@@ -48,6 +48,9 @@ CLEANED = pa.schema([*DEDUPED, ("c4", pa.string())])  # "kept", or the rule that
 # Which documents are copies of another; a row a document, in order.
 DUPLICATE = pa.schema([("duplicate_of", pa.uint64())])
 
+# How much of a document a longer one of its source holds; a row a document, in order.
+OVERLAP = pa.schema([("overlap", pa.float64()), ("overlap_with", pa.uint64())])
+
 # What was measured on a deduped text; one narrow row a document, no text.
 LEDGER = pa.schema(
     [
@@ -66,6 +69,10 @@ LEDGER = pa.schema(
         ("c4", pa.string()),  # "kept" by C4's rules, or the one that drops it; null: not asked
         # doc_id of the document whose copy this is, and which stays; null: none, or not looked for
         ("duplicate_of", pa.uint64()),
+        # share of its word shingles that a longer document has, which stays, and that one's
+        # doc_id; null: under half of `overlap.max_containment`, or not looked for
+        ("overlap", pa.float64()),
+        ("overlap_with", pa.uint64()),
         ("mean_word_length", pa.float64()),
         ("max_line_length", pa.int32()),
         ("mean_line_length", pa.float64()),

@@ -15,6 +15,7 @@ from corpus.cutoffs import BucketConfig
 from corpus.decide import RuleConfig
 from corpus.dedup.duplicates import DuplicatesConfig
 from corpus.dedup.lines import LineDedupConfig
+from corpus.dedup.overlap import OverlapConfig
 from corpus.errors import ConfigError
 from corpus.extract import InputConfig
 from corpus.mixture import MixtureConfig
@@ -35,6 +36,7 @@ class SourceConfig:
     dedup_lines: LineDedupConfig = field(default_factory=LineDedupConfig)
     c4: C4Config = field(default_factory=C4Config)
     duplicates: DuplicatesConfig = field(default_factory=DuplicatesConfig)
+    overlap: OverlapConfig = field(default_factory=OverlapConfig)
     annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
     buckets: BucketConfig = field(default_factory=BucketConfig)
     rules: tuple[RuleConfig, ...] = ()
@@ -48,6 +50,9 @@ class SourceConfig:
             raise ConfigError(
                 "the rule on 'duplicate_of' needs 'duplicates: {by: text}' or '{by: url}'"
             )
+        for rule in self.rules:
+            if rule.column in ("overlap", "overlap_with") and not self.overlap.enabled:
+                raise ConfigError(f"the rule on '{rule.column}' needs 'overlap: {{enabled: true}}'")
 
     def raw(self) -> InputConfig:
         return InputConfig(self.reader, self.input, self.options)

@@ -16,7 +16,7 @@ from corpus.annotate import stages as annotate
 from corpus.annotate.cutoffs import read_cutoff_table
 from corpus.c4 import stage as c4
 from corpus.config import to_tree
-from corpus.dedup import duplicates_stage
+from corpus.dedup import duplicates_stage, overlap_stage
 from corpus.dedup import stages as dedup
 from corpus.errors import AltiplanoError, ConfigError, DataError
 from corpus.manifest import Manifest
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 STEPS = (
-    *("extracted", "line_hashes", "seen_lines", "deduped", "cleaned", "duplicates"),
+    *("extracted", "line_hashes", "seen_lines", "deduped", "cleaned", "duplicates", "overlaps"),
     *("ledger", "cutoffs", "decisions"),
 )
 
@@ -166,6 +166,8 @@ def _source(
     beside = []
     if source.duplicates.by != "none":
         beside.append(work.bring(duplicates_stage.stage(name, text, source.duplicates)))
+    if source.overlap.enabled:
+        beside.append(work.bring(overlap_stage.stage(name, text, source.overlap)))
     ledger = work.bring(annotate.ledger_stage(name, text, files, source.annotate, beside))
     limits = None
     if source.annotate.perplexity:

@@ -66,7 +66,7 @@ class Annotator:
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Measures a batch of DOCUMENT or DEDUPED; one row of LEDGER a document, in order.
 
-        Null are the columns that stages over the whole source measure (`duplicate_of`).
+        Null are the columns that stages over the whole source measure (`duplicate_of`, `overlap`).
         """
         slices = _slices(batch, self._config.slice_bytes)
         return pa.concat_batches([self._annotate(part) for part in slices])

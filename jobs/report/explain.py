@@ -106,7 +106,9 @@ def _measured(life: Life) -> Iterator[Text]:
         yield _line("bucket", life.bucket)
     names = [name for name in LEDGER.names if name not in _IDENTITY]
     for number, name in enumerate(names):
-        yield _line("ledger" if number == 0 else "", f"{name:<22} {_value(ledger[name]):>10}")
+        twin = f"  {life.twins[name]}" if name in life.twins else ""
+        value = f"{name:<22} {_value(ledger[name]):>10}{twin}"
+        yield _line("ledger" if number == 0 else "", value)
 
 
 def _decided(life: Life) -> Iterator[Text]:

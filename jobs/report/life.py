@@ -20,6 +20,8 @@ from jobs.report.lines import LineRemoval, removal
 from jobs.report.lookup import find_rows, path_of, read_rows
 from tokenizer.shards import open_shard, shard_files
 
+_TWINS = ("duplicate_of", "overlap_with")
+
 
 @dataclass(frozen=True)
 class RuleCheck:
@@ -57,6 +59,9 @@ class Life:
     lines: LineRemoval | None  # None where there is none, or it is not done yet
     deduped_away: bool
     ledger: Mapping[str, Any] | None
+    twins: Mapping[
+        str, str
+    ]  # by ledger column the URL and origin of the document that its doc_id names
     cutoff: measures.Cutoff | None
     bucket: str | None
     checks: list[RuleCheck]
@@ -112,6 +117,7 @@ def _life(run: Run, source: SourceRun, unit: str, place: str, row: int) -> Life:
         lines=lines,
         deduped_away=dedup_done and deduped is None,
         ledger=ledger,
+        twins=_twins(source, ledger or {}),
         cutoff=limits.get(ledger["language"]) if ledger else None,
         bucket=decision["bucket"] if decision else None,
         checks=_checks(source, ledger, limits),
@@ -130,6 +136,20 @@ def _row_of(stage: Manifest | None, unit: str, doc_id: int) -> dict[str, Any] | 
     names = [*schema.DEDUPED.names, *schema.LEDGER.names, *schema.DECISION.names]
     columns = [name for name in dict.fromkeys(names) if name != "text"]
     return read_rows(path, rows[:1], columns)[0] if rows else None
+
+
+def _twins(source: SourceRun, ledger: Mapping[str, Any]) -> dict[str, str]:
+    """What the documents are that a ledger row says this one is a copy or a part of."""
+    named = {name: ledger[name] for name in _TWINS if ledger.get(name) is not None}
+    if not named or source.ledger is None:
+        return {}
+    places: dict[int, str] = {}
+    for file in source.ledger.files:
+        path = source.ledger.path(file)
+        found = find_rows(path, "doc_id", named.values())
+        rows = read_rows(path, list(found), ["doc_id", "url", "origin"])
+        places.update((row["doc_id"], f"{row['url']} ({row['origin']})") for row in rows)
+    return {name: places[doc_id] for name, doc_id in named.items() if doc_id in places}
 
 
 def _checks(

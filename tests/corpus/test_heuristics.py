@@ -27,7 +27,7 @@ from jobs.config import CorpusConfig
 
 MODELS = {"language", "language_score", "perplexity", "reference_probability"}
 KEYS = {"doc_id", "source", "url", "origin"}
-OF_OTHER_STAGES = {"c4", "duplicate_of"}
+OF_OTHER_STAGES = {"c4", "duplicate_of", "overlap", "overlap_with"}
 TEXTS = st.lists(
     st.text(
         st.one_of(
