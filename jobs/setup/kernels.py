@@ -20,7 +20,9 @@ from corpus.c4.rules import PRESETS
 from corpus.counts import Counts
 from corpus.dedup.line_table import LineTable
 from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_hashes
+from corpus.dedup.shingles import shingle_set
 from corpus.kernels import sweep
+from corpus.kernels.shingles import count_common
 from corpus.lm import LmConfig, train_lm
 from corpus.references.training import ClassifierConfig, train_classifier
 from corpus.sources.wet import WetConfig, read
@@ -51,6 +53,8 @@ def compile_all(lid: str, tools: Path) -> None:
         spared = LineDedupConfig(policy="keep_first", blank_lines="fixed")
         remove_lines(batch, SeenLines(keyed.hashes, keyed.first), Counts(), spared)
         _outgrow_table()
+        shingles = shingle_set(batch.column("text")[0], 5)
+        count_common(shingles, shingles)
         clean_batch(pa.array([_TEXT], pa.large_string()), PRESETS["tfds"], Counter())
         references = _classifier(folder)
         for structure in ("probing", "trie"):
