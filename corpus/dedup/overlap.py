@@ -88,9 +88,16 @@ def send(
             parts.append(part)
         start += batch.num_rows
         rows = np.concatenate(parts) if parts else np.empty(0, _ROW)
-        buckets = rows["shingle"] & np.uint64((1 << bits) - 1)
-        for bucket in np.unique(buckets).tolist():
-            yield bucket, rows[buckets == bucket].tobytes()
+        yield from parted(rows, rows["shingle"] & np.uint64((1 << bits) - 1))
+
+
+def parted(rows: np.ndarray, to: np.ndarray) -> Iterator[tuple[int, bytes]]:
+    """(where to, bytes) of the rows that go to one place, in their order."""
+    order = np.argsort(to, kind="stable")
+    rows, to = rows[order], to[order]
+    starts = np.flatnonzero(np.diff(to, prepend=to[:1] + np.uint64(1)))
+    for start, end in zip(starts, [*starts[1:], len(to)], strict=False):
+        yield int(to[start]), rows[start:end].tobytes()
 
 
 def meet(bucket: Sequence[bytes]) -> np.ndarray:

@@ -80,8 +80,7 @@ def _meet(tasks: int, sent: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, 
     """All rows of one bucket to pairs, each on its way to the task that adds it up."""
     pairs = overlap.meet([rows for _, rows in sent])
     to = (pairs["short"] * SPREAD >> np.uint64(32)) % np.uint64(tasks)
-    for task in np.unique(to).tolist():
-        yield task, pairs[to == task].tobytes()
+    yield from overlap.parted(pairs, to)
 
 
 def _candidates(config: OverlapConfig, sent: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:

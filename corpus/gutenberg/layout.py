@@ -4,12 +4,11 @@ import html
 import itertools
 import re
 
-_TRAILING = re.compile(r"(?<![ \t\f\v])[ \t\f\v]+$", re.MULTILINE)
-_BLANKS = re.compile(r"\n{5,}")
-_IMAGE = re.compile(
-    r"^[ \t]*(?:\{?\[?(?:illustration:?[ ]*)?\d{3,5}[a-z]\]?\}?|\[(?:illustration|image):?\])"
-    r"[ \t]*$(?:\n+[ \t]*Original[ \t]*$)?",
-    re.MULTILINE | re.IGNORECASE,
+_BLANKS = re.compile(r"\n\n\n\n\n+")
+_IMAGE = re.compile(  # begins with one certain character, which `re` looks for ten times as fast
+    r"\n[ \t]*(?:\{?\[?(?:illustration:?[ ]*)?\d{3,5}[a-z]\]?\}?|\[(?:illustration|image):?\])"
+    r"(?=\n)(?:\n+Original(?=\n))?",
+    re.IGNORECASE,
 )
 _TAG = re.compile(
     r"</?(?:i|b|u|em|strong|tt|sup|sub|small|big|center|pre|p|br|hr|div|span|font|blockquote|h[1-6])"
@@ -17,8 +16,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}\d{0,2}|#\d{2,5}|#[xX][0-9a-fA-F]{2,5});")
-_CONTROLS = {code: None for code in (*range(9), *range(14, 32), 127, 0xFEFF)} | {0x1A: None}
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f\ufeff]")
+_CONTROLS = "".join(map(chr, (*range(9), *range(14, 32), 127, 0xFEFF)))
+_NO_CONTROLS = str.maketrans("", "", _CONTROLS)
 
 _FULL_LINE = 55  # characters that the longest line of wrapped prose has at least
 _UNWRAPPED = 8  # of so many line ends one may stand where the next word would have fitted
@@ -35,15 +34,15 @@ def tidy(text: str) -> str:
 
     At most three blank lines stand together: more of them space out title pages.
     """
-    if _CONTROL.search(text):
-        text = text.translate(_CONTROLS)
+    if any(control in text for control in _CONTROLS):
+        text = text.translate(_NO_CONTROLS)
     if "</" in text:
         text = _TAG.sub("", text)
     if "&" in text and ";" in text:
         text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    text = _IMAGE.sub("", text)
-    text = _BLANKS.sub("\n\n\n\n", _TRAILING.sub("", text))
-    return text.strip("\n")
+    text = "\n".join([line.rstrip(" \t\f\v") for line in text.split("\n")])
+    text = _IMAGE.sub("\n", f"\n{text}\n")
+    return _BLANKS.sub("\n\n\n\n", text).strip("\n")
 
 
 def unwrap(text: str) -> str:

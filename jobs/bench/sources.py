@@ -18,6 +18,8 @@ from jobs.bench.cases import Case, seconds
 SOURCES: tuple[str, ...] = (
     "arxiv",
     "arxiv_redpajama",
+    "books",
+    "books_overlap",
     "c4",
     "github",
     "stackexchange",
