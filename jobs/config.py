@@ -25,6 +25,12 @@ from tokenizer.stages import MODEL_NAME, ShardsConfig
 from tokenizer.train import TokenizerConfig
 from train.config import TrainConfig
 
+# What is done to a source, in the order of the flow; each is a stage `<step>/<source>`.
+STEPS = (
+    *("extracted", "line_hashes", "seen_lines", "deduped", "cleaned", "duplicates", "overlaps"),
+    *("ledger", "cutoffs", "decisions"),
+)
+
 
 @dataclass(frozen=True)
 class SourceConfig:

@@ -22,16 +22,11 @@ from corpus.errors import AltiplanoError, ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.spark import Engine
 from corpus.stage import Stage, StageRun, forget, run
-from jobs.config import CorpusConfig, RunConfig, SourceConfig
+from jobs.config import STEPS, CorpusConfig, RunConfig, SourceConfig
 from tokenizer import stages as tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-STEPS = (
-    *("extracted", "line_hashes", "seen_lines", "deduped", "cleaned", "duplicates", "overlaps"),
-    *("ledger", "cutoffs", "decisions"),
-)
 
 Notice = Callable[[Stage, StageRun | None], None]
 

@@ -17,7 +17,7 @@ from corpus.config import build
 from corpus.decide import RuleConfig
 from corpus.errors import ConfigError, DataError, ShardError
 from corpus.manifest import Manifest
-from jobs.config import RunConfig
+from jobs.config import STEPS, RunConfig
 from train.data import Loader
 
 
@@ -36,6 +36,9 @@ class SourceRun:
     line_hashes: Manifest | None
     seen_lines: Manifest | None
     deduped: Manifest | None
+    cleaned: Manifest | None
+    duplicates: Manifest | None
+    overlaps: Manifest | None
     ledger: Manifest | None
     cutoffs: Manifest | None
     decisions: Manifest | None
@@ -43,11 +46,22 @@ class SourceRun:
     @property
     def text(self) -> Manifest | None:
         """What the ledger was measured on."""
+        if self.cleans:
+            return self.cleaned
         return self.deduped if self.dedups else self.extracted
+
+    @property
+    def cleans(self) -> bool:
+        return _cleans(self.config)
 
     @property
     def dedups(self) -> bool:
         return _dedups(self.config)
+
+    @property
+    def copies_by(self) -> str:
+        """What makes two documents copies: their text or their url."""
+        return self.config["duplicates"]["by"]
 
     @property
     def rules(self) -> list[RuleConfig]:
@@ -118,6 +132,9 @@ class Run:
                 source.line_hashes,
                 source.seen_lines,
                 source.deduped,
+                source.cleaned,
+                source.duplicates,
+                source.overlaps,
                 source.ledger,
                 source.cutoffs,
                 source.decisions,
@@ -168,6 +185,18 @@ def _dedups(config: Mapping[str, Any]) -> bool:
     return (config.get("dedup_lines") or {}).get("enabled", True)
 
 
+def _cleans(config: Mapping[str, Any]) -> bool:
+    return (config.get("c4") or {}).get("preset", "none") != "none"
+
+
+def _looks_for_copies(config: Mapping[str, Any]) -> bool:
+    return (config.get("duplicates") or {}).get("by", "none") != "none"
+
+
+def _overlaps(config: Mapping[str, Any]) -> bool:
+    return (config.get("overlap") or {}).get("enabled", False)
+
+
 def _source(folder: str, name: str, config: Mapping[str, Any]) -> SourceRun:
     dedups = _dedups(config)  # a folder left from when it did is not of this run
     return SourceRun(
@@ -177,6 +206,9 @@ def _source(folder: str, name: str, config: Mapping[str, Any]) -> SourceRun:
         line_hashes=_find(folder, f"line_hashes/{name}") if dedups else None,
         seen_lines=_find(folder, f"seen_lines/{name}") if dedups else None,
         deduped=_find(folder, f"deduped/{name}") if dedups else None,
+        cleaned=_find(folder, f"cleaned/{name}") if _cleans(config) else None,
+        duplicates=_find(folder, f"duplicates/{name}") if _looks_for_copies(config) else None,
+        overlaps=_find(folder, f"overlaps/{name}") if _overlaps(config) else None,
         ledger=_find(folder, f"ledger/{name}"),
         cutoffs=_find(folder, f"cutoffs/{name}"),
         decisions=_find(folder, f"decisions/{name}"),
@@ -195,8 +227,7 @@ def _speeds(folder: str, sources: list[str]) -> list[StageSpeed]:
     speeds = [StageSpeed(**{name: tree[name] for name in fields}) for tree in trees]
     flow = [f"extracted/{source}" for source in sources] + ["lm"]
     for source in sources:
-        stages = ("line_hashes", "seen_lines", "deduped", "ledger", "cutoffs", "decisions")
-        flow += [f"{stage}/{source}" for stage in stages]
+        flow += [f"{step}/{source}" for step in STEPS if step != "extracted"]
     flow += ["documents", "tokenizer", "shards"]
     return sorted((s for s in speeds if s.stage in flow), key=lambda s: flow.index(s.stage))
 

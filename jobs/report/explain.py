@@ -107,7 +107,7 @@ def _measured(life: Life) -> Iterator[Text]:
     names = [name for name in LEDGER.names if name not in _IDENTITY]
     for number, name in enumerate(names):
         twin = f"  {life.twins[name]}" if name in life.twins else ""
-        value = f"{name:<22} {_value(ledger[name]):>10}{twin}"
+        value = f"{name:<22} {_value(ledger.get(name)):>10}{twin}"
         yield _line("ledger" if number == 0 else "", value)
 
 

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from corpus.c4.rules import LINES
 from corpus.counts import REPLACED
 from jobs.report import measures
 from jobs.report.charts import Bar, Bin, Mark, bar_chart, histogram, swatch
@@ -72,6 +73,8 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
                 Html(what) if after.skipped else escape(lines),
             )
         )
+    rows += _cleaned_step(source, first)
+    rows += _compared_steps(source, first)
     if source.decisions is not None:
         verdicts = measures.verdicts(source.decisions)
         kept = verdicts.pop(None)
@@ -86,6 +89,35 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
     rows += _shard_steps(run, source.name, first)
     headers = ("Stage", "Documents", "Of those read", "Text", "What was left behind")
     return table(headers, rows, "lrlrl")
+
+
+def _cleaned_step(source: SourceRun, first: int) -> list[list]:
+    if source.cleaned is None:
+        return []
+    totals = source.cleaned.counts.totals
+    lines = {name: n for name, n in totals.items() if name in LINES[1:]}
+    pages = {name: n for name, n in totals.items() if name.startswith("pages: ")}
+    kept = pages.pop("pages: kept", 0)
+    left = {name.removeprefix("pages: "): n for name, n in pages.items()}
+    lost = [_lost(left, "pages to drop:")]
+    if any(lines.values()):
+        lost.append(_lost(lines, "taken out:"))
+    what = join(lost)
+    name = "Cleaned by C4's rules"
+    return [_step(name, kept, first, size(totals["text_bytes"]), what)]
+
+
+def _compared_steps(source: SourceRun, first: int) -> list[list]:
+    rows = []
+    if source.duplicates is not None:
+        found = source.duplicates.counts.totals
+        copies = f"{count(found['copies'])} to drop: copies of another, by {source.copies_by}"
+        rows.append(_step("Copies looked for", found["documents"], first, "–", escape(copies)))
+    if source.overlaps is not None:
+        found = source.overlaps.counts.totals
+        contained = f"{count(found['contained'])} to drop: a longer document holds most of them"
+        rows.append(_step("Overlaps looked for", found["documents"], first, "–", escape(contained)))
+    return rows
 
 
 def _most_documents(item) -> int:
