@@ -20,6 +20,7 @@ _CONTROLS = "".join(map(chr, (*range(9), *range(14, 32), 127, 0xFEFF)))
 _NO_CONTROLS = str.maketrans("", "", _CONTROLS)
 
 _FULL_LINE = 55  # characters that the longest line of wrapped prose has at least
+_RAGGED = 5  # characters by which a line may be shorter than it needs to be
 _UNWRAPPED = 8  # of so many line ends one may stand where the next word would have fitted
 _PROSE = re.compile(r"(?:^\S[^\n]*\n)+^\S[^\n]*$", re.MULTILINE)
 
@@ -49,7 +50,8 @@ def unwrap(text: str) -> str:
     """Joins the lines of each paragraph of prose.
 
     Prose is wrapped where the next word would not have fitted: what has lines that end earlier
-    (verse, letters' heads, tables) stays as it is, and so does all that is indented.
+    (verse, letters' heads, tables) stays as it is, and so does all that is indented, or of which
+    every line begins with a capital.
     """
     return _PROSE.sub(_joined, text)
 
@@ -59,10 +61,16 @@ def _joined(paragraph: re.Match[str]) -> str:
     longest = max(map(len, lines))
     if longest < _FULL_LINE:
         return paragraph[0]
+    if len(lines) > 2 and all(_begins_with_capital(line) for line in lines):
+        return paragraph[0]
     early = sum(
-        len(line) + 1 + len(following.split(None, 1)[0]) <= longest
+        len(line) + 1 + len(following.split(None, 1)[0]) <= longest - _RAGGED
         for line, following in itertools.pairwise(lines)
     )
     if early * _UNWRAPPED > len(lines) - 1:
         return paragraph[0]
     return " ".join(lines)
+
+
+def _begins_with_capital(line: str) -> bool:
+    return next((char for char in line if char.isalnum()), "").isupper()

@@ -204,9 +204,13 @@ VERSE = (
 
 
 def test_prose_is_joined_and_verse_is_not() -> None:
+    couplets = "\n".join(
+        f"“And {word} the tarn lay still, and no one came to it that day"
+        for word in ("then", "when", "thus", "now")
+    )
     joined = PROSE.replace("\n", " ")
-    assert unwrap(f"{PROSE}\n\n{VERSE}\n\n    indented\n    lines\n\n{PROSE}") == (
-        f"{joined}\n\n{VERSE}\n\n    indented\n    lines\n\n{joined}"
+    assert unwrap(f"{PROSE}\n\n{VERSE}\n\n{couplets}\n\n    indented\n    lines\n\n{PROSE}") == (
+        f"{joined}\n\n{VERSE}\n\n{couplets}\n\n    indented\n    lines\n\n{joined}"
     )
 
 
