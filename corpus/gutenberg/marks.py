@@ -1,8 +1,8 @@
 """Where the book begins and ends in a file: the marks that fifty years of releases have used.
 
 A mark is believed only where one can stand: at the start of a line, near the file's head or tail,
-and a closing one only if little but the licence follows. So a mark inside of a book (of one of its
-volumes, say, or in a text about the archive) cuts nothing off.
+and only if little but small print or licence is between it and them. So a mark inside of a book (of
+one of its volumes, say, or in a text about the archive) cuts nothing off.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import NamedTuple
 _HEAD = 96 << 10  # characters in which a header ends
 _AFTER = 24 << 10  # in which an older header follows a newer one
 _TAIL = 96 << 10  # in which a footer begins
-_SHORT = 1500  # characters of a footer without a licence
-_DENSE = 2500  # a licence names the archive at least once in so many characters
+_SHORT = 1500  # characters of a header or footer without a licence
+_DENSE = 2500  # a licence or small print names the archive at least once in so many characters
 
 _NAME = r"(?:the[ \t]+)?pro(?:ject|jekt|jet|getto|yecto)[ \t]+gutenberg"
 _BOOK = r"e-?(?:book|text)"
@@ -77,6 +77,8 @@ def _find_start(text: str) -> int:
     found = None
     until = _HEAD
     while (mark := _START.search(text, found.end() if found else 0, until)) is not None:
+        if not _is_boilerplate(text[found.end() if found else 0 : mark.start()]):
+            break
         if found is None and _in_footer(text, mark.start()):
             break
         found = mark
@@ -125,11 +127,11 @@ def _find_end(text: str, start: int) -> int:
     end = len(text)
     marks = [mark.start() for mark in _END.finditer(text, max(start, len(text) - _TAIL))]
     for mark in reversed(marks):
-        if not _is_footer(text[mark:end]):
+        if not _is_boilerplate(text[mark:end]):
             break
         end = mark
     return end
 
 
-def _is_footer(text: str) -> bool:
+def _is_boilerplate(text: str) -> bool:
     return len(text) <= _SHORT or len(_MENTION.findall(text)) * _DENSE >= len(text)

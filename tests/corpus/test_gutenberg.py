@@ -108,8 +108,11 @@ def test_what_the_archive_put_around_a_book_goes(before, after) -> None:
 )
 def test_a_mark_inside_of_a_book_does_not_cut_it(inside) -> None:
     long = STORY + "\n\n" + STORY * 4
-    whole = f"{long}\n\n{inside}\n\n{long}"
-    assert text_of(HEADER + whole + FOOTER + LICENSE) == whole
+    for first, second in ((long, long), (STORY[:9000], long), (long, STORY[:9000])):
+        whole = f"{first}\n\n{inside}\n\n{second}"
+        assert text_of(HEADER + whole + FOOTER + LICENSE) == whole
+        assert text_of(SMALL_PRINT + whole + FOOTER) == whole
+        assert text_of(whole) == whole
 
 
 def test_small_print_at_the_end_is_no_header() -> None:
@@ -197,7 +200,7 @@ PROSE = (
 )
 VERSE = (
     "The tarn lay still, the tarn lay deep, and no one came to it\n"
-    "And over it the curlew cried, and under it the salmon\n"
+    "and over it the curlew cried\n"
     "Until the night let down on it a sheet of silver and of grey,\n"
     "A sheet."
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus import schema
@@ -61,9 +61,11 @@ def plain_shingles(text: str, size: int) -> list[int]:
     return sorted(hashes)
 
 
-CHARACTERS = "abÀé09 .,'-\n_’“…\u00a0\u3000東京、。ア！？ａ한글\u0130ς"
+CHARACTERS = "abÀé09 .,'-\n_’“…⁄\u2070\u00a0\u3000東京、。ア！？ａ한글\u0130ς"
 
 
+@example("a".join(CHARACTERS), 2)
+@settings(max_examples=300)
 @given(
     st.text(st.sampled_from(CHARACTERS) | st.characters(codec="utf-8"), max_size=60),
     st.integers(1, 6),
