@@ -39,7 +39,7 @@ class BooksConfig:
     min_chars: int = 0
     unwrap: bool = False
     copyrighted: bool = False  # whether books stay that their authors only lend to the archive
-    max_file_bytes: int = 256 << 20  # the largest texts, of a genome, have 200 MB
+    max_file_bytes: int = 64 << 20  # a book takes 8 times its bytes; the largest have 20 MB
     max_archive_bytes: int = 64 << 30  # unpacked
 
     def __post_init__(self) -> None:
