@@ -13,11 +13,14 @@ import importlib.util
 
 OWN_PACKAGES = ("corpus", "tokenizer", "train", "jobs")
 LIBRARIES = (
+    "deflate",
     "fasttext",
     "fastwarc",
+    "isal",
     "kenlm",
     "numba",
     "numpy",
+    "py7zr",
     "pyarrow",
     "resiliparse",
     "sentencepiece",

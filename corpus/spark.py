@@ -27,7 +27,9 @@ _RAISED = re.compile(r"[A-Za-z_]\w*(Error|Exception): ")  # the end of a Python 
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # where spark-submit runs its JVM, which has its settings
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 # The log would warn of an archive of classes that does not fit, which is then passed over.
-_QUICK_JVM = "-XX:TieredStopAtLevel=1 -Xlog:disable -Xlog:all=error:stderr"
+_QUIET_JVM = "-Xlog:disable -Xlog:all=error:stderr"
+_QUICK_JVM = "-XX:TieredStopAtLevel=1"
+_FEW_CORES = 8
 _SMALL_COLLECTOR = "-XX:+UseSerialGC"
 
 
@@ -184,7 +186,6 @@ def start_session(config: SparkConfig, archiving: str = "") -> "SparkSession":
     )
     if config.master.startswith("local"):  # or executors elsewhere would look for it at home
         builder = builder.config("spark.driver.host", "127.0.0.1")
-        # What runs in the JVM is short: the optimizing compiler would take more than it gives.
         classes = archiving or f"-XX:SharedArchiveFile={class_archive()}"
         options = _java_options(classes, _user_default(_JAVA_OPTIONS))
         builder = builder.config(_JAVA_OPTIONS, options)
@@ -201,9 +202,15 @@ def start_session(config: SparkConfig, archiving: str = "") -> "SparkSession":
 
 
 def _java_options(classes: str, users: str) -> str:
-    """Ours and then a user's own, which win; a JVM does not start with two garbage collectors."""
-    collector = "" if re.search(r"-XX:\+Use\w+GC\b", users) else _SMALL_COLLECTOR
-    return " ".join(filter(None, (_QUICK_JVM, collector, classes, users)))
+    """Ours and then a user's own, which win; a JVM does not start with two garbage collectors.
+
+    On a few cores what runs in the JVM is short, and the optimizing compiler and a collector with
+    threads of its own take more than they give.
+    """
+    quick = (os.cpu_count() or 1) <= _FEW_CORES
+    collector = _SMALL_COLLECTOR if quick and not re.search(r"-XX:\+Use\w+GC\b", users) else ""
+    options = (_QUIET_JVM, _QUICK_JVM if quick else "", collector, classes, users)
+    return " ".join(filter(None, options))
 
 
 def _user_default(key: str) -> str:

@@ -111,7 +111,12 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
     if info.type == pafs.FileType.File:
         _refuse_7z(path, suffixes)
         return [_input_file(location, info, os.path.basename(path))]
-    found = fs.get_file_info(pafs.FileSelector(path, recursive=True))
+    try:
+        found = fs.get_file_info(pafs.FileSelector(path, recursive=True))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{location} holds a file whose name is not UTF-8 ({error.object!r}); rename it"
+        ) from None
     files = []
     for item in found:
         name = os.path.relpath(item.path, path).replace(os.sep, "/")

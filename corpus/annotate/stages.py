@@ -59,6 +59,7 @@ def _annotated(
                 rows = rows.set_column(rows.schema.get_field_index(name), rows.field(name), values)
         start += batch.num_rows
         yield rows
+    assert all(table.num_rows == start for table in measured), "rows out of step"
 
 
 @functools.lru_cache(maxsize=2)

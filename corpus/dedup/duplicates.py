@@ -9,6 +9,7 @@ shuffle.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from corpus import schema
 By = Literal["none", "text", "url"]
 _ROW = np.dtype([("high", np.uint64), ("low", np.uint64), ("doc_id", np.uint64), ("row", np.int64)])
 _COPY = np.dtype([("row", np.int64), ("of", np.uint64)])
-_KEY = ("high", "low")
+_LOCAL = np.dtype([("row", np.int64), ("first", np.int64), ("of", np.uint64)])
 
 
 @dataclass(frozen=True)
@@ -34,22 +35,28 @@ class Blob(NamedTuple):
 
     shard: int
     rows: bytes
+    local: bool = False  # copies within the shard, settled there
 
 
 def send(batches: Iterator[pa.RecordBatch], by: By, shard: int, bits: int) -> Iterator:
-    """(bucket, Blob) of a shard's documents; a bucket is what shares the top `bits` of its key."""
-    start = 0
-    for batch in batches:
-        keys = _keys(batch.column(by))
-        rows = np.empty(len(keys), _ROW)
-        rows["high"], rows["low"] = keys[:, 0], keys[:, 1]
-        rows["doc_id"] = batch.column("doc_id").to_numpy()
-        rows["row"] = np.arange(start, start + len(rows))
-        start += len(rows)
-        rows = rows[batch.column(by).is_valid().to_numpy(zero_copy_only=False)]
-        buckets = rows["high"] >> np.uint64(64 - bits) if bits else np.zeros(len(rows), np.uint64)
-        for bucket in np.unique(buckets).tolist():
-            yield bucket, Blob(shard, rows[buckets == bucket].tobytes())
+    """(bucket, Blob) of a shard's documents; a bucket is what shares the top `bits` of its key.
+
+    Of each key the shard sends its smallest doc_id alone, so what all documents of a crawl share
+    costs a bucket one row a shard. The shard's own copies come with a bucket below 0.
+    """
+    rows = _sorted(np.concatenate([np.empty(0, _ROW), *_rows(batches, by)]))
+    again = _as_before(rows)
+    first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows))))
+    local = np.empty(np.count_nonzero(again), _LOCAL)
+    local["row"], local["first"] = rows["row"][again], rows["row"][first[again]]
+    local["of"] = rows["doc_id"][first[again]]
+    if len(local):
+        yield -1 - shard, Blob(shard, local.tobytes(), local=True)
+    rows = rows[~again]
+    buckets = rows["high"] >> np.uint64(64 - bits) if bits else np.zeros(len(rows), np.uint64)
+    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[:1] + np.uint64(1)))
+    for start, end in pairwise([*starts.tolist(), len(rows)]):
+        yield int(buckets[start]), Blob(shard, rows[start:end].tobytes())
 
 
 def find_copies(bucket: Sequence[Blob]) -> Iterator[Blob]:
@@ -57,10 +64,9 @@ def find_copies(bucket: Sequence[Blob]) -> Iterator[Blob]:
     sizes = [len(blob.rows) // _ROW.itemsize for blob in bucket]
     rows = np.frombuffer(b"".join(blob.rows for blob in bucket), _ROW)
     shards = np.repeat([blob.shard for blob in bucket], sizes)
-    order = np.lexsort((rows["doc_id"], rows["low"], rows["high"]))
+    order = _order(rows)
     rows, shards = rows[order], shards[order]
-    same = np.zeros(len(rows), bool)  # as the row before
-    same[1:] = np.logical_and.reduce([rows[part][1:] == rows[part][:-1] for part in _KEY])
+    same = _as_before(rows)
     first = np.maximum.accumulate(np.where(same, 0, np.arange(len(rows))))
     copies = np.empty(np.count_nonzero(same), _COPY)
     copies["row"], copies["of"] = rows["row"][same], rows["doc_id"][first[same]]
@@ -70,10 +76,41 @@ def find_copies(bucket: Sequence[Blob]) -> Iterator[Blob]:
 
 def column(num_rows: int, copies: Sequence[Blob]) -> pa.RecordBatch:
     """A shard's DUPLICATE table, a row a document in order, from the blobs that came back."""
-    found = np.frombuffer(b"".join(blob.rows for blob in copies), _COPY)
+    found = np.frombuffer(b"".join(blob.rows for blob in copies if not blob.local), _COPY)
+    local = np.frombuffer(b"".join(blob.rows for blob in copies if blob.local), _LOCAL)
     of, missing = np.zeros(num_rows, np.uint64), np.ones(num_rows, bool)
     of[found["row"]], missing[found["row"]] = found["of"], False
+    first = local["first"]  # of which another shard may hold the one that stays
+    of[local["row"]] = np.where(missing[first], local["of"], of[first])
+    missing[local["row"]] = False
     return pa.RecordBatch.from_arrays([pa.array(of, mask=missing)], schema=schema.DUPLICATE)
+
+
+def _rows(batches: Iterator[pa.RecordBatch], by: By) -> Iterator[np.ndarray]:
+    start = 0
+    for batch in batches:
+        keys = _keys(batch.column(by))
+        rows = np.empty(len(keys), _ROW)
+        rows["high"], rows["low"] = keys[:, 0], keys[:, 1]
+        rows["doc_id"] = batch.column("doc_id").to_numpy()
+        rows["row"] = np.arange(start, start + len(rows))
+        start += len(rows)
+        yield rows[batch.column(by).is_valid().to_numpy(zero_copy_only=False)]
+
+
+def _order(rows: np.ndarray) -> np.ndarray:
+    return np.lexsort((rows["doc_id"], rows["low"], rows["high"]))
+
+
+def _sorted(rows: np.ndarray) -> np.ndarray:
+    return rows[_order(rows)]
+
+
+def _as_before(rows: np.ndarray) -> np.ndarray:
+    """[N] bool: rows whose key is that of the row before."""
+    same = np.zeros(len(rows), bool)
+    same[1:] = (rows["high"][1:] == rows["high"][:-1]) & (rows["low"][1:] == rows["low"][:-1])
+    return same
 
 
 def _keys(texts: pa.Array) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The stage `duplicates/<source>`: a row a document beside each file of text, in its order.
 
 One Spark shuffle: a key of 32 bytes a document to the bucket it meets its copies in, and the copies
-back to their shard. A bucket is about BUCKET_DOCUMENTS however many there are, so memory is flat.
+back to their shard. A shard sends one row a key, so a bucket is about BUCKET_DOCUMENTS however many
+there are and however alike, and memory is flat.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -60,7 +61,10 @@ def _send(units, by: By, bits: int, shard: int) -> Iterator[tuple[int, Blob]]:
 
 
 def _meet(sent: Iterable[tuple[int, Blob]]) -> Iterator[tuple[int, Blob]]:
-    for blob in find_copies([blob for _, blob in sent]):
+    blobs = [blob for _, blob in sent]
+    for blob in [blob for blob in blobs if blob.local]:
+        yield blob.shard, blob
+    for blob in find_copies([blob for blob in blobs if not blob.local]):
         yield blob.shard, blob
 
 

@@ -2,9 +2,10 @@
 
 `kernel` is Numba's `njit` as every kernel here uses it: no interpreter lock, no fast-math (the
 same bits on every machine), and the compiled code kept on disk, so that a machine compiles once
-and not once a Spark worker. Numba compiles anew what a changed file holds, but not what calls it
-from other files: so the code is kept by what all files here hold. A kernel takes and gives NumPy
-arrays and knows nothing of Arrow, of files or of configs.
+and not once a Spark worker (of a project shipped by `--py-files`, once an application). Numba
+compiles anew what a changed file holds, but not what calls it from other files: so the code is kept
+by what all files here hold. A kernel takes and gives NumPy arrays and knows nothing of Arrow, of
+files or of configs.
 """
 
 import hashlib

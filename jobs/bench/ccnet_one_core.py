@@ -1,7 +1,8 @@
 """All of CCNet in one process on one core, no Spark: the build's functions in its own order.
 
-Texts go to disk and come back between the steps as in a build. What CCNet measures is measured:
-language and perplexity, no heuristics.
+Extracted texts go to disk and come back, and documents go to disk; line hashes, deduped texts and
+the ledger, which a build writes too, stay in memory. What CCNet measures is measured: language and
+perplexity, no heuristics.
 """
 
 from pathlib import Path

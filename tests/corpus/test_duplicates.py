@@ -90,6 +90,12 @@ def test_the_ledger_takes_the_column_row_by_row(tmp_path, engine, texts) -> None
     assert columns == expected(SHARDS, "text")
 
 
+def test_a_bucket_has_one_row_of_a_key_from_each_shard() -> None:
+    rows: Rows = [(n, None, "the same") for n in range(1000)]
+    sent = dict(send(iter([batch(rows[:500]), batch(rows[500:])]), "text", 7, 0))
+    assert {bucket: len(blob.rows) for bucket, blob in sent.items()} == {-8: 999 * 24, 0: 32}
+
+
 ROWS = st.lists(st.lists(st.sampled_from(["", "a", "b", "ab", "é", None]), max_size=8), max_size=4)
 
 
@@ -101,7 +107,9 @@ def test_what_is_sent_and_met_is_the_rule(keys, bits) -> None:
     for number, rows in enumerate(shards):
         for bucket, blob in send(iter([batch(rows)] if rows else []), "text", number, bits):
             buckets.setdefault(bucket, []).append(blob)
-    returned = [blob for bucket in buckets.values() for blob in find_copies(bucket)]
+    local = [blob for bucket, blobs in buckets.items() if bucket < 0 for blob in blobs]
+    met = [find_copies(blobs) for bucket, blobs in buckets.items() if bucket >= 0]
+    returned = [*local, *(blob for blobs in met for blob in blobs)]
     columns = [
         column(len(rows), [blob for blob in returned if blob.shard == number]).column(0).to_pylist()
         for number, rows in enumerate(shards)
