@@ -95,10 +95,12 @@ def read_plain(stream: pa.NativeFile, location: str, start: int = 0) -> Iterator
         yield Inflated(pieces.position, bytes(pieces.take(_PIECE)))
 
 
-def read_piece(stream: pa.NativeFile, location: str, position: int) -> bytes:
-    """The next 1 MiB of a stream; DataError where it cannot be read."""
+def read_piece(
+    stream: pa.NativeFile, location: str, position: int, size: int | None = None
+) -> bytes:
+    """The next bytes of a stream, 1 MiB if not told; DataError where it cannot be read."""
     try:
-        return stream.read_at(_PIECE, position)
+        return stream.read_at(size or _PIECE, position)
     except OSError as error:
         raise DataError(f"{location} cannot be read: {error}; check the disk or network") from error
 

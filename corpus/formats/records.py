@@ -1,5 +1,6 @@
 """What the readers of crawl files give, and the names of what they cannot."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 NOT_WARC = "not a WARC file"
@@ -23,3 +24,10 @@ class RawRecord:
     origin: str  # file#byte offset; .k is added for the k-th further record of one gzip member
     headers: dict[str, str]
     block: bytes
+
+
+def target_uri(headers: Mapping[str, str]) -> str:
+    """A record's URL from its headers by lower-case name; empty where none is stated."""
+    stated = headers.get("warc-target-uri", "").strip()
+    # wget writes <URL>, as the first WARC standard's grammar had it
+    return stated[1:-1] if stated.startswith("<") and stated.endswith(">") else stated

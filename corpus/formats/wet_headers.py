@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from corpus.formats.records import target_uri
+
 # Why a record is skipped of which the rule, exact or not, finds no headers
 NO_HEADERS = {True: "headers not where CCNet looks", False: "no WARC-Target-URI"}
 
@@ -39,8 +41,7 @@ def usual_head(data: bytes, start: int) -> tuple[WetHeaders, int] | None:
 
 def by_name(headers: Mapping[str, str]) -> WetHeaders | None:
     """From headers by lower-case name; None where no URL is stated."""
-    # wget writes <URL>, as the first WARC standard's grammar had it
-    url = headers.get("warc-target-uri", "").strip().removeprefix("<").removesuffix(">")
+    url = target_uri(headers)
     if not url:
         return None
     return WetHeaders(url, headers.get("warc-date"), headers.get("warc-block-digest"))

@@ -24,7 +24,7 @@ from corpus.formats.records import (
 from corpus.formats.wet_headers import WetHeaders, usual_head
 from corpus.storage import InputFile, open_input
 
-_MARK = b"WARC/1.0"
+MARK = b"WARC/1.0"  # the line that begins a record
 _NEWLINE = 0x0A
 _RECORD_ENDS = (b"\r\n\r\n", b"\n\n")
 _AT_ONCE = 256 << 10  # bytes unpacked: a group of records that stays in the processor's cache
@@ -54,9 +54,9 @@ def only_record(member: bytes) -> tuple[list[str], int] | None:
 
     None where it begins with no record, does not end as one, or may hold another.
     """
-    whole = member.startswith(_MARK + b"\r\n") and member.endswith(_RECORD_ENDS[0])
+    whole = member.startswith(MARK + b"\r\n") and member.endswith(_RECORD_ENDS[0])
     blank = _BLANK_LINE.search(member)
-    if not whole or blank is None or member.count(_MARK) > 1:
+    if not whole or blank is None or member.count(MARK) > 1:
         return None
     return _lines(member[: blank.end()]), blank.end()
 
@@ -200,9 +200,9 @@ class _Framing:
         """Where the next record's first line begins in data; None where none does so far."""
         data, body = self.data, self.body
         assert body is not None
-        at = data.find(_MARK, self.scanned)
+        at = data.find(MARK, self.scanned)
         while at >= 0:
-            rest = at + len(_MARK)
+            rest = at + len(MARK)
             if data[at - 1] == _NEWLINE and data[rest : rest + 2] == b"\r\n":  # as most are
                 return at
             if len(data) - rest < _LONGEST_REST and not final:
@@ -212,8 +212,8 @@ class _Framing:
             spaces = _LINE_SO_FAR.search(so_far)
             if spaces and _LINE_REST.match(data, rest):
                 return at - len(spaces.group(1))
-            at = data.find(_MARK, rest)
-        self.scanned = max(body, len(data) - len(_MARK) + 1)
+            at = data.find(MARK, rest)
+        self.scanned = max(body, len(data) - len(MARK) + 1)
         return None
 
     def _keep_from(self, begin: int) -> None:

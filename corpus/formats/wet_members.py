@@ -24,7 +24,7 @@ from corpus.storage import InputFile, open_input
 
 _AT_ONCE = 256 << 10  # bytes unpacked: records that stay in the processor's cache
 _MAX_RECORDS = 1_000
-_LARGEST = 4 << 20  # unpacked: longer records are not held whole here
+_LARGEST = 8 << 20  # packed or not: longer than any record of Common Crawl, which cuts pages
 
 
 class Pages(NamedTuple):
@@ -51,15 +51,16 @@ def read_members(
     """Yields a gzip file's records, those of some 256 KiB unpacked at a time, at most 1,000.
 
     Returns where another reader is to go on: at a whole member, or the file's start, before what
-    is damaged, cut, larger than 4 MiB or not just one record. None at the file's end. Counts
+    is damaged, cut, larger than 8 MiB or not just one record. None at the file's end. Counts
     `files` and `bytes_in` where it yields any, and what it yields and skips as that reader would.
     """
     with open_input(file.uri) as stream:
         if stream.read_at(len(GZIP), 0) != GZIP:
             return 0
-        inflater, target = Inflater(), np.empty(_AT_ONCE + _LARGEST, np.uint8)
-        begin, source = 0, np.empty(0, np.uint8)  # what has been read, and where it begins
-        position = 0  # of the first member still to be given out
+        inflater, target = Inflater(), np.empty(2 * _LARGEST, np.uint8)
+        begin, position = 0, 0  # of what has been read, and of the first member to be given out
+        source = np.frombuffer(read_piece(stream, file.uri, begin), np.uint8)
+        most = False  # what has been read is as much as ever is
         while True:
             packed, starts = inflater.members(
                 source[position - begin :], target, _AT_ONCE, _MAX_RECORDS + 1
@@ -67,12 +68,11 @@ def read_members(
             offsets = (position + packed).tolist()
             complete = offsets[-1] == file.size
             if len(offsets) < 3 and not complete:
-                if source.size and begin == position:  # all is there, and yet no two whole members
+                if most and begin == position:
                     return position
-                source = np.frombuffer(read_piece(stream, file.uri, position), np.uint8)
-                begin = position
-                if not source.size:
-                    return position
+                most, begin = begin == position, position
+                size = 2 * _LARGEST if most else None
+                source = np.frombuffer(read_piece(stream, file.uri, begin, size), np.uint8)
                 continue
             # the last but at the end stays: another reader may have to see it before what follows
             num_given = len(offsets) - 1 if complete else len(offsets) - 2
@@ -114,8 +114,9 @@ def _pages(
     texts = split_spans(
         data.data, blocks[kept], ends[kept], one_stays=rules.one_stays, min_chars=rules.min_chars
     )
-    # the readers differ in what they call the first; to a reader by lines the second is a record
-    if (empty & unlocated).any() or (texts.marked and not rules.by_length):
+    # to a reader by lines the mark begins a record, in a text that is lost to its headers too
+    quoted = not rules.by_length and (texts.marked or _any_mark(data, blocks, ends, unlocated))
+    if quoted or (empty & unlocated).any():  # the readers differ in what they call the second
         return None
     if offsets[0] == 0:
         counts.add("files")
@@ -127,6 +128,12 @@ def _pages(
             counts.skip(reason, origins[at])
     slow = [others[at][0] for at in kept.tolist() if at in others]
     return Pages([origins[at] for at in kept.tolist()], _headers(data, rows[kept], slow), texts)
+
+
+def _any_mark(data: np.ndarray, blocks: np.ndarray, ends: np.ndarray, chosen: np.ndarray) -> bool:
+    """Whether in any of the chosen blocks the mark stands, be it a line of its own or not."""
+    chosen_spans = zip(blocks[chosen].tolist(), ends[chosen].tolist(), strict=True)
+    return any(data[begin:end].tobytes().find(wet_lines.MARK) >= 0 for begin, end in chosen_spans)
 
 
 def _others(

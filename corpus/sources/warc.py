@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 from fastwarc.warc import WarcRecord, WarcRecordType
 
 from corpus.counts import REPLACED, Counts
 from corpus.errors import ConfigError
 from corpus.formats.documents import Document, to_batches
-from corpus.formats.records import RawRecord
+from corpus.formats.records import RawRecord, target_uri
 from corpus.formats.time_limit import Failure, TimeLimitedExtractor
 from corpus.formats.warc_records import read_records
+from corpus.kernels.utf8 import is_utf8
 from corpus.storage import InputFile
 
 SUFFIXES = (".warc", ".warc.gz", ".warc.lz4", ".warc.zst", ".arc", ".arc.gz")
@@ -81,19 +83,11 @@ def _documents(
                     where += f" ({len(text)} characters)"
                     counts.skip(f"shorter than {config.min_chars} characters", where)
                     continue
-                if "\ufffd" in text and not _is_utf8(page.html):
+                if "\ufffd" in text and not is_utf8(np.frombuffer(page.html, np.uint8)):
                     counts.add(REPLACED)
                 yield Document(
                     source, page.url, page.origin, page.date, page.digest, None, title, text
                 )
-
-
-def _is_utf8(html: bytes) -> bool:
-    try:
-        html.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _grouped(pages: Iterator[_Page]) -> Iterator[list[_Page]]:
@@ -123,8 +117,7 @@ def _pages(file: InputFile, config: WarcConfig, counts: Counts) -> Iterator[_Pag
 
 def _decode(record: RawRecord, max_bytes: int) -> _Page | str:
     """The page a record holds, or the reason why it holds none."""
-    # wget writes <URL>, as the first WARC standard's grammar had it
-    url = record.headers.get("warc-target-uri", "").strip().removeprefix("<").removesuffix(">")
+    url = target_uri(record.headers)
     if not url:
         return "no WARC-Target-URI"
     http = _parse_http(record.block, "none")

@@ -54,6 +54,11 @@ def test_a_page_becomes_a_document(tmp_path: Path) -> None:
     assert counts.totals["records"] == counts.totals["documents"] == 1
 
 
+def test_only_a_pair_of_brackets_is_none_of_a_url(tmp_path: Path) -> None:
+    (row,), _ = read(tmp_path, response(url="http://example.test/?a=<b>"))
+    assert row["url"] == "http://example.test/?a=<b>"
+
+
 def test_the_records_own_digest_and_payload_type_go_first(tmp_path: Path) -> None:
     extra = "WARC-Payload-Digest: sha1:KNOWN\r\nWARC-Identified-Payload-Type: text/html\r\n"
     (row,), _ = read(tmp_path, response(head="Content-Type: text/plain\r\n", extra=extra))

@@ -1,6 +1,7 @@
 """WET files read many members at once: the same to the last count as record by record."""
 
 import gzip
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_a_file_as_common_crawl_writes_it_is_read_so_to_its_end(
         record(lines()) * 2,
         b"\r\n" + record(lines()),
         b"",
-        record(lines(), BODY + b"x" * (5 << 20)),
+        record(lines(), BODY + b"x" * (9 << 20)),
     ],
 )
 def test_what_is_not_one_record_is_left_to_the_other_readers(tmp_path: Path, odd: bytes) -> None:
@@ -115,10 +116,68 @@ def test_a_line_that_begins_a_record_matters_only_to_a_reader_by_lines(tmp_path:
     assert read_on_at(path, wet.WetConfig(records="exact")) == (0, 0)
 
 
-urls = st.sampled_from(
-    [URL, URL, b"<http://example.test/>", "http://é.test/".encode(), b"a b", b"", b" x", b"\xff"]
+def test_a_record_within_a_text_that_is_lost_to_its_headers_is_found(tmp_path: Path) -> None:
+    inner = b"T\nsome inner text\n"
+    body = b"T\na\n" + record(lines(length=len(inner)), inner)
+    outer = record(lines(language=b"eng", length=len(body)), body)
+    path = tmp_path / "a.wet.gz"
+    path.write_bytes(packed(outer, record(lines())))
+    config = wet.WetConfig(5, "exact", "exact")
+    assert read_on_at(path, config) == (0, 0)
+    rows, counts = read(path, config)
+    assert [row["text"] for row in rows] == ["some inner text\n\n", "some text é"]
+    assert counts.totals["records"] == 3
+
+
+@pytest.mark.parametrize(
+    ("stated", "url"),
+    [
+        (b"http://e.test/?a=<b>", "http://e.test/?a=<b>"),
+        (b"http://e.test/>", "http://e.test/>"),
+        (b"<http://e.test/", "<http://e.test/"),
+        (b"<http://e.test/>", "http://e.test/"),
+        (b"<>", None),
+    ],
 )
-lengths = st.sampled_from([None] * 8 + [b"", b"x", b"1", b"00", b"+1", b"9" * 12, b"1e3", b"2 "])
+def test_only_a_pair_of_brackets_is_none_of_a_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: bytes, url: str | None
+) -> None:
+    path = tmp_path / "a.wet.gz"
+    path.write_bytes(packed(record(lines(stated))))
+    for reader in (wet.read_members, one_by_one):
+        monkeypatch.setattr(wet, "read_members", reader)
+        for records in ("exact", "fixed"):
+            rows, _ = read(path, wet.WetConfig(5, "fixed", records))
+            assert [row["url"] for row in rows] == ([url] if url else [])
+
+
+def test_long_members_are_read_at_once_too(tmp_path: Path) -> None:
+    noise = random.Random(0).randbytes(2_500_000).hex().encode()  # hex: packed half as long
+    long = [BODY + noise, BODY + noise[::-1]]
+    path = tmp_path / "a.wet.gz"
+    contents = [record(lines(length=len(body)), body) for body in (BODY, *long, BODY, BODY)]
+    path.write_bytes(packed(*contents))
+    assert path.stat().st_size > 4 << 20
+    assert read_on_at(path, wet.WetConfig()) == (5, None)
+    rows, _ = read(path, wet.WetConfig(5, last_line="fixed"))
+    assert [len(row["text"]) for row in rows] == [11, 5_000_012, 5_000_012, 11, 11]
+
+
+urls = st.sampled_from(
+    [
+        URL,
+        URL,
+        b"<http://example.test/>",
+        b"<http://example.test/",
+        b"http://example.test/?a=<b>",
+        "http://é.test/".encode(),
+        b"a b",
+        b"",
+        b" x",
+        b"\xff",
+    ]
+)
+lengths = st.sampled_from([None] * 16 + [b"", b"x", b"1", b"00", b"+1", b"9" * 12, b"1e3", b"2 "])
 bits = st.sampled_from(
     [
         b"some text\n",
@@ -131,9 +190,10 @@ bits = st.sampled_from(
         "é".encode(),
     ]
 )
-bodies = st.one_of(st.just(BODY), st.just(b""), st.lists(bits, max_size=6).map(b"".join))
+within = st.sampled_from([b"", b"eng"]).map(lambda language: BODY + record(lines(URL, language)))
+bodies = st.one_of(st.just(BODY), st.just(b""), within, st.lists(bits, max_size=6).map(b"".join))
 swaps = st.sampled_from(
-    [(b"", b"")] * 9
+    [(b"", b"")] * 20
     + [
         (b"conversion", b"Conversion"),
         (b"conversion", b"warcinfo"),
@@ -157,7 +217,7 @@ swaps = st.sampled_from(
 @st.composite
 def contents(draw: st.DrawFn) -> bytes:
     body, stated = draw(bodies), draw(lengths)
-    language = draw(st.sampled_from([b"", b"", b"eng,deu"]))
+    language = draw(st.sampled_from([b"", b"eng,deu"]))
     headers = lines(draw(urls), language, len(body) if stated is None else stated)
     whole = record(
         headers, body, draw(st.sampled_from([b"\r\n\r\n"] * 6 + [b"\n\n", b"\r\n", b""]))
