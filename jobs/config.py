@@ -8,7 +8,7 @@ from typing import Any
 from corpus import storage
 from corpus.annotate.heuristics import WITHOUT_SIZES
 from corpus.annotate.ledger import AnnotateConfig
-from corpus.c4.stage import C4Config
+from corpus.c4.stage import C4RulesConfig
 from corpus.config import build, load
 from corpus.crawl import CrawlConfig
 from corpus.cutoffs import BucketConfig
@@ -40,7 +40,7 @@ class SourceConfig:
     input: str | CrawlConfig
     options: dict[str, Any] = field(default_factory=dict)
     dedup_lines: LineDedupConfig = field(default_factory=LineDedupConfig)
-    c4: C4Config = field(default_factory=C4Config)
+    c4: C4RulesConfig = field(default_factory=C4RulesConfig)
     duplicates: DuplicatesConfig = field(default_factory=DuplicatesConfig)
     overlap: OverlapConfig = field(default_factory=OverlapConfig)
     annotate: AnnotateConfig = field(default_factory=AnnotateConfig)

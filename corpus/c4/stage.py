@@ -24,7 +24,7 @@ from corpus.stage import Stage
 
 
 @dataclass(frozen=True)
-class C4Config:
+class C4RulesConfig:
     """Which published list of C4's rules a source's texts go through.
 
     `bad_words` is a file of one word or phrase a line; a page with one of them is dropped. They
@@ -40,7 +40,7 @@ class C4Config:
             raise ConfigError("c4.bad_words needs a c4.preset, 'paper' or 'tfds'")
 
 
-def stage(source: str, text: Manifest, config: C4Config) -> Stage:
+def stage(source: str, text: Manifest, config: C4RulesConfig) -> Stage:
     units = [Unit(unit_name(f), (f.sha256,), (text.path(f), config)) for f in text.files]
     inputs = {}
     if config.bad_words is not None:
@@ -63,7 +63,7 @@ def clean_shard(unit: Unit, output: Output) -> None:
     output.write_table(counted(cleaned, output.counts), schema.CLEANED)
 
 
-def clean(batch: pa.RecordBatch, config: C4Config, counts: Counts) -> pa.RecordBatch:
+def clean(batch: pa.RecordBatch, config: C4RulesConfig, counts: Counts) -> pa.RecordBatch:
     """DOCUMENT or DEDUPED rows to CLEANED ones, in order."""
     texts = pc.fill_null(batch.column("text"), "")
     pages = clean_batch(texts, PRESETS[config.preset], counts.totals)
@@ -104,7 +104,7 @@ def _line_ids(
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
-def _with_bad_words(texts: pa.Array, verdicts: pa.Array, config: C4Config) -> np.ndarray:
+def _with_bad_words(texts: pa.Array, verdicts: pa.Array, config: C4RulesConfig) -> np.ndarray:
     """[N] bool: pages so far kept that have a bad word."""
     assert config.bad_words is not None
     pattern, has = _search(config.bad_words, config.words_apart)

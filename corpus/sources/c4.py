@@ -5,20 +5,19 @@ is read line by line, so that a damaged record costs itself only.
 """
 
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
-from isal import igzip
-from isal.igzip_lib import IsalError
 
 from corpus.counts import Counts
 from corpus.errors import ConfigError
+from corpus.formats.members import inflate_members
+from corpus.formats.records import MAX_RECORD_BYTES, OVERSIZE
+from corpus.formats.streams import Checked
 from corpus.kernels.utf8 import is_utf8
 from corpus.keyed import document_id
 from corpus.schema import DOCUMENT
@@ -29,11 +28,11 @@ SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 NOT_A_RECORD = "not a JSON object with a text"
 EMPTY = "empty text"
 CUT = "file cut short or damaged to its end"
-OVERSIZE = "record over 128 MiB"
 
 _BLOCK = 4 << 20  # bytes of lines parsed at once
-_MOST = 128 << 20
-_NEWLINE, _SPACE = 0x0A, 0x20
+_PIECE = 1 << 20
+_MOST = MAX_RECORD_BYTES
+_NEWLINE, _SPACE, _OPENING, _CLOSING = 0x0A, 0x20, 0x7B, 0x7D
 _FIELDS = ("text", "timestamp", "url")
 _PARSE = pj.ParseOptions(
     explicit_schema=pa.schema(
@@ -42,7 +41,6 @@ _PARSE = pj.ParseOptions(
     unexpected_field_behavior="ignore",
 )
 _READ = pj.ReadOptions(use_threads=False, block_size=2 * _MOST)  # a block at a time, whole
-_DAMAGE: Any = (EOFError, IsalError, zlib.error, igzip.BadGzipFile)
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,12 @@ class _Lines:
             filled[at] = bool(block[starts[at] : ends[at]].strip())
         return cls(starts[filled], ends[filled], position)
 
+    def are_objects(self, block: bytes) -> bool:
+        """Whether each line begins and ends as an object: then none lies on two of them."""
+        data = np.frombuffer(block, np.uint8)
+        last = self.ends - 1 - (data[self.ends - 1] == _NEWLINE)
+        return bool((data[self.starts] == _OPENING).all() and (data[last] == _CLOSING).all())
+
 
 @dataclass(frozen=True)
 class _Records:
@@ -113,35 +117,45 @@ class _Records:
 def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
     """Whole lines of the part, about 4 MiB at a time, each block with where it begins."""
     with open_input(file.uri) as raw:
-        if file.name.endswith(".gz"):
-            start, left = 0, 1 << 62
-            stream: Any = igzip.IGzipFile(fileobj=raw)
-        else:
-            start = _line_start(raw, file.start)
-            left = _line_start(raw, file.size if file.end is None else file.end) - start
-            stream = raw
-            raw.seek(start)
-        rest, dropping = b"", False
-        while left > 0:
-            try:
-                piece = stream.read(min(_BLOCK, left))
-            except _DAMAGE:
-                counts.skip(CUT, f"{file.name}#{start}")
-                return
-            left = left - len(piece) if piece else 0
-            data = rest + piece
-            cut = data.rfind(b"\n") + 1 if left else len(data)
-            if dropping and cut:
-                begin = data.find(b"\n") + 1 or cut
+        start = 0 if file.name.endswith(".gz") else _line_start(raw, file.start)
+        waiting, size, dropping = [b""], 0, False
+        for piece in _pieces(raw, file, start):
+            if piece is None:
+                counts.skip(CUT, f"{file.name}#{start + size}")
+            waiting.append(piece or b"")
+            size += len(piece or b"")
+            if piece and size < _BLOCK:
+                continue
+            data = b"".join(waiting)
+            cut = len(data) if piece == b"" else data.rfind(b"\n") + 1  # cut off: no last line
+            begin = data.find(b"\n") + 1 or len(data) if dropping else 0
+            if begin < cut:
                 yield start + begin, data[begin:cut]
-            elif cut:
-                yield start, data[:cut]
             dropping = dropping and not cut
-            start, rest = start + cut, data[cut:]
-            if len(rest) > _MOST or (dropping and rest):
+            if len(data) - cut > _MOST or dropping:
                 if not dropping:
-                    counts.skip(OVERSIZE, f"{file.name}#{start}")
-                start, rest, dropping = start + len(rest), b"", True
+                    counts.skip(OVERSIZE, f"{file.name}#{start + cut}")
+                cut, dropping = len(data), True
+            start, waiting, size = start + cut, [data[cut:]], len(data) - cut
+
+
+def _pieces(raw: pa.NativeFile, file: InputFile, start: int) -> Iterator[bytes | None]:
+    """What a part holds, unpacked; then an empty piece, or None where it is damaged."""
+    if file.name.endswith(".gz"):
+        for inflated in inflate_members(raw, file.uri):
+            if inflated.data is None:
+                yield None
+                return
+            if inflated.data:
+                yield inflated.data
+    else:
+        left = _line_start(raw, file.size if file.end is None else file.end) - start
+        stream = Checked(raw, file.uri)
+        stream.seek(start)
+        while left > 0 and (piece := stream.read(min(_PIECE, left))):
+            left -= len(piece)
+            yield piece
+    yield b""
 
 
 def _line_start(raw: pa.NativeFile, at: int) -> int:
@@ -163,7 +177,7 @@ def _parse(block: bytes, lines: _Lines, name: str, counts: Counts) -> _Records:
         table = pj.read_json(pa.BufferReader(block), _READ, _PARSE) if whole else None
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         table = None
-    if table is None or table.num_rows != len(lines.starts):
+    if table is None or table.num_rows != len(lines.starts) or not lines.are_objects(block):
         return _parse_each(block, lines, name, counts)
     texts = table.column("text").combine_chunks()
     filled = pc.greater(pc.fill_null(pc.binary_length(texts), 0), 0)

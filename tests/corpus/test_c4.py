@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.counts import Counts
-from corpus.errors import ConfigError
+from corpus.errors import ConfigError, DataError
 from corpus.sources import c4
 from corpus.sources.c4 import C4Config
 from corpus.storage import InputFile
@@ -55,10 +55,13 @@ def test_packed_is_plain(tmp_path: Path) -> None:
     expected = [row["text"] for row in read_file(plain)]
     assert expected == [f"text {n}" for n in range(5000)]
     assert [row["text"] for row in read_file(packed)] == expected
+    packed.write_bytes(gzip.compress(b"") + gzip.compress(rows) + gzip.compress(b""))
+    assert [row["text"] for row in read_file(packed)] == expected
     packed.write_bytes(gzip.compress(rows)[:-2000])
     counts = Counts()
     cut = [row["text"] for row in read_file(packed, counts=counts)]
     assert counts.skipped[c4.CUT] == 1
+    assert len(expected) // 2 < len(cut) < len(expected)
     assert cut == expected[: len(cut)]
 
 
@@ -86,6 +89,15 @@ def test_a_damaged_record_costs_itself_only(tmp_path: Path, bad: bytes) -> None:
     assert (counts.totals["records"], counts.totals["documents"]) == (4, 2)
 
 
+def test_records_that_do_not_keep_to_their_lines_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    two = b'{"text": "one"}{"text": "two"}'
+    path.write_bytes(lines(two, b'{"text":', b'"three"}', {"text": "four"}))
+    counts = Counts()
+    assert [row["text"] for row in read_file(path, counts=counts)] == ["four"]
+    assert counts.skipped == {c4.NOT_A_RECORD: 3}
+
+
 TEXT = st.text(max_size=8)
 ROWS = st.lists(
     st.one_of(
@@ -108,12 +120,14 @@ def test_parts_and_blocks_of_any_size_give_the_same(
     expected = read_file(path, counts=whole)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(c4, "_BLOCK", size)
+        patch.setattr(c4, "_PIECE", 1 + size // 3)
         assert read_file(path, C4Config(split_bytes=size), parted) == expected
     assert (parted.skipped, parted.totals) == (whole.skipped, whole.totals)
 
 
 def test_an_endless_line_is_let_go(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(c4, "_BLOCK", 100)
+    monkeypatch.setattr(c4, "_PIECE", 70)
     monkeypatch.setattr(c4, "_MOST", 500)
     path = tmp_path / "a.json"
     path.write_bytes(lines({"text": "a"}, {"text": "x" * 5000}, {"text": "b"}))
@@ -127,6 +141,25 @@ def test_no_bytes_raise(tmp_path_factory, content: bytes) -> None:
     for name in ("a.json", "a.json.gz"):
         path = tmp_path_factory.mktemp("any") / name
         path.write_bytes(content)
+        read_file(path)
+
+
+def test_a_failing_disk_is_not_taken_for_damage(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(lines(*([ROW] * 100))))
+
+    class Failing:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def read_at(self, size, offset):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(c4, "open_input", lambda uri: Failing())
+    with pytest.raises(DataError, match="Input/output error"):
         read_file(path)
 
 

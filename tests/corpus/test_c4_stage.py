@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from corpus import schema
-from corpus.c4.stage import C4Config, clean, read_bad_words
+from corpus.c4.stage import C4RulesConfig, clean, read_bad_words
 from corpus.counts import Counts
 from corpus.errors import ConfigError, DataError
 
@@ -40,7 +40,7 @@ def bad_words(tmp_path: Path) -> str:
 
 def test_pages_and_their_lines(tmp_path: Path) -> None:
     counts = Counts()
-    cleaned = clean(batch(PAGES), C4Config("tfds", bad_words(tmp_path)), counts)
+    cleaned = clean(batch(PAGES), C4RulesConfig("tfds", bad_words(tmp_path)), counts)
     assert cleaned.schema == schema.CLEANED
     kept, few, bad = "kept", "too few sentences", "bad word"
     assert cleaned.column("c4").to_pylist() == [kept, few, bad, kept, few]
@@ -54,7 +54,7 @@ def test_pages_and_their_lines(tmp_path: Path) -> None:
 
 
 def test_lines_keep_the_numbers_that_dedup_gave_them() -> None:
-    cleaned = clean(batch([PAGES[0]], schema.DEDUPED), C4Config("tfds"), Counts())
+    cleaned = clean(batch([PAGES[0]], schema.DEDUPED), C4RulesConfig("tfds"), Counts())
     assert cleaned.column("line_ids").to_pylist() == [[5, 11]]
     assert cleaned.column("original_nlines").to_pylist() == [20]
 
@@ -67,7 +67,7 @@ def test_bad_words_of_a_whole_page_or_in_words(tmp_path: Path) -> None:
         ("tfds", True, ["kept", "kept"]),
         ("tfds", False, ["kept", "bad word"]),
     ):
-        config = C4Config(preset, bad_words(tmp_path), words_apart=apart)
+        config = C4RulesConfig(preset, bad_words(tmp_path), words_apart=apart)
         assert clean(batch(pages), config, Counts()).column("c4").to_pylist() == verdicts
 
 
@@ -79,4 +79,4 @@ def test_lists_of_words(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=fault):
             read_bad_words(str(path))
     with pytest.raises(ConfigError, match=r"needs a c4\.preset"):
-        C4Config(bad_words="x")
+        C4RulesConfig(bad_words="x")
