@@ -105,7 +105,7 @@ def clean(
     language = language_of(path)
     assert language is not None, f"{path} was not refused by its path"
     header = strip_license_header(text, comments_of(language))
-    license = _license(text, header.removed, project_license)
+    license = _license(text, header.notice, project_license)
     if license is None or not license_allowed(license, config.licenses):
         return Dropped(NOT_ALLOWED, (license or "unstated")[:_STATED_CHARS])
     reason = drops.text_reason(text, language)

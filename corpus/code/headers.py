@@ -75,20 +75,21 @@ _BORDER = " \t\r\n/*#;%!-=+~|"
 
 
 class Stripped(NamedTuple):
-    """A text without its licence header, and the words of what was taken off."""
+    """A text without its licence header, and what that says; also one that code stands beside."""
 
     text: str
-    removed: str
+    notice: str
 
 
 def strip_license_header(text: str, comments: Comments) -> Stripped:
     """Takes copyright and licence paragraphs off the comments that begin a file.
 
-    Where nothing is taken off the text is the same to the letter. Lines end in a newline.
+    Where nothing is taken off the text is the same to the letter. Lines end in a newline. A block
+    with code after it on its last line is read, and stays.
     """
     at, copied = 0, 0
     kept: list[str] = []
-    removed: list[str] = []
+    notice: list[str] = []
     run, block, gap = _patterns(comments)
     while at < LONGEST_HEADER:
         at = gap.match(text, at).end()  # type: ignore[union-attr]
@@ -101,7 +102,9 @@ def strip_license_header(text: str, comments: Comments) -> Stripped:
             break
         is_block = block is not None and found.re is block
         lines, gone = _without_license(found[0], is_block, comments)
-        removed += gone
+        notice += gone
+        if is_block and found["end"] is None:
+            break
         if lines is not None:
             kept.append(text[copied : found.start()])
             kept.append(lines)
@@ -112,16 +115,14 @@ def strip_license_header(text: str, comments: Comments) -> Stripped:
             if not lines and (not before or before.endswith("\n\n")):
                 copied = gap.match(text, copied).end()  # type: ignore[union-attr]
         at = found.end()
-    if not removed:
-        return Stripped(text, "")
-    return Stripped("".join(kept) + text[copied:], "\n".join(removed))
+    return Stripped("".join(kept) + text[copied:], "\n".join(notice))
 
 
 @functools.cache
 def _patterns(
     comments: Comments,
 ) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None, re.Pattern[str]]:
-    """A run of line comments, a block comment with its line's end, and blank lines."""
+    """A run of line comments, a block comment with its line's `end` if it has it, blank lines."""
     opens = "|".join(re.escape(opening) for opening, _ in comments.block)
     run = block = None
     if comments.line:
@@ -130,7 +131,8 @@ def _patterns(
         run = re.compile(rf"(?:[ \t]*{other}(?:{marks})(?!!/)[^\n]*(?:\n|\Z))+")
     if comments.block:
         pairs = (rf"{re.escape(a)}.*?{re.escape(b)}" for a, b in comments.block)
-        block = re.compile(rf"[ \t]*(?:{'|'.join(pairs)})[ \t]*(?:\n|\Z)", re.DOTALL)
+        # atomic: a block ends at its first closer, whatever follows
+        block = re.compile(rf"[ \t]*(?>{'|'.join(pairs)})[ \t]*(?P<end>\n|\Z)?", re.DOTALL)
     return run, block, re.compile(r"(?:[ \t\f]*\n)*")
 
 

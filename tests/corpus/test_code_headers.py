@@ -116,6 +116,21 @@ def test_a_comment_after_code_is_no_header() -> None:
     assert strip(text, "Python") == text
 
 
+@pytest.mark.parametrize(("language", "text"), [
+    ("JavaScript", "/*! Copyright 2019 A */ (function(){\nreturn 1;\n/* a */\n})();\n"),
+    ("C", "/* Copyright 2020 A */ #include <a.h>\nint a;\n/* b */\nint c;\n"),
+    ("CSS", "/*\n * Copyright 2020 A\n */ body {color: red}\np {x: y} /* end */\n"),
+    ("HTML", "<!-- Copyright 2020 A --><html>\n<p>x</p>\n<!-- y -->\n</html>\n"),
+    ("Pascal", "{ Copyright 2020 A } unit Foo;\nuses Bar; { bar }\nend.\n"),
+    ("C", "/* Copyright 2020 A */ /* the frobnicator\n */\nint x;\n"),
+])  # fmt: skip
+def test_a_block_ends_at_its_first_closer(language: str, text: str) -> None:
+    """Code on the closer's line is no header's: all stays, and the notice is read."""
+    found = strip_license_header(text, comments_of(language))
+    assert found.text == text
+    assert found.notice.startswith("Copyright 20") or found.notice == "! Copyright 2019 A"
+
+
 def test_an_open_comment_is_left() -> None:
     text = "/* Copyright 2020 Ann\nint a;\n"
     assert strip(text, "C") == text
