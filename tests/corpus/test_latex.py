@@ -7,9 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.latex.commands import COMMANDS
-from corpus.latex.comments import strip_comments
-from corpus.latex.decode import declared_codec, decode
-from corpus.latex.main_file import find_mains
 from corpus.latex.paper import Paper, clean, read_source
 from corpus.latex.scanner import Limits
 
@@ -26,38 +23,6 @@ def body(text: str, preamble: str = "") -> str:
         f"\\documentclass{{article}}\n{preamble}\n\\begin{{document}}\n{text}\n\\end{{document}}"
     )
     return paper(source).text.removesuffix("\n")
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        ("a % b\nc", "a\nc"),
-        ("a% b\nc", "ac"),
-        ("a%\n   c", "ac"),
-        ("a\n  % only\nb", "a\nb"),
-        ("% one\n%two\nb", "b"),
-        ("5\\% of % x", "5\\% of"),
-        ("a\\\\% b\nc", "a\\\\\nc"),
-        ("\\foo%\nbar", "\\foo\nbar"),
-        ("a%\n\nb", "a\n\nb"),
-        ("\\verb|%| % x", "\\verb|%|"),
-        ("\\verb*+50%+ % x", "\\verb*+50%+"),
-        ("\\url{a%20b} % x", "\\url{a%20b}"),
-        ("\\lstinline[language=C]{%d} % x", "\\lstinline[language=C]{%d}"),
-        (
-            "\\begin{verbatim}\n% kept\n\\end{verbatim}% x",
-            "\\begin{verbatim}\n% kept\n\\end{verbatim}",
-        ),
-        (
-            "\\begin{minted}{tex}\n% kept\n\\end{minted}",
-            "\\begin{minted}{tex}\n% kept\n\\end{minted}",
-        ),
-        ("% \\begin{verbatim}\na % b", "a"),
-        ("\\verbose{50%\n}", "\\verbose{50}"),
-    ],
-)
-def test_comments_go_as_in_tex(source: str, text: str) -> None:
-    assert strip_comments(source).rstrip() == text
 
 
 @pytest.mark.parametrize(
@@ -253,43 +218,6 @@ def test_titles_are_taken_where_they_are_simple() -> None:
     assert paper("\\title{On $L$-functions}\\begin{document}x").title is None
 
 
-def test_encodings_are_tried_in_order() -> None:
-    text = "Poincaré ✓"
-    for content in (text.encode(), b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16")):
-        assert decode(content) == text
-    assert decode("Erdős".encode("iso8859-2"), "iso8859-2") == "Erdős"
-    assert decode(b"Poincar\xe9 \x93x\x94") == "Poincaré “x”"
-    assert decode(b"\x81\xe9") == "\x81é"
-    assert decode(b"a\r\nb\rc") == "a\nb\nc"
-    assert declared_codec(b"\\usepackage[koi8-r]{inputenc}") == "koi8-r"
-    assert declared_codec(b"\\usepackage[utf8]{inputenc}\\begin{CJK*}{GBK}{song}") == "gb18030"
-    assert declared_codec(b"\\usepackage[nosuch]{inputenc}") is None
-
-
-def test_the_main_file_is_found() -> None:
-    latex = "\\documentclass{article}\\begin{document}x\\end{document}"
-    part = "\\section{P}"
-    assert find_mains({"a.tex": part, "z.tex": latex}) == ["z.tex"]
-    assert find_mains({"old/z.tex": latex + latex, "z.tex": latex}) == ["z.tex", "old/z.tex"]
-    assert find_mains({"sub.tex": latex * 9, "ms.tex": latex.replace("x", "\\input{sub}")}) == [
-        "ms.tex"
-    ]
-    assert find_mains({"a.tex": "%\\documentclass{x}\n", "b.tex": "\\documentstyle{x}"}) == [
-        "b.tex"
-    ]
-    assert find_mains({"paper": "text\\bye", "mac.tex": part, "b.tex": part}) == ["paper"]
-    assert find_mains({"JCMI.Final.ii": latex, "x.sty": latex}) == ["JCMI.Final.ii"]
-    assert find_mains({"a.tex": "just text"}) == ["a.tex"]
-    assert find_mains({"a.tex": "just text"}, lone_is_main=False) == []
-    assert find_mains({"notes": "no TeX"}) == []
-    both = {"a.tex": latex, "b.tex": latex * 2}
-    assert find_mains(both) == ["b.tex", "a.tex"]
-    assert find_mains({**both, "00README.XXX": "a.tex toplevelfile\nb.tex ignore"}) == ["a.tex"]
-    json = '{"sources": [{"usage": "toplevel", "filename": "a.tex"}, {"filename": "b.tex"}]}'
-    assert find_mains({**both, "00README.json": json}) == ["a.tex"]
-    assert find_mains({**both, "00README.json": "[1]"}) == ["b.tex", "a.tex"]
-
-
 _PIECES = st.sampled_from(
     r"""\newcommand \renewcommand \def \let \x \y {\x} [1] [2][d] #1 #2 { } [ ] % \n \n\n
     \begin{document} \end{document} \section{S} \input{main} \input{b} \iffalse \iftrue \else \fi
@@ -321,8 +249,3 @@ def test_no_command_is_slow_before_a_long_run(run: str) -> None:
 def test_any_bytes_are_read(content: bytes) -> None:
     source = read_source({"main.tex": content})
     clean(source, "main.tex")
-
-
-@given(st.text(alphabet="ab \n%\\{}|", max_size=80))
-def test_stripping_comments_adds_nothing_but_line_ends(text: str) -> None:
-    assert len(strip_comments(text)) <= len(text) + 1
