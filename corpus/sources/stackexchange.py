@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -40,6 +40,7 @@ NOT_A_ROW = "row not well formed"
 OVERSIZE = f"row over {Lines.MOST_BYTES >> 20} MiB"
 OTHER_POST = "neither question nor answer"
 NO_QUESTION = "answer without its question"
+TWICE = "number of an earlier question"
 NO_TEXT = "question without a text"
 FEW_ANSWERS = "fewer answers than asked for"
 SHORT = "shorter than min_chars"
@@ -48,9 +49,8 @@ _QUESTION, _ANSWER = "1", "2"
 _PIECE = 1 << 20
 Feed = Callable[[bytes], object]
 _OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
-_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
-_BZ2_DAMAGED = "Invalid data stream"  # what bz2 says by a bare OSError
-_NUMBER = re.compile(r"-?\d{1,18}")
+_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, tarfile.TarError)
+_ID, _SCORE = re.compile(r"[0-9]{1,18}"), re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class StackExchangeConfig:
 @dataclass(frozen=True)
 class _Post:
     id: int
+    thread: int  # the number of the question it is or answers
     score: int
     columns: dict[str, str]
 
@@ -112,60 +113,62 @@ def _documents(
 
 def _dumps(file: InputFile, counts: Counts) -> Iterator[tuple[str, Callable[[Feed], None]]]:
     """The posts of a file, by name: a function that feeds all bytes of them, as far as whole."""
-    with open_input(file.uri) as raw:
+    with open_input(file.uri) as stream:
+        raw = Checked(stream, file.uri)  # a disk that fails is no damaged file
         if file.name.endswith(".7z"):
-            yield file.name, partial(_unpack_7z, raw, file.name, counts)
+            yield from _in_7z(raw, file.name, counts)
         elif file.name.endswith(_TARS):
             yield from _in_tar(raw, file.name, counts)
         else:
             opener = _OPENERS.get(file.name.rpartition(".")[2])
-            stream: IO[bytes] = opener(raw) if opener else raw
-            yield file.name, partial(_unpack, stream, file.name, counts)
+            unpacked: Any = opener(raw) if opener else raw
+            yield file.name, partial(_unpack, unpacked, file.name, counts)
 
 
-def _in_tar(raw: Any, name: str, counts: Counts) -> Iterator[tuple[str, Callable[[Feed], None]]]:
+def _in_tar(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Callable]]:
     found = False
     try:
-        with tarfile.open(fileobj=Checked(raw, name), mode="r|*") as archive:
+        with tarfile.open(fileobj=raw, mode="r|*") as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
                 if stream is not None and member.name.endswith("Posts.xml"):
                     found = True
                     place = f"{name}/{member.name}"
                     yield place, partial(_unpack, stream, place, counts)
-    except (tarfile.TarError, *_DAMAGE) as error:
-        if isinstance(error, OSError) and not _is_damage(error):
-            raise
+    except _DAMAGE:
         counts.skip(CUT, name)
         return
     if not found:
         counts.skip(NO_POSTS, name)
 
 
-def _unpack_7z(raw: Any, name: str, counts: Counts, feed: Feed) -> None:
-    from corpus.stackexchange.archives import feed_member  # slow to import
+def _in_7z(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Callable]]:
+    from corpus.stackexchange import archives  # slow to import
 
-    fault = feed_member(raw, "Posts.xml", feed)
-    if fault is not None:
-        counts.skip(NO_POSTS if fault == "missing" else CUT, name)
+    def unpack(member: str, place: str, feed: Feed) -> None:
+        if not archives.feed_member(raw, member, feed):
+            counts.skip(CUT, place)
+
+    members = archives.members(raw, "Posts.xml")
+    if not members:
+        counts.skip(CUT if members is None else NO_POSTS, name)
+        return
+    for member in members:
+        place = name if len(members) == 1 else f"{name}/{member}"
+        yield place, partial(unpack, member, place)
 
 
-def _unpack(stream: IO[bytes], name: str, counts: Counts, feed: Feed) -> None:
+def _unpack(stream: Any, name: str, counts: Counts, feed: Feed) -> None:
+    read = getattr(stream, "read1", stream.read)  # what comes before damage comes before its error
     while True:
         try:
-            piece = stream.read(_PIECE)
-        except (tarfile.TarError, *_DAMAGE) as error:
-            if not _is_damage(error):
-                raise  # the disk's or the network's fault, not the file's
+            piece = read(_PIECE)
+        except _DAMAGE:
             counts.skip(CUT, name)
             return
         if not piece:
             return
         feed(piece)
-
-
-def _is_damage(error: Exception) -> bool:
-    return type(error) is not OSError or str(error) == _BZ2_DAMAGED
 
 
 class _Sorting:
@@ -187,18 +190,26 @@ class _Sorting:
             self._spill.add(int(parent[1] if parent else post[1]), line)
             return
         columns = rows.columns(line)  # the columns may stand in another order
-        if columns is None:
+        if columns is not None and columns.get("PostTypeId") not in (_QUESTION, _ANSWER):
+            self._counts.skip(OTHER_POST, f"{self._name}#{columns.get('Id')}")
+            return
+        found = _post(columns)
+        if found is None:
             self._counts.skip(NOT_A_ROW, f"{self._name}#{_shown(line)}")
-            return
-        number, kind = columns.get("Id", ""), columns.get("PostTypeId")
-        if kind not in (_QUESTION, _ANSWER):
-            self._counts.skip(OTHER_POST, f"{self._name}#{number}")
-            return
-        thread = number if kind == _QUESTION else columns.get("ParentId", "")
-        if not (thread.isascii() and thread.isdigit() and len(thread) < 19):
-            self._counts.skip(NOT_A_ROW, f"{self._name}#{_shown(line)}")
-            return
-        self._spill.add(int(thread), line)
+        else:
+            self._spill.add(found.thread, line)
+
+
+def _post(columns: dict[str, str] | None) -> _Post | None:
+    """A question or an answer; None where a row says neither whole."""
+    if columns is None:
+        return None
+    number, kind = columns.get("Id", ""), columns.get("PostTypeId")
+    thread = columns.get("ParentId", "") if kind == _ANSWER else number
+    if kind not in (_QUESTION, _ANSWER) or not (_ID.fullmatch(number) and _ID.fullmatch(thread)):
+        return None
+    score = _SCORE.fullmatch(columns.get("Score", ""))
+    return _Post(int(number), int(thread), int(score[0]) if score else 0, columns)
 
 
 def _shown(line: bytes) -> str:
@@ -216,16 +227,13 @@ def _threads(
     questions: dict[int, _Post] = {}
     answers: dict[int, list[_Post]] = {}
     for line in run:
-        columns = rows.columns(line)
-        if columns is None or not _NUMBER.fullmatch(columns.get("Id", "")):
+        post = _post(rows.columns(line))
+        if post is None:
             counts.skip(NOT_A_ROW, f"{name}#{_shown(line)}")
-            continue
-        score = _NUMBER.fullmatch(columns.get("Score", ""))
-        post = _Post(int(columns["Id"]), int(score[0]) if score else 0, columns)
-        if columns.get("PostTypeId") == _QUESTION:
-            questions[post.id] = post
-        else:
-            answers.setdefault(int(columns["ParentId"]), []).append(post)
+        elif post.columns["PostTypeId"] == _ANSWER:
+            answers.setdefault(post.thread, []).append(post)
+        elif questions.setdefault(post.id, post) is not post:
+            counts.skip(TWICE, f"{name}#{post.id}")
     for thread in answers.keys() - questions.keys():
         for answer in answers[thread]:
             counts.skip(NO_QUESTION, f"{name}#{answer.id}")

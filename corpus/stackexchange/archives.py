@@ -1,31 +1,42 @@
 """One member of a 7z archive, pushed on piece by piece: nothing goes to disk or is held whole."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
-Fault = Literal["missing", "damaged"]
+from corpus.errors import DataError
 
 
-def feed_member(stream: Any, ending: str, feed: Callable[[bytes], object]) -> Fault | None:
-    """Feeds the first member, by name, that ends so; says what is wrong with the archive, if so.
-
-    What comes before damage has been fed. What `feed` raises is raised on.
-    """
-    pushing = _Pushing(feed)
+def members(stream: Any, ending: str) -> list[str] | None:
+    """The names of an archive's members that end so, sorted; None where it is damaged."""
     try:
         with py7zr.SevenZipFile(stream) as archive:
-            names = sorted(name for name in archive.getnames() if name.endswith(ending))
-            if not names:
-                return "missing"
-            archive.extract(targets=names[:1], factory=pushing)
+            return sorted(name for name in archive.getnames() if name.endswith(ending))
+    except DataError:
+        raise
     except Exception:  # of a damaged archive, py7zr and each of its codecs raise what they like
+        return None
+
+
+def feed_member(stream: Any, name: str, feed: Callable[[bytes], object]) -> bool:
+    """Feeds a member; whether it was whole. What comes before damage has been fed.
+
+    What `feed` raises is raised on, and so is a stream's DataError.
+    """
+    pushing = _Pushing(feed)
+    stream.seek(0)
+    try:
+        with py7zr.SevenZipFile(stream) as archive:
+            archive.extract(targets=[name], factory=pushing)
+    except DataError:
+        raise
+    except Exception:
         if pushing.failure is not None:
             raise pushing.failure from None
-        return "damaged"
-    return None
+        return False
+    return True
 
 
 class _Pushing(WriterFactory, Py7zIO):

@@ -82,8 +82,9 @@ class _Page:
     def tag(self, name: str, closes: bool, attributes: str) -> None:
         if name == "pre":
             self._code(closes)
-        elif self._pre:
-            return  # code is marked up inside for its colours only
+        elif self._pre:  # code is marked up inside for its colours only
+            if name == "br":
+                self._put("\n")
         elif name in ("ul", "ol"):
             self._list(name, closes, attributes)
         elif name == "li" and not closes:

@@ -39,8 +39,10 @@ def columns(line: bytes) -> dict[str, str] | None:
     if not _ROW.fullmatch(line) or _UNKNOWN.search(text):
         return _by_parser(line)
     parts = text[len("<row") :].split('"')  # ` Name=`, its value, the next name, …
-    cells = zip(parts[::2], parts[1::2], strict=False)
-    named = ((part.strip(" ").removesuffix("="), value) for part, value in cells)
+    found = dict(zip(parts[::2], parts[1::2], strict=False))
+    if len(found) < len(parts) // 2:
+        return None  # a column twice
+    named = ((part.strip(" ").removesuffix("="), value) for part, value in found.items())
     return {name: unescape(value) for name, value in named if name in _READ}
 
 

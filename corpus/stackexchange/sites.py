@@ -1,5 +1,7 @@
 """Stack Exchange's sites by name, as the files of their dumps have it."""
 
+import re
+
 # The paper takes "the 28 largest websites" and names none: by their number of questions in 2023.
 LARGEST_28 = (
     "stackoverflow.com",
@@ -31,6 +33,7 @@ LARGEST_28 = (
     "codereview.stackexchange.com",
     "diy.stackexchange.com",
 )
+_TAR = re.compile(r"\.tar(\.\w+)?$")
 PRESETS = {"largest_28": LARGEST_28}
 
 
@@ -39,9 +42,9 @@ def site_of(name: str) -> str:
 
     `beer.stackexchange.com/Posts.xml`, `beer.stackexchange.com.7z`, `stackoverflow.com-Posts.7z`.
     """
-    folder, _, base = name.rpartition("/")
+    folder, base = (["unknown"] + [part for part in name.split("/") if part not in ("", ".")])[-2:]
     own = base.split("Posts.xml")[0].removesuffix(".7z").removesuffix("Posts").rstrip("-_.")
-    return own or folder.rpartition("/")[2] or "unknown"
+    return own or _TAR.sub("", folder)
 
 
 def chosen(sites: tuple[str, ...]) -> frozenset[str] | None:

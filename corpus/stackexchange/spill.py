@@ -1,9 +1,11 @@
 """Posts brought together by thread, on disk: memory stays the same however large a site is.
 
 Rows come in any order, an answer maybe before its question. They go to one scratch file in blocks,
-each of one run of thread numbers, and come back a run at a time, in the order of the threads.
+each of one run of thread numbers, and come back a run at a time, in the order of the threads. Each
+block says where the one before it of its run stands, so memory holds one number a run.
 """
 
+import struct
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
@@ -13,6 +15,7 @@ import pyarrow as pa
 THREADS = 1 << 14  # thread numbers a run: with their answers about 50 MB of the largest site
 WAITING_BYTES = 64 << 20  # held back until they are worth a block each
 _CODEC = "zstd"
+_HEAD = struct.Struct("<qii")  # the block before it, bytes, bytes unpacked
 
 
 class Spill:
@@ -23,7 +26,7 @@ class Spill:
         self._codec = pa.Codec(_CODEC, 1)
         self._waiting: dict[int, list[bytes]] = {}
         self._bytes = 0
-        self._blocks: dict[int, list[tuple[int, int, int]]] = {}  # (offset, bytes, unpacked)
+        self._last: dict[int, int] = {}  # where the last block of each run stands
 
     def __enter__(self) -> "Spill":
         return self
@@ -45,20 +48,23 @@ class Spill:
     def runs(self) -> Iterator[list[bytes]]:
         """The rows, run by run in the order of thread numbers; within one, as they were added."""
         self._flush()
-        for run in sorted(self._blocks):
-            rows: list[bytes] = []
-            for offset, size, unpacked in self._blocks[run]:
+        for run in sorted(self._last):
+            blocks: list[bytes] = []
+            offset = self._last[run]
+            while offset >= 0:
                 self._file.seek(offset)
-                block = self._codec.decompress(self._file.read(size), unpacked, asbytes=True)
-                rows += block.split(b"\n")
-            yield rows
+                offset, size, unpacked = _HEAD.unpack(self._file.read(_HEAD.size))
+                block = self._file.read(size)
+                blocks.append(self._codec.decompress(block, unpacked, asbytes=True))
+            yield [row for block in reversed(blocks) for row in block.split(b"\n")]
 
     def _flush(self) -> None:
         offset = self._file.seek(0, 2)
         for run, rows in self._waiting.items():
             block = b"\n".join(rows)
             packed = self._codec.compress(block, asbytes=True)
-            self._file.write(packed)
-            self._blocks.setdefault(run, []).append((offset, len(packed), len(block)))
-            offset += len(packed)
+            before = self._last.get(run, -1)
+            self._file.write(_HEAD.pack(before, len(packed), len(block)) + packed)
+            self._last[run] = offset
+            offset += _HEAD.size + len(packed)
         self._waiting, self._bytes = {}, 0

@@ -1,0 +1,111 @@
+"""Rows, archives and disks that are not what they seem: counted, named, and never a crash."""
+
+import gzip
+import random
+from pathlib import Path
+
+import py7zr
+import pytest
+
+from corpus.counts import Counts
+from corpus.errors import DataError
+from corpus.sources import stackexchange as reader
+from corpus.sources.stackexchange import StackExchangeConfig, read
+from corpus.stackexchange.html_text import html_to_text
+from corpus.stackexchange.sites import site_of
+from corpus.storage import InputFile
+
+QUESTION = '<row Id="{0}" PostTypeId="1" Title="t{0}" Body="b{0}" />'
+
+
+def read_file(path: Path, name: str) -> tuple[list[dict], Counts]:
+    counts = Counts()
+    file = InputFile(str(path), name, path.stat().st_size)
+    batches = read(file, "s", StackExchangeConfig(), counts)
+    return [row for batch in batches for row in batch.to_pylist()], counts
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '<row Id="5" PostTypeId="2" ParentId="1" ParentId="x" Body="a" />',
+        '<row Id="5" PostTypeId="2" Body=\' ParentId="1" \' />',
+        '<row Id="5" PostTypeId="1" PostTypeId="2" Body="a" />',
+        '<row Id="5" PostTypeId="2" ParentId="" Body="a" />',
+        '<row Id="²" PostTypeId="1" Body="a" />',
+    ],
+)
+def test_rows_that_say_two_things_or_none(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "Posts.xml"
+    path.write_text(f"{row}\n{QUESTION.format(1)}\n")
+    found, counts = read_file(path, "a.b/Posts.xml")
+    assert [d["text"] for d in found] == ["t1\n\nb1"]
+    assert counts.skipped == {reader.NOT_A_ROW: 1}
+
+
+def test_of_two_questions_of_a_number_the_first_stays(tmp_path: Path) -> None:
+    path = tmp_path / "Posts.xml"
+    path.write_text(f"{QUESTION.format(1)}\n{QUESTION.format(1).replace('t1', 'other')}\n")
+    found, counts = read_file(path, "a.b/Posts.xml")
+    assert [d["title"] for d in found] == ["t1"]
+    assert counts.skipped == {reader.TWICE: 1}
+
+
+def test_what_comes_before_a_cut_is_kept(tmp_path: Path) -> None:
+    noise = random.Random(0)
+    rows = [QUESTION.format(n).replace("b", f"{noise.random()} ") for n in range(1, 20_000)]
+    path = tmp_path / "Posts.xml.gz"
+    path.write_bytes(gzip.compress("\n".join(rows).encode())[:-20_000])
+    found, counts = read_file(path, "a.b/Posts.xml.gz")
+    assert len(found) > 15_000
+    assert counts.skipped[reader.CUT] == 1
+
+
+def test_an_archive_of_two_sites(tmp_path: Path) -> None:
+    path = tmp_path / "sites.7z"
+    with py7zr.SevenZipFile(path, "w") as packed:
+        for number, site in enumerate(("a.test", "b.test"), 1):
+            packed.writestr(QUESTION.format(number).encode(), f"{site}/Posts.xml")
+    found, counts = read_file(path, "sites.7z")
+    assert [d["url"] for d in found] == ["https://a.test/questions/1", "https://b.test/questions/2"]
+    assert not counts.skipped
+
+
+@pytest.mark.parametrize("name", ["Posts.xml", "Posts.xml.gz", "a.7z", "a.tar"])
+def test_a_failing_disk_is_no_damage(tmp_path: Path, monkeypatch, name: str) -> None:
+    class Failing:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+        def read(self, size=None):
+            raise ConnectionResetError("reset")
+
+        def seek(self, offset, whence=0):
+            return 0
+
+        def tell(self):
+            return 0
+
+    monkeypatch.setattr(reader, "open_input", lambda uri: Failing())
+    with pytest.raises(DataError, match="reset"):
+        list(read(InputFile("u", name, 9), "s", StackExchangeConfig(), Counts()))
+
+
+@pytest.mark.parametrize(
+    ("name", "site"),
+    [
+        ("beer.test.tar.gz/Posts.xml", "beer.test"),
+        ("beer.test.tar/./Posts.xml", "beer.test"),
+        ("./beer.test/Posts.xml", "beer.test"),
+        ("x.tar/beer.test/Posts.xml", "beer.test"),
+    ],
+)
+def test_sites_in_tars(name: str, site: str) -> None:
+    assert site_of(name) == site
+
+
+def test_breaks_in_code_are_lines() -> None:
+    assert html_to_text("<pre>a = 1<br>b = 2</pre>") == "a = 1\nb = 2"
