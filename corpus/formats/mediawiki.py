@@ -20,7 +20,9 @@ CUT_PAGE = "page cut off by the dump's end or damage, after this page"
 LARGE_PAGE = "page over 64 MiB"
 NO_END = "dump without its end"
 
-_PAGE, _PAGE_END, _END = b"<page>", b"</page>", b"</mediawiki>"
+_PAGE, _END = b"<page>", b"</mediawiki>"
+_PAGE_MARK = re.compile(rb"</?page>")
+_LONGEST_MARK = len(b"</page>")
 _REVISION = b"<revision>"
 _TAIL = 64
 _THIN_OVER = 8 << 20  # bytes of a page, from which on only its last revision is held
@@ -56,7 +58,12 @@ class WikiPage:
 
 def split(file: storage.InputFile, size: int) -> list[storage.InputFile]:
     """The parts of a dump that tasks may share, of about `size` bytes."""
-    return file.parts(size) if file.name.endswith(SPLITTABLE) else [file]
+    if not file.name.endswith(SPLITTABLE):
+        return [file]
+    parts = file.parts(size)
+    if len(parts) > 1 and file.size - parts[-1].start < _TAIL:  # too short to tell the dump's end
+        parts[-2:] = [replace(parts[-2], end=None)]
+    return parts
 
 
 def read_site(file: storage.InputFile) -> Site:
@@ -121,10 +128,11 @@ class _Assembler:
             if piece.own:
                 yield piece.fault
             self._waiting, self._own, self._scanned, self._within = b"", 0, 0, False
+            self._tail = b""
         self._waiting += piece.data
         if piece.own:
             self._own += len(piece.data)
-            self._tail = self._waiting[-_TAIL:]
+            self._tail = ((self._tail or b"") + piece.data)[-_TAIL:]
         else:
             self._tail = None
         yield from self._pages()
@@ -145,13 +153,17 @@ class _Assembler:
                 if at < 0 or at >= self._own:
                     at = max(len(self._waiting) - len(_PAGE) + 1, 0)
                     break
-                self._within, self._scanned = True, at
-            end = self._waiting.find(_PAGE_END, self._scanned)
-            if end < 0:
-                self._scanned = max(len(self._waiting) - len(_PAGE_END), at)
+                self._within, self._scanned = True, at + len(_PAGE)
+            mark = _PAGE_MARK.search(self._waiting, self._scanned)
+            if mark is None:
+                self._scanned = max(len(self._waiting) - _LONGEST_MARK, self._scanned)
                 break
             self._within = False
-            begin, at = at, end + len(_PAGE_END)
+            if mark[0] == _PAGE:  # the page before has lost its end
+                at = mark.start()
+                yield CUT_PAGE
+                continue
+            begin, at = at, mark.end()
             yield self._waiting[begin:at] if at - begin <= _LARGEST_PAGE else LARGE_PAGE
         self._drop(0, at)
         self._scanned = max(self._scanned - at, 0)

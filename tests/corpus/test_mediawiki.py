@@ -140,19 +140,57 @@ def test_real_dumps(shared) -> None:
     assert found["xztextfilter"] == (532, 2), "the sample ends within a page"
 
 
+@pytest.mark.parametrize("size", [200, 1000, 64 << 20])
+def test_a_page_without_its_end_takes_no_other_with_it(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "wiki.xml"
+    whole = dump("A", "B", "C", "D")
+    at = whole.index("</page>", whole.index("<title>B"))
+    path.write_text(whole[:at] + whole[at + len("</page>") :])
+    counts, titles = Counts(), []
+    for part in split(InputFile(str(path), path.name, path.stat().st_size), size):
+        titles += [page.title for page in read_pages(part, counts)]
+    assert titles == ["A", "C", "D"]
+    assert counts.skipped == {CUT_PAGE: 1}
+
+
+LOST = ("<page>", "</page>", "<title>", "</text>", "</revision></page>\n<page>")
+
+
+@given(st.data(), st.sampled_from(["", ".bz2"]), st.integers(100, 4000))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_the_same_pages_of_a_damaged_dump_whatever_the_parts(tmp_path, data, suffix, size) -> None:
+    content = dump(*(f"P{n * 7919 % 1009}" for n in range(30)))
+    for mark in data.draw(st.lists(st.sampled_from(LOST), min_size=1, max_size=4)):
+        at = content.find(mark, data.draw(st.integers(0, len(content))))
+        if at >= 0:
+            content = content[:at] + content[at + len(mark) :]
+    _check_parts(tmp_path / f"wiki.xml{suffix}", _packed(content.encode(), suffix), size)
+
+
 @given(st.sampled_from(["", ".bz2"]), st.integers(100, 4000), st.integers(0, 9), st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_the_same_pages_whatever_the_parts(tmp_path, suffix, size, damage, cut) -> None:
-    content = dump(*(f"P{n * 7919 % 1009}" for n in range(60))).encode()
-    if suffix:
-        slices = [content[at : at + 999] for at in range(0, len(content), 999)]
-        content = b"".join(map(bz2.compress, slices))
+    content = _packed(dump(*(f"P{n * 7919 % 1009}" for n in range(60))).encode(), suffix)
     if damage:
         at = len(content) * damage // 10
         content = content[:at] + b"\xff" * 40 + content[at + 40 :]
     if cut:
         content = content[: -len(content) // 7]
-    path = tmp_path / f"wiki.xml{suffix}"
+    _check_parts(tmp_path / f"wiki.xml{suffix}", content, size)
+
+
+def test_a_last_part_of_a_few_bytes(tmp_path: Path) -> None:
+    content = dump("A", "B", "C").encode()
+    for rest in range(1, 70):
+        _check_parts(tmp_path / "wiki.xml", content, len(content) - rest)
+
+
+def _packed(content: bytes, suffix: str) -> bytes:
+    slices = [content[at : at + 999] for at in range(0, len(content), 999)]
+    return b"".join(map(bz2.compress, slices)) if suffix else content
+
+
+def _check_parts(path: Path, content: bytes, size: int) -> None:
     path.write_bytes(content)
     whole, counts = read(path)
     pages, in_parts = [], Counts()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from corpus.counts import Counts
 from corpus.errors import ConfigError
+from corpus.formats import mediawiki
 from corpus.formats.mediawiki import CUT_PAGE, NO_END, SUFFIXES, read_pages
 from corpus.schema import DOCUMENT
 from corpus.sources import READERS, wikipedia
@@ -39,7 +40,7 @@ def read(path, config=DEFAULT, parts=False):
     counts = Counts()
     file = InputFile(str(path), path.name, path.stat().st_size)
     rows = []
-    for part in file.parts(parts) if parts else [file]:
+    for part in mediawiki.split(file, parts) if parts else [file]:
         for batch in READERS["wikipedia"].read(part, "wiki", config, counts):
             assert batch.schema == DOCUMENT
             rows += batch.to_pylist()
