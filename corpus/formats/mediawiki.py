@@ -33,7 +33,7 @@ _NAMESPACE = re.compile(r"<namespace\s[^<>]*?key=[\"'](-?\d{1,9})[\"'][^<>]*>([^
 
 @dataclass(frozen=True)
 class Site:
-    """What a dump says of its wiki."""
+    """What a dump says of its wiki; where it says nothing, what its file's name does."""
 
     is_dump: bool = False
     wiki: str = ""  # its database name, such as enwiki
@@ -67,19 +67,25 @@ def split(file: storage.InputFile, size: int) -> list[storage.InputFile]:
 
 
 def read_site(file: storage.InputFile) -> Site:
-    """What stands before the pages of a dump; of what is no dump, nothing."""
-    head = b""
+    """What stands before the pages of a dump; of what is no dump, nothing.
+
+    What is damaged before any page passes for a dump, whose other pages may be whole.
+    """
+    head, damaged = b"", False
     for piece in read_pieces(replace(file, start=0, end=None)):
         head += piece.data
+        damaged |= piece.fault is not None
         if _PAGE in head or b"</siteinfo>" in head or len(head) > _LARGEST_HEAD:
             break
     text = head.partition(_PAGE)[0].decode("utf-8", "replace")
     wiki, base = _first(r"<dbname>([^<>]*)</dbname>", text), _first(r"<base>([^<>]*)</base>", text)
     host = _first(r"^(?:https?:)?//([a-z-]+)\.[a-z]+\.org(?:/|$)", base)
-    stated = wiki.removesuffix("wiki").replace("_", "-") if wiki.endswith("wiki") else ""
-    language = host or stated or _first(r"xml:lang=[\"']([^\"']*)[\"']", text)
+    language = host or _language(wiki) or _first(r"xml:lang=[\"']([^\"']*)[\"']", text)
+    if not (wiki or language):
+        wiki = _first(r"^([a-z][a-z_]*wiki)-", file.name.rpartition("/")[2])
+        language = _language(wiki)
     namespaces = {int(key): name.strip() for key, name in _NAMESPACE.findall(text)}
-    is_dump = b"<mediawiki" in head or _PAGE in head
+    is_dump = damaged or b"<mediawiki" in head or _PAGE in head
     return Site(is_dump, wiki, base, language, namespaces)
 
 
@@ -179,6 +185,11 @@ class _Assembler:
     def _drop(self, begin: int, end: int) -> None:
         self._waiting = self._waiting[:begin] + self._waiting[end:]
         self._own -= min(max(self._own - begin, 0), end - begin)
+
+
+def _language(wiki: str) -> str:
+    """The code in a wiki's database name; of another project's wiki none."""
+    return wiki.removesuffix("wiki").replace("_", "-") if wiki.endswith("wiki") else ""
 
 
 def _parse(xml: bytes, wiki: str) -> WikiPage | None:

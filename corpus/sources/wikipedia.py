@@ -74,21 +74,23 @@ def _documents(
         counts.add("files")
         counts.add("bytes_in", file.size)
     site = mediawiki.read_site(file)
-    if site.is_dump and config.languages and site.language not in config.languages:
+    if config.languages and site.language and site.language not in config.languages:
         if file.start == 0:
-            counts.skip(OTHER_LANGUAGE, f"{file.name} {site.language or 'unstated'}")
+            counts.skip(OTHER_LANGUAGE, f"{file.name} {site.language}")
         return
+    if site.is_dump and not site.language and file.start == 0:
+        counts.add("dumps_without_language")
     hidden = hidden_links(site.namespaces, site.language)
     address = _address(site)
     short = f"shorter than {config.min_chars} characters"
     for page in mediawiki.read_pages(file, counts, site):
         counts.add("records")
         origin = f"{file.name}#{page.page_id}"
-        url = address + quote(page.title.replace(" ", "_"), safe="/:@!$*(),;'~")
+        url = address and address + quote(page.title.replace(" ", "_"), safe="/:@!$*(),;'~")
         reason = _unwanted(page)
         text = "" if reason else clean(page.wikitext, page.title, hidden)
         if reason or len(text) < config.min_chars:
-            counts.skip(reason or short, f"{origin} {url}")
+            counts.skip(reason or short, f"{origin} {url or page.title}")
             continue
         yield Document(source, url, origin, page.timestamp, None, config.license, page.title, text)
 
@@ -104,6 +106,8 @@ def _unwanted(page: WikiPage) -> str | None:
 
 
 def _address(site: Site) -> str:
-    """What stands before a title in a page's address."""
+    """What stands before a title in a page's address; nothing where the wiki is not known."""
     path, wiki, _ = site.base.partition("/wiki/")
-    return path + wiki if wiki else f"https://{site.language or 'en'}.wikipedia.org/wiki/"
+    if wiki:
+        return path + wiki
+    return f"https://{site.language}.wikipedia.org/wiki/" if site.language else ""

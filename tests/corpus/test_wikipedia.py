@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from corpus.counts import Counts
 from corpus.errors import ConfigError
 from corpus.formats import mediawiki
+from corpus.formats.dump_pieces import DAMAGED_BLOCK
 from corpus.formats.mediawiki import CUT_PAGE, NO_END, SUFFIXES, read_pages
 from corpus.schema import DOCUMENT
 from corpus.sources import READERS, wikipedia
@@ -99,6 +100,39 @@ def test_languages(tmp_path):
     assert len(read(path, WikipediaConfig(languages=("eo",)))[0]) == 1
     assert len(read(path, WikipediaConfig(languages=()))[0]) == 1
     assert len(WikipediaConfig().languages) == 20
+
+
+@pytest.mark.parametrize("parts", [False, 700])
+@pytest.mark.parametrize(
+    ("name", "url", "unknown"),
+    [
+        ("slwiki-20200101-pages-articles.xml.bz2", "https://sl.wikipedia.org/wiki/P9", 0),
+        ("dump.xml.bz2", "", 1),
+    ],
+)
+def test_a_dump_whose_beginning_is_damaged(tmp_path, name, url, unknown, parts):
+    path = tmp_path / name
+    streams = [SITE, *(page(f"P{n}", LONG + str(n**9), number=n) for n in range(10))]
+    packed = [bz2.compress(stream.encode()) for stream in [*streams, "</mediawiki>"]]
+    packed[0] = packed[0][:40] + b"\xff" * 9 + packed[0][49:]
+    path.write_bytes(b"".join(packed))
+    rows, counts = read(path, parts=parts)
+    assert [row["title"] for row in rows] == [f"P{n}" for n in range(10)]
+    assert rows[9]["url"] == url
+    assert counts.skipped == {DAMAGED_BLOCK: 1}
+    assert counts.totals["dumps_without_language"] == unknown
+
+
+def test_a_file_name_counts_only_where_the_dump_states_nothing(tmp_path):
+    path = tmp_path / "eowiki-20200101-pages-articles.xml.bz2"
+    path.write_bytes(bz2.compress((SITE + page() + "</mediawiki>").encode()))
+    assert len(read(path)[0]) == 1
+    packed = bytearray(path.read_bytes())
+    packed[40] ^= 1
+    path.write_bytes(packed)
+    rows, counts = read(path)
+    assert not rows
+    assert counts.examples == {wikipedia.OTHER_LANGUAGE: [f"{path.name} eo"]}
 
 
 @pytest.mark.parametrize("wrong", [{"languages": ("EN",)}, {"min_chars": 0}, {"part_bytes": 9}])
