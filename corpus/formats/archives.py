@@ -19,7 +19,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from corpus.counts import Counts
-from corpus.formats.disk import Disk
+from corpus.formats.streams import Checked
 from corpus.formats.zip_entries import ZipEntry, entries_in_order, read_entry
 from corpus.storage import InputFile, open_input
 
@@ -60,7 +60,7 @@ def archive_files(file: InputFile, max_bytes: int, counts: Counts) -> Iterator[A
     """Yields an archive's files, to be read before the next is asked for; faults are counted."""
     total = 0
     with open_input(file.uri) as stream:
-        disk = Disk(stream, file.uri)
+        disk = Checked(stream, file.uri)
         walk = _zip_files if file.name.lower().endswith((".zip", ".whl")) else _tar_files
         entries = walk(disk, file, counts)
         while True:
@@ -119,7 +119,7 @@ class _Entry(tarfile.TarInfo):
             raise
 
 
-def _tar_files(disk: Disk, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
+def _tar_files(disk: Checked, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
     name = file.name.lower()
     plain: Any = io.BufferedReader(disk, _BUFFER)
     if name.endswith((".gz", ".tgz")):
@@ -155,7 +155,7 @@ def _tar_content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Callable[[int]
     return read
 
 
-def _zip_files(disk: Disk, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
+def _zip_files(disk: Checked, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
     try:
         archive = zipfile.ZipFile(io.BufferedReader(disk, _BUFFER))
     except _DAMAGE:
@@ -168,7 +168,7 @@ def _zip_files(disk: Disk, file: InputFile, counts: Counts) -> Iterator[ArchiveF
             yield ArchiveFile(_path(entry.filename), position, entry.file_size, content)
 
 
-def _zip_files_in_order(disk: Disk, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
+def _zip_files_in_order(disk: Checked, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
     """What stands in a zip before the damage that cost it its table of contents."""
     plain = io.BufferedReader(disk, _BUFFER)
     position = -1

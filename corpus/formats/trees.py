@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pyarrow.fs as pafs
 
 from corpus.errors import DataError
+from corpus.formats.streams import Checked
 from corpus.storage import InputFile, filesystem, join, open_input
 
 _VERSION_CONTROL = (".git", ".hg", ".svn")
@@ -37,18 +38,27 @@ def list_trees(location: str, depth: int) -> list[tuple[InputFile, str]]:
 
 
 def tree_files(location: str) -> Iterator[InputFile]:
-    """The plain files at or below a folder, sorted by path within each folder."""
+    """The plain files at or below a folder, sorted by path within each folder.
+
+    DataError where a folder cannot be listed.
+    """
     for file, _ in _walk(location):
         yield file
 
 
 def read_head(location: str, most: int) -> bytes | None:
-    """A file's first bytes; None where it cannot be read, as one may not be allowed to."""
+    """A file's first bytes; None where one may not read it, or where its name is no text.
+
+    DataError where it is gone, and where the disk or network fails.
+    """
     try:
-        with open_input(location) as stream:
-            return stream.read(most)
-    except (OSError, DataError, UnicodeError):
+        stream = open_input(location)
+    except (PermissionError, UnicodeError):
         return None
+    except OSError as error:
+        raise DataError(f"cannot open {location}: {error}; check the disk or network") from error
+    with stream:
+        return Checked(stream, location).read(most)
 
 
 def _folders(location: str, depth: int) -> list[str]:
@@ -79,7 +89,7 @@ def _walk(location: str) -> Iterator[tuple[InputFile, int]]:
 
 
 def _walk_disk(root: str) -> Iterator[tuple[str, int, int]]:
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=_refuse):
         folders[:] = sorted(name for name in folders if name not in _VERSION_CONTROL)
         inner = os.path.relpath(folder, root).replace(os.sep, "/")
         for name in sorted(files):
@@ -91,6 +101,10 @@ def _walk_disk(root: str) -> Iterator[tuple[str, int, int]]:
                     status.st_size,
                     status.st_mtime_ns,
                 )
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"cannot list {error.filename}: {error.strerror}; check its rights and disk")
 
 
 def _walk_store(fs: pafs.FileSystem, root: str) -> Iterator[tuple[str, int, int]]:

@@ -6,8 +6,8 @@ is read from them. Each file is cleaned by `corpus.code`.
 LLaMA section 2.1 keeps projects under the Apache, BSD and MIT licences only.
 """
 
-import gzip
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,20 +15,26 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from isal import igzip
+from isal.igzip_lib import IsalError
 
-from corpus.code.cleaning import Cleaned, CodeConfig, Dropped, clean, refuse_path
+from corpus.code.cleaning import TOO_LARGE, Cleaned, CodeConfig, Dropped, clean, refuse_path
 from corpus.code.decoding import EMPTY
 from corpus.code.repository import Member, read_project, to_document
 from corpus.counts import Counts
 from corpus.formats import archives
-from corpus.formats.disk import Disk
 from corpus.formats.documents import Document, to_batches
+from corpus.formats.streams import Checked
 from corpus.storage import InputFile, open_input
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", *archives.SUFFIXES)
 
 _COLUMNS = ("repo_name", "path", "license", "content")
 _ROWS_A_BATCH = 256
+_JSON_EXPANSION = 6  # characters at most for a byte of content, as in \\u0001
+_OTHER_COLUMNS = 1 << 20  # bytes of a line beside its content
+_PIECE = 64 << 10
+_DAMAGE: Any = (EOFError, IsalError, zlib.error, igzip.BadGzipFile)  # isal's stubs say otherwise
 
 
 def read(
@@ -55,8 +61,12 @@ def _of_archive(
 def _of_export(
     file: InputFile, source: str, config: CodeConfig, counts: Counts
 ) -> Iterator[Document]:
-    rows = _parquet_rows if file.name.lower().endswith(".parquet") else _json_rows
-    for position, row in rows(file, counts):
+    if file.name.lower().endswith(".parquet"):
+        rows = _parquet_rows(file, counts)
+    else:
+        most = _JSON_EXPANSION * config.max_file_bytes + _OTHER_COLUMNS
+        rows = _json_rows(file, most, counts)
+    for position, row in rows:
         counts.add("records")
         origin, path = f"{file.name}#{position}", _plain(row["path"])
         url = f"{_plain(row['repo_name'])}/{path}"
@@ -68,51 +78,72 @@ def _of_export(
 
 
 def _plain(name: Any) -> str:
-    """A name as a table can hold it: a JSON string may have half a surrogate pair."""
-    return str(name).encode("utf-8", "replace").decode()
+    """A text as a table can hold it: JSON may have half a surrogate pair, Parquet any bytes."""
+    content = name if isinstance(name, bytes) else str(name).encode("utf-8", "replace")
+    return content.decode("utf-8", "replace")
 
 
 def _cleaned(path: str, content: Any, license: Any, config: CodeConfig) -> Cleaned | Dropped:
     if not isinstance(content, (str, bytes)) or not content:
         return Dropped(EMPTY)
-    stated = license if isinstance(license, str) and license.strip() else None
-    refused = refuse_path(path, len(content), config)
+    stated = _plain(license) if isinstance(license, (str, bytes)) and license.strip() else None
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    refused = refuse_path(path, len(data), config)
     return refused or clean(path, content, stated, config)
 
 
 def _parquet_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mapping[str, Any]]]:
     position = 0
-    try:
-        table = pq.ParquetFile(Disk(open_input(file.uri), file.uri))
-        missing = [name for name in _COLUMNS if name not in table.schema_arrow.names]
-        if missing:
-            counts.skip(f"no column {', '.join(missing)}", file.name)
-            return
-        for batch in table.iter_batches(batch_size=_ROWS_A_BATCH, columns=list(_COLUMNS)):
-            for row in batch.to_pylist():
-                yield position, row
-                position += 1
-    except (pa.ArrowException, OSError):
-        counts.skip("not a Parquet file, or a damaged one", f"{file.name}#{position}")
-
-
-def _json_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with open_input(file.uri) as raw:
-        compressed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        plain = io.BufferedReader(raw)
-        lines: Iterator[bytes] = gzip.GzipFile(fileobj=plain) if compressed else plain
-        for position in range(1 << 62):
-            try:
-                line = next(lines)
-            except StopIteration:
+        try:
+            table = pq.ParquetFile(Checked(raw, file.uri))
+            missing = [name for name in _COLUMNS if name not in table.schema_arrow.names]
+            if missing:
+                counts.skip(f"no column {', '.join(missing)}", file.name)
                 return
-            except (EOFError, zlib.error, gzip.BadGzipFile):
-                counts.skip("file cut short or damaged to its end", f"{file.name}#{position}")
+            for batch in table.iter_batches(batch_size=_ROWS_A_BATCH, columns=list(_COLUMNS)):
+                columns = [_as_bytes(batch.column(name)).to_pylist() for name in _COLUMNS]
+                for row in zip(*columns, strict=True):
+                    yield position, dict(zip(_COLUMNS, row, strict=True))
+                    position += 1
+        except (pa.ArrowException, OSError, UnicodeError):
+            counts.skip("not a Parquet file, or a damaged one", f"{file.name}#{position}")
+
+
+def _as_bytes(column: pa.Array) -> pa.Array:
+    """Strings as bytes: nothing makes the strings of a Parquet file UTF-8."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type):
+        return column.cast(pa.binary())
+    return column.cast(pa.large_binary()) if pa.types.is_large_string(column.type) else column
+
+
+def _json_rows(
+    file: InputFile, most: int, counts: Counts
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a file whose lines are of `most` bytes at most; a longer one is counted."""
+    with open_input(file.uri) as raw:
+        disk = io.BufferedReader(Checked(raw, file.uri), _PIECE)
+        packed = disk.read(2) == b"\x1f\x8b"
+        disk.seek(0)
+        lines: Any = igzip.IGzipFile(fileobj=disk) if packed else disk
+        for position in itertools.count():
+            place = f"{file.name}#{position}"
+            try:
+                line = lines.readline(most + 1)
+                if len(line) > most:
+                    counts.skip(TOO_LARGE, f"{place} line over {most} bytes")
+                    while line and not line.endswith(b"\n"):
+                        line = lines.readline(_PIECE)
+                    continue
+            except _DAMAGE:
+                counts.skip("file cut short or damaged to its end", place)
+                return
+            if not line:
                 return
             row = _parse(line)
             if row is None:
-                place = f"{file.name}#{position}"
                 counts.skip("not a JSON object with the columns of an export", place)
             else:
                 yield position, row

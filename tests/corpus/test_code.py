@@ -1,7 +1,9 @@
 """The reader of code exports: formats, licences, and rows that hold no text."""
 
 import gzip
+import io
 import json
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pytest
 
 from corpus.code.expressions import license_allowed
 from corpus.counts import Counts
-from corpus.errors import ConfigError
+from corpus.errors import ConfigError, DataError
 from corpus.sources import code
 from corpus.storage import list_files
 
@@ -93,6 +95,64 @@ def test_bytes_that_are_no_utf8_are_left_out(tmp_path: Path) -> None:
     documents, counts = read(tmp_path)
     assert [d["text"] for d in documents] == ["fine"]
     assert counts.skipped == {"undecodable": 1}
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), "dictionary"])
+def test_strings_of_parquet_that_are_no_utf8(tmp_path: Path, kind: pa.DataType | str) -> None:
+    """What one file's text is decoded by, Latin-1 here, is so for the bytes of a string too."""
+    texts = [b"x = 1\n", b"# caf\xe9 and some more plain words\nx = 2\n"]
+    content = pa.array(texts, pa.binary()).view(pa.string())
+    content = content.dictionary_encode() if kind == "dictionary" else content.cast(kind, False)
+    names = pa.array([b"me\xff/it"] * 2, pa.binary()).view(pa.string())
+    columns = {"repo_name": names, "path": ["a.py", "b.py"], "license": ["mit", "mit"]}
+    pq.write_table(pa.table({**columns, "content": content}), tmp_path / "a.parquet")
+    documents, counts = read(tmp_path)
+    assert [d["text"] for d in documents] == [
+        "x = 1\n",
+        "# café and some more plain words\nx = 2\n",
+    ]
+    assert documents[0]["url"] == "me\ufffd/it/a.py"
+    assert counts.skipped == {}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_line_has_bounds(tmp_path: Path, name: str) -> None:
+    """It is not read whole: memory stays where it was."""
+    long = b'{"content": "' + b"a" * (48 << 20) + b'"}\n'
+    content = lines(ROW) + long + lines(ROW) + long[:-1]
+    (tmp_path / name).write_bytes(gzip.compress(content, 1) if "gz" in name else content)
+    tracemalloc.start()
+    documents, counts = read(tmp_path, code.CodeConfig(max_file_bytes=1000))
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
+    assert [d["origin"] for d in documents] == [f"{name}#0", f"{name}#2"]
+    assert counts.skipped == {"file over max_file_bytes": 2}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_sizes_are_in_bytes(tmp_path: Path, name: str) -> None:
+    rows = [{**ROW, "content": f"# {'中' * count}\nx = 1\n"} for count in (330, 331)]
+    if name == "a.jsonl":
+        (tmp_path / name).write_bytes(lines(*rows))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+    documents, counts = read(tmp_path, code.CodeConfig(max_file_bytes=999))
+    assert [d["origin"] for d in documents] == [f"{name}#0"]
+    assert counts.skipped == {"file over max_file_bytes": 1}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.parquet"])
+def test_a_failing_disk_is_no_damage(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = None) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    (tmp_path / name).write_bytes(b"any")
+    monkeypatch.setattr(code, "open_input", lambda _: Failing(b"\x1f\x8b" * 99))
+    with pytest.raises(DataError, match="Input/output error"):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -133,13 +133,33 @@ def test_units_of_extraction_are_the_projects(tmp_path: Path) -> None:
         code_trees.CodeTreesConfig(depth=0)
 
 
-def test_a_file_that_may_not_be_read_is_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(5, "Input/output error")])
+def test_a_file_that_may_not_be_read_is_counted(
+    tmp_path: Path, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a disk that fails is not taken for one."""
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "a.py").write_text("a = 1\n")
-    ((project, _),) = code_trees.units(str(tmp_path), code_trees.CodeTreesConfig())
-    files = list(code_trees.tree_files(project.uri))
-    os.unlink(tmp_path / "x" / "a.py")
-    assert code_trees.read_head(files[0].uri, 10) is None
+    config, counts = code_trees.CodeTreesConfig(), Counts()
+    ((project, _),) = code_trees.units(str(tmp_path), config)
+
+    def failing(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr("corpus.formats.trees.open_input", failing)
+    if isinstance(error, PermissionError):
+        assert list(code_trees.read(project, "code", config, counts)) == []
+        assert counts.skipped == {"file that cannot be read from its archive": 1}
+    else:
+        with pytest.raises(DataError, match="Input/output error; check the disk"):
+            list(code_trees.read(project, "code", config, counts))
+
+
+def test_what_is_gone_or_cannot_be_listed_is_no_empty_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not there"):
+        code_trees.read_head(str(tmp_path / "a.py"), 10)
+    with pytest.raises(DataError, match="cannot list"):
+        list(code_trees.tree_files(str(tmp_path / "x")))
 
 
 @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tar.xz", "x.tar.bz2", "x.zip"])
