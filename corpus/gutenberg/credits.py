@@ -6,6 +6,8 @@ transcriber's corrections goes, if it is the last thing there is. Notes inside o
 
 import re
 
+from corpus.gutenberg.marks import PARAGRAPH
+
 _MAKING = r"produced|prepared|created|scanned|digiti[sz]ed|transcribed|typed|entered|converted|made"
 _OPENING = re.compile(
     rf"""[\s\[({{*_|+=-]*(?:
@@ -28,7 +30,6 @@ _OPENING = re.compile(
 _ARCHIVE = re.compile(r"gutenberg|\be-?texts?\b|\bpgdp\b|ibiblio\.org|archive\.org", re.IGNORECASE)
 _NOTE = re.compile(r"[\s\[|+=*_-]*(?:transcri(?:ber|ption)|anmerkung)", re.IGNORECASE)
 _RULE = re.compile(r"[\s*+=~_|-]*")
-_PARAGRAPH = re.compile(r"(?:^[^\S\n]*\S[^\n]*\n?)+", re.MULTILINE)
 _MOST_LINES = 12
 _MOST_CHARACTERS = 2000  # of a paragraph
 _NOTE_CHARACTERS = 3000
@@ -44,7 +45,7 @@ _TAIL = 6000  # characters
 def after_credits(text: str, start: int, end: int) -> int:
     """Where the book begins that `text[start:end]` holds behind its credits."""
     done = at = start
-    while (paragraph := _PARAGRAPH.search(text, at, end)) is not None:
+    while (paragraph := PARAGRAPH.search(text, at, end)) is not None:
         words = paragraph[0]
         at = paragraph.end()
         if _RULE.fullmatch(words):
@@ -81,7 +82,7 @@ def _end_of_note(text: str, paragraph: re.Match[str], end: int) -> int:
     if words.startswith(("+", "|")) or "\n" in words:
         return paragraph.end()
     if len(words.split()) <= _HEADING_WORDS:
-        following = _PARAGRAPH.search(text, paragraph.end(), end)
+        following = PARAGRAPH.search(text, paragraph.end(), end)
         if following is not None and following[0].count("\n") <= _MOST_LINES:
             return following.end()
     return paragraph.end()

@@ -6,10 +6,16 @@ import re
 
 _BLANKS = re.compile(r"\n\n\n\n\n+")
 _IMAGE = re.compile(  # begins with one certain character, which `re` looks for ten times as fast
-    r"\n[ \t]*(?:\{?\[?(?:illustration:?[ ]*)?\d{3,5}[a-z]\]?\}?|\[(?:illustration|image):?\])"
+    r"\n[ \t]*(?:[\[{]{1,2}(?:illustration:?[ ]*)?\d{3,5}[a-z][\]}]{1,2}"
+    r"|illustration:?[ ]*\d{3,5}[a-z]|\[(?:illustration|image):?\])"
     r"(?=\n)(?:\n+Original(?=\n))?",
     re.IGNORECASE,
 )
+# `0042m` alone in a paragraph; so could be 1850m, but not many times in a book
+_NUMBERED_IMAGE = re.compile(
+    r"\n(?<=\n\n)[ \t]*\d{4,5}m(?=\n\n)(?:\n+Original(?=\n))?", re.IGNORECASE
+)
+_NUMBERED_IMAGES = 5  # of a book that has such marks, at least
 _TAG = re.compile(
     r"</?(?:i|b|u|em|strong|tt|sup|sub|small|big|center|pre|p|br|hr|div|span|font|blockquote|h[1-6])"
     r"(?:[ ][^<>\n]{0,200})?[ ]?/?>",
@@ -42,7 +48,10 @@ def tidy(text: str) -> str:
     if "&" in text and ";" in text:
         text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     text = "\n".join([line.rstrip(" \t\f\v") for line in text.split("\n")])
-    text = _IMAGE.sub("\n", f"\n{text}\n")
+    text = _IMAGE.sub("\n", f"\n\n{text}\n\n")
+    found = itertools.islice(_NUMBERED_IMAGE.finditer(text), _NUMBERED_IMAGES)
+    if sum(1 for _ in found) == _NUMBERED_IMAGES:
+        text = _NUMBERED_IMAGE.sub("\n", text)
     return _BLANKS.sub("\n\n\n\n", text).strip("\n")
 
 

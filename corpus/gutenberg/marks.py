@@ -53,7 +53,7 @@ _MENTION = re.compile(r"gutenberg|\betexts?\b|\be-?books?\b|https?://|www\.", re
 _OPENING = re.compile(
     rf"{_LINE}(?:\**[ \t]*)?(?:this is )?(?:the |a )?project gutenberg", re.IGNORECASE
 )
-_PARAGRAPH = re.compile(r"(?:^[^\S\n]*\S[^\n]*\n?)+", re.MULTILINE)
+PARAGRAPH = re.compile(r"(?:^[^\S\n]*\S[^\n]*\n?)+", re.MULTILINE)
 _OTHERS = 6  # paragraphs of a header without marks that may say nothing of the archive
 
 
@@ -108,7 +108,7 @@ def _end_of_mark(text: str, at: int) -> int:
 
 def _unmarked_header(text: str) -> int:
     """The end of a header without a mark: the last paragraph at the head that names the archive."""
-    paragraphs = _PARAGRAPH.finditer(text, 0, min(_HEAD, max(len(text) // 2, 1)))
+    paragraphs = PARAGRAPH.finditer(text, 0, min(_HEAD, max(len(text) // 2, 1)))
     end = others = 0
     for number, paragraph in enumerate(paragraphs):
         if number == 0 and not _OPENING.match(paragraph[0]):

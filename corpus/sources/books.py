@@ -82,7 +82,7 @@ def _contents(file: InputFile, config: BooksConfig, counts: Counts) -> Iterator[
         if not entry.path.endswith(TEXTS):
             continue
         texts += 1
-        origin = f"{file.name}#{entry.path}"
+        origin = f"{file.name}#{entry.position}/{entry.path}"  # a path may stand there twice
         if entry.size > config.max_file_bytes:
             counts.skip(OVERSIZE, origin)
             continue
@@ -102,7 +102,7 @@ def _document(
     decoded = decode(content)
     if decoded.text.count("\0") > _NUL_SHARE * len(decoded.text):
         return BINARY
-    book = clean(decoded.text, _file_name(origin), config.unwrap)
+    book = clean(decoded.text, origin, config.unwrap)
     facts = book.metadata
     if facts.copyrighted and not config.copyrighted:
         return COPYRIGHTED
@@ -115,6 +115,7 @@ def _document(
     counts.add("documents_without_footer", not book.footer)
     if decoded.replaced:
         counts.add(REPLACED)
+    counts.add("documents_of_doubtful_encoding", decoded.doubtful)
     number = facts.number
     return Document(
         source=source,
@@ -128,9 +129,3 @@ def _document(
         author=facts.author,
         stated_language=facts.language,
     )
-
-
-def _file_name(origin: str) -> str:
-    """The text's own, whether it stands in an archive or not."""
-    name, _, inner = origin.rpartition("#")
-    return name if inner == "0" else inner

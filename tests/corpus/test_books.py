@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -63,9 +64,36 @@ def test_an_archive_holds_any_number(tmp_path) -> None:
     content = packed(**{"a/98765-8.txt": BOOK, "a/pic.png": b"\x89", "b.txt": b"Alone."})
     rows, counts = read(*put(tmp_path, "98765-8.zip", content))
     assert [row["text"] for row in rows] == ["Still water.", "Alone."]
-    assert rows[1]["url"] == rows[1]["origin"] == "98765-8.zip#b.txt"
+    assert rows[1]["url"] == rows[1]["origin"] == "98765-8.zip#2/b.txt"
     assert counts.totals["documents_without_header"] == 1
     assert counts.totals["documents_without_footer"] == 1
+
+
+def test_a_path_that_stands_twice_in_an_archive_gives_two_documents(tmp_path) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for content in (b"first", b"second"):
+            entry = tarfile.TarInfo("a/98765.txt")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    rows, _ = read(*put(tmp_path, "a.tar", stream.getvalue()))
+    assert [(row["text"], row["origin"]) for row in rows] == [
+        ("first", "a.tar#0/a/98765.txt"), ("second", "a.tar#1/a/98765.txt"),
+    ]  # fmt: skip
+    assert len({row["doc_id"] for row in rows}) == 2
+
+
+def test_an_encoding_in_doubt_is_counted(tmp_path) -> None:
+    content = BOOK.removeprefix(b"\xef\xbb\xbf").replace(b"Still", "Ακίνητη".encode("cp1253"))
+    _, counts = read(*put(tmp_path, "a.txt", content))
+    assert counts.totals["documents_of_doubtful_encoding"] == 1
+
+
+def test_a_declared_codec_that_gives_no_characters_is_not_believed(tmp_path) -> None:
+    head, tail = BOOK.removeprefix(b"\xef\xbb\xbf").split(b"\r\n\r\nStill", 1)
+    declared = head.replace(b"Language", b"Character set encoding: raw_unicode_escape\r\nLanguage")
+    (row,), _ = read(*put(tmp_path, "a.txt", declared + b"\r\n\r\nOl\xe9 \\ud800 still" + tail))
+    assert row["text"] == "Olé \\ud800 still water."
 
 
 def test_what_is_dropped_is_counted(tmp_path) -> None:
@@ -120,6 +148,7 @@ def test_the_shared_books(shared) -> None:
         35, 1, 1,
     )  # fmt: skip
     assert counts.skipped == {}
+    assert totals["documents_of_doubtful_encoding"] == 0
     by_name = {row["origin"].rpartition("/")[2]: row for row in rows}
     for name, said in GOLDEN.items():
         assert (by_name[name]["title"], by_name[name]["date"]) == said
