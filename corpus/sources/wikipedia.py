@@ -18,7 +18,7 @@ from corpus.formats.documents import Document, to_batches
 from corpus.formats.mediawiki import Site, WikiPage
 from corpus.storage import InputFile
 from corpus.wikitext.clean import clean
-from corpus.wikitext.names import LLAMA_LANGUAGES, hidden_links
+from corpus.wikitext.names import LLAMA_LANGUAGES, REDIRECT_WORDS, hidden_links
 
 SUFFIXES = mediawiki.SUFFIXES
 
@@ -30,7 +30,7 @@ NO_ID = "page without an id or title"
 
 _ARTICLES = 0  # the namespace
 _LANGUAGE = re.compile(r"[a-z]{2,}(-[a-z]+)*")
-_REDIRECT = re.compile(r"\s*#[^\W\d_]+:?\s*\[\[[^\[\]\n]*\]\]\s*(?:\n|\Z)")
+_REDIRECT = re.compile(rf"\s*#(?:{'|'.join(REDIRECT_WORDS)})\s*:?\s*\[\[", re.I)
 _LEAST_PART = 1 << 16
 
 
@@ -86,11 +86,12 @@ def _documents(
     for page in mediawiki.read_pages(file, counts, site):
         counts.add("records")
         origin = f"{file.name}#{page.page_id}"
-        url = address and address + quote(page.title.replace(" ", "_"), safe="/:@!$*(),;'~")
+        path = quote(page.title.replace(" ", "_"), safe="/:@!$*(),;'~")
+        url = address + path if address else origin
         reason = _unwanted(page)
         text = "" if reason else clean(page.wikitext, page.title, hidden)
         if reason or len(text) < config.min_chars:
-            counts.skip(reason or short, f"{origin} {url or page.title}")
+            counts.skip(reason or short, f"{origin} {url}")
             continue
         yield Document(source, url, origin, page.timestamp, None, config.license, page.title, text)
 

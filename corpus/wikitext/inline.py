@@ -10,7 +10,6 @@ from collections.abc import Set
 
 from corpus.wikitext.hidden import EXTENSIONS
 from corpus.wikitext.marks import BREAK, GONE
-from corpus.wikitext.names import LANGUAGE_LINK
 
 _MAX_DEPTH = 20
 _VARIANTS = re.compile(r"-\{([^{}]*+)\}-")
@@ -66,10 +65,8 @@ def _link(match: re.Match[str], hidden: Set[str]) -> str:
     if target.startswith(":"):
         return label.strip() or target[1:]
     prefix, colon, _ = target.partition(":")
-    if colon:
-        name = prefix.strip().replace("_", " ").lower()
-        if name in hidden or LANGUAGE_LINK.match(target):
-            return GONE
+    if colon and prefix.strip().replace("_", " ").lower() in hidden:
+        return GONE
     if match[2] is None:
         return target
     return label or re.sub(r"\s*\([^()]*\)$", "", target.rpartition(":")[2])

@@ -70,18 +70,20 @@ def test_what_is_no_article_is_counted(tmp_path):
         page("Pogovor:Ohrid", ns=1),
         page("A", extra='<redirect title="B"/>'),
         page("C", "#PREUSMERITEV [[Ohrid]]\n" + LONG),
+        page("C2", "#redirect:[[Ohrid]] {{R from x}} " + LONG),
         page("D", "{}" * 200, model="json"),
         page("E", "Kratko."),
         page("", LONG),
         page("F", LONG, number=""),
         page("G"),
+        page("H", "#Alpha [[Alpha Centauri]]\n#Beta [[Beta Centauri]]\n" + LONG),
     ]
     path.write_text(SITE + "".join(pages) + "</mediawiki>")
     rows, counts = read(path)
-    assert [row["title"] for row in rows] == ["G"]
+    assert [row["title"] for row in rows] == ["G", "H"]
     assert counts.skipped == {
         wikipedia.NOT_AN_ARTICLE: 1,
-        wikipedia.REDIRECT: 2,
+        wikipedia.REDIRECT: 3,
         wikipedia.NOT_WIKITEXT: 1,
         "shorter than 100 characters": 1,
         wikipedia.NO_ID: 2,
@@ -107,7 +109,7 @@ def test_languages(tmp_path):
     ("name", "url", "unknown"),
     [
         ("slwiki-20200101-pages-articles.xml.bz2", "https://sl.wikipedia.org/wiki/P9", 0),
-        ("dump.xml.bz2", "", 1),
+        ("dump.xml.bz2", "dump.xml.bz2#9", 1),
     ],
 )
 def test_a_dump_whose_beginning_is_damaged(tmp_path, name, url, unknown, parts):
