@@ -37,7 +37,7 @@ def to_batches(documents: Iterable[Document], counts: Counts) -> Iterator[pa.Rec
     size = 0
     for document in documents:
         batch.append(document)
-        size += _utf8_bytes(document.text)
+        size += utf8_bytes(document.text)
         if len(batch) >= MAX_DOCUMENTS or size >= MAX_BYTES:
             yield _to_batch(batch, counts)
             batch, size = [], 0
@@ -45,7 +45,8 @@ def to_batches(documents: Iterable[Document], counts: Counts) -> Iterator[pa.Rec
         yield _to_batch(batch, counts)
 
 
-def _utf8_bytes(text: str) -> int:
+def utf8_bytes(text: str) -> int:
+    """A text's size as it is stored."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 

@@ -3,6 +3,7 @@
 import html
 import itertools
 import re
+from collections.abc import Iterator
 
 _BLANKS = re.compile(r"\n\n\n\n\n+")
 _IMAGE = re.compile(  # begins with one certain character, which `re` looks for ten times as fast
@@ -28,7 +29,12 @@ _NO_CONTROLS = str.maketrans("", "", _CONTROLS)
 _FULL_LINE = 55  # characters that the longest line of wrapped prose has at least
 _RAGGED = 5  # characters by which a line may be shorter than it needs to be
 _UNWRAPPED = 8  # of so many line ends one may stand where the next word would have fitted
-_PROSE = re.compile(r"(?:^\S[^\n]*\n)+^\S[^\n]*$", re.MULTILINE)
+_PROSE = re.compile(  # of so many lines at most, for `re` remembers each of them
+    r"(?:^\S[^\n]*\n){1,4000}^\S[^\n]*$", re.MULTILINE
+)
+_PIECE = (
+    1 << 20
+)  # characters whose lines are in memory at once: a short line takes 20 times its own
 
 
 def newlines(text: str) -> str:
@@ -47,12 +53,22 @@ def tidy(text: str) -> str:
         text = _TAG.sub("", text)
     if "&" in text and ";" in text:
         text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    text = "\n".join([line.rstrip(" \t\f\v") for line in text.split("\n")])
+    text = "\n".join(_stripped_pieces(text))
     text = _IMAGE.sub("\n", f"\n\n{text}\n\n")
     found = itertools.islice(_NUMBERED_IMAGE.finditer(text), _NUMBERED_IMAGES)
     if sum(1 for _ in found) == _NUMBERED_IMAGES:
         text = _NUMBERED_IMAGE.sub("\n", text)
     return _BLANKS.sub("\n\n\n\n", text).strip("\n")
+
+
+def _stripped_pieces(text: str) -> Iterator[str]:
+    """The text in pieces of whole lines, without space at their ends and newlines between them."""
+    at = 0
+    while at <= len(text):
+        end = text.find("\n", at + _PIECE)
+        end = len(text) if end < 0 else end
+        yield "\n".join([line.rstrip(" \t\f\v") for line in text[at:end].split("\n")])
+        at = end + 1
 
 
 def unwrap(text: str) -> str:

@@ -53,7 +53,9 @@ _MENTION = re.compile(r"gutenberg|\betexts?\b|\be-?books?\b|https?://|www\.", re
 _OPENING = re.compile(
     rf"{_LINE}(?:\**[ \t]*)?(?:this is )?(?:the |a )?project gutenberg", re.IGNORECASE
 )
-PARAGRAPH = re.compile(r"(?:^[^\S\n]*\S[^\n]*\n?)+", re.MULTILINE)
+PARAGRAPH = re.compile(  # of so many lines at most, for `re` remembers each of them
+    r"(?:^[^\S\n]*\S[^\n]*\n?){1,4000}", re.MULTILINE
+)
 _OTHERS = 6  # paragraphs of a header without marks that may say nothing of the archive
 
 

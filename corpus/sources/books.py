@@ -13,7 +13,8 @@ from corpus.counts import REPLACED, Counts
 from corpus.errors import ConfigError
 from corpus.formats.archives import SUFFIXES as ARCHIVES
 from corpus.formats.archives import archive_files
-from corpus.formats.documents import Document, to_batches
+from corpus.formats.documents import Document, to_batches, utf8_bytes
+from corpus.formats.records import MAX_RECORD_BYTES
 from corpus.gutenberg.book import clean
 from corpus.gutenberg.decoding import decode
 from corpus.storage import InputFile, open_input
@@ -22,6 +23,7 @@ TEXTS = (".txt", ".txt.utf8", ".txt.utf-8", ".TXT")
 SUFFIXES = (*TEXTS, *ARCHIVES)
 
 OVERSIZE = "file over max_file_bytes"
+OVERSIZE_TEXT = f"text over {MAX_RECORD_BYTES >> 20} MiB of UTF-8"
 DAMAGED = "damaged file in an archive"
 NO_TEXTS = "archive without a text"
 BINARY = "not a text"
@@ -29,6 +31,9 @@ EMPTY = "no text"
 SHORT = "shorter than min_chars"
 COPYRIGHTED = "under its author's copyright"
 
+# The cleaning of a text takes up to 20 times its file's bytes: this keeps a worker under 2 GB. The
+# largest books have 20 MB.
+_MOST_FILE_BYTES = 64 << 20
 _NUL_SHARE = 0.001  # of a text's characters: a few are filler of early files
 
 
@@ -39,13 +44,15 @@ class BooksConfig:
     min_chars: int = 0
     unwrap: bool = False
     copyrighted: bool = False  # whether books stay that their authors only lend to the archive
-    max_file_bytes: int = 64 << 20  # a book takes 8 times its bytes; the largest have 20 MB
+    max_file_bytes: int = _MOST_FILE_BYTES
     max_archive_bytes: int = 64 << 30  # unpacked
 
     def __post_init__(self) -> None:
         for name, least in (("min_chars", 0), ("max_file_bytes", 1), ("max_archive_bytes", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name}={getattr(self, name)} must be >= {least}")
+        if self.max_file_bytes > _MOST_FILE_BYTES:
+            raise ConfigError(f"max_file_bytes={self.max_file_bytes} must be <= {_MOST_FILE_BYTES}")
 
 
 def read(
@@ -110,6 +117,8 @@ def _document(
         return EMPTY
     if len(book.text) < config.min_chars:
         return SHORT
+    if utf8_bytes(book.text) > MAX_RECORD_BYTES:  # encodings of one byte give up to three
+        return OVERSIZE_TEXT
     counts.add(f"encoding_{decoded.encoding}")
     counts.add("documents_without_header", not book.header)
     counts.add("documents_without_footer", not book.footer)

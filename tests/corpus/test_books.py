@@ -113,8 +113,17 @@ def test_what_is_dropped_is_counted(tmp_path) -> None:
     assert read(*put(tmp_path, "a.txt", lent), BooksConfig(copyrighted=True))[0]
     rows, counts = read(*put(tmp_path, "a.zip", packed(**{"a.htm": b"x"})))
     assert (rows, dict(counts.skipped)) == ([], {books.NO_TEXTS: 1})
+    with pytest.raises(ConfigError, match="max_file_bytes=67108865 must be <= 67108864"):
+        BooksConfig(max_file_bytes=(64 << 20) + 1)
     with pytest.raises(ConfigError, match="min_chars=-1 must be >= 0"):
         BooksConfig(min_chars=-1)
+
+
+def test_a_text_that_grows_over_what_can_be_measured_is_dropped(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(books, "MAX_RECORD_BYTES", 150)
+    assert len(read(*put(tmp_path, "a.txt", b"\xe9 " * 50))[0]) == 1
+    rows, counts = read(*put(tmp_path, "a.txt", b"\xe9 " * 51))
+    assert (rows, dict(counts.skipped)) == ([], {books.OVERSIZE_TEXT: 1})
 
 
 def test_a_cut_archive_gives_what_stands_before_the_damage(tmp_path) -> None:

@@ -292,6 +292,27 @@ def test_no_pattern_takes_more_than_linear_time(run) -> None:
         clean(f"{head}{run * 200_000}x{FOOTER}", "1.txt", unwrapped=True)
 
 
+@pytest.mark.parametrize("unwrapped", [False, True])
+def test_short_lines_take_no_more_memory_than_long_ones(unwrapped) -> None:
+    text = "ab\n" * (1 << 20)
+    clean("ab\n" * 40_000, "1.txt", unwrapped)
+    tracemalloc.start()
+    try:
+        assert clean(text, "1.txt", unwrapped).text == text.strip()
+        assert tracemalloc.get_traced_memory()[1] < 12 * len(text)
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.lists(st.sampled_from(["a", " ", "\t", "\n", "\f"]), max_size=40), st.integers(0, 9))
+def test_lines_are_stripped_in_pieces_as_at_once(chars, piece) -> None:
+    text = "".join(chars)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("corpus.gutenberg.layout._PIECE", piece)
+        by_piece = tidy(text)
+    assert by_piece == tidy(text)
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_decoded(content) -> None:
     text = decode(content).text
