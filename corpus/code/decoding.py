@@ -1,19 +1,13 @@
 """The bytes of a source file to text: byte order mark, UTF-8, what the file declares, Latin-1."""
 
-import codecs
 import re
+
+from corpus.formats.byte_order_marks import BYTE_ORDER_MARKS
 
 BINARY = "binary"
 UNDECODABLE = "undecodable"
 EMPTY = "empty"
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16's does
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _DECLARED = re.compile(
     rb"""^[ \t\f]*(?:\#|"|%|;|//).{0,80}?coding[:=][ \t]*([-\w.]+)"""
     rb"""|<\?xml[^>]{0,80}encoding=["']([-\w.]+)|<meta[^>]{0,80}charset=["']?([-\w.]+)""",
@@ -51,7 +45,7 @@ def checked_text(text: str) -> str:
 
 
 def _decode(content: bytes) -> str:
-    for mark, encoding in _MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if content.startswith(mark):
             text = _by(content[len(mark) :], encoding)
             if text is None:

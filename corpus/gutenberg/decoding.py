@@ -8,13 +8,8 @@ import codecs
 import re
 from typing import NamedTuple
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16's does
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+from corpus.formats.byte_order_marks import BYTE_ORDER_MARKS
+
 _DECLARED = re.compile(
     rb"^[ \t]*(?:character set encoding|charset|encoding):[ \t]*([^\r\n]{2,60})",
     re.IGNORECASE | re.MULTILINE,
@@ -48,7 +43,7 @@ class Decoded(NamedTuple):
 
 def decode(content: bytes) -> Decoded:
     """Never raises; lines end as they do in the content."""
-    for mark, encoding in _MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if content.startswith(mark):
             return _replacing(content[len(mark) :], encoding)
     if content.isascii():

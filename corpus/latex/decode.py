@@ -7,11 +7,7 @@ which takes any bytes.
 import codecs
 import re
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+from corpus.formats.byte_order_marks import BYTE_ORDER_MARKS
 
 # inputenc's and CJK's names, where Python's differ or are hidden
 _CODECS = {
@@ -56,7 +52,7 @@ def decode(content: bytes, declared: str | None = None) -> str:
 
 
 def _text(content: bytes, declared: str | None) -> str:
-    for mark, codec in _BOMS:
+    for mark, codec in BYTE_ORDER_MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(codec, "replace")
     for codec in filter(None, ("utf-8", declared, "cp1252")):

@@ -43,7 +43,8 @@ def test_comments_go_as_in_tex(source: str, text: str) -> None:
 
 def test_encodings_are_tried_in_order() -> None:
     text = "Poincaré ✓"
-    for content in (text.encode(), b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16")):
+    marked = (b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16"), text.encode("utf-32"))
+    for content in (text.encode(), *marked):
         assert decode(content) == text
     assert decode("Erdős".encode("iso8859-2"), "iso8859-2") == "Erdős"
     assert decode(b"Poincar\xe9 \x93x\x94") == "Poincaré “x”"
