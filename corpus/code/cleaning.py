@@ -46,7 +46,7 @@ class CodeConfig:
     drop: tuple[str, ...] = _FORMS  # what is no source that people write, by name
     license_headers: Literal["remove", "keep"] = "remove"
     max_file_bytes: int = 1 << 20
-    max_archive_bytes: int = 8 << 30  # unpacked; what lies beyond is not read
+    max_archive_bytes: int = 8 << 30  # unpacked, tar headers too; what lies beyond is not read
 
     def __post_init__(self) -> None:
         if not self.licenses:

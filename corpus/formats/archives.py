@@ -32,6 +32,7 @@ OVERSIZE = "archive over max_archive_bytes"
 
 _BUFFER = 1 << 20
 _PIECE = 16 << 10  # at most as much is lost before damage
+_HEADER = 1 << 20  # bytes, with a tar entry's long name, attributes and map of holes
 # What the standard library raises on bytes that are no archive; a failing disk is DataError.
 _DAMAGE: Any = (  # isal's stubs give its error another type
     IsalError,
@@ -57,12 +58,17 @@ def archive_name(name: str) -> str:
 
 
 def archive_files(file: InputFile, max_bytes: int, counts: Counts) -> Iterator[ArchiveFile]:
-    """Yields an archive's files, to be read before the next is asked for; faults are counted."""
+    """Yields an archive's files, to be read before the next is asked for; faults are counted.
+
+    What lies past `max_bytes`, unpacked, is not read; of a tar its headers count too.
+    """
     total = 0
     with open_input(file.uri) as stream:
         disk = Checked(stream, file.uri)
-        walk = _zip_files if file.name.lower().endswith((".zip", ".whl")) else _tar_files
-        entries = walk(disk, file, counts)
+        if file.name.lower().endswith((".zip", ".whl")):
+            entries = _zip_files(disk, file, counts)
+        else:
+            entries = _tar_files(disk, file, max_bytes, counts)
         while True:
             try:
                 found = next(entries, None)
@@ -78,14 +84,36 @@ def archive_files(file: InputFile, max_bytes: int, counts: Counts) -> Iterator[A
             yield found
 
 
-class _Whole:
-    """What an unpacker gives before the damage, where it would raise for all that was asked."""
+class _Unpacked:
+    """A tar's bytes, read once from its start on; where they are damaged, they end.
+
+    tarfile reads all that belongs to one entry's header whole, of any size that is stated.
+    """
 
     def __init__(self, unpacker: Any) -> None:
         self._unpacker = unpacker
+        self._at = 0
         self._broken = False
+        self.headroom: int | None = None  # bytes that an entry's header may still have
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, position: int) -> None:
+        """Goes forward; also where a header's room is bounded, what is passed over is not."""
+        if position < self._at:
+            raise tarfile.StreamError("an archive is not read backwards")
+        while self._at < position and self._next(min(_BUFFER, position - self._at)):
+            pass
 
     def read(self, size: int) -> bytes:
+        if self.headroom is not None:
+            self.headroom -= size
+            if self.headroom < 0:
+                raise tarfile.ReadError("a header over its bound")
+        return self._next(max(size, 0))
+
+    def _next(self, size: int) -> bytes:
         parts: list[bytes] = []
         left = size
         while left and not self._broken:
@@ -98,11 +126,21 @@ class _Whole:
                 break
             parts.append(part)
             left -= len(part)
+        self._at += size - left
         return b"".join(parts)
 
 
 class _Tar(tarfile.TarFile):
     broken = False  # whether it ended where a header should be
+    for_all = 0  # bytes of headers that go for all entries, which tarfile remembers
+
+    def next(self) -> tarfile.TarInfo | None:
+        unpacked: Any = self.fileobj
+        unpacked.headroom = _HEADER
+        found = super().next()
+        unpacked.headroom = None
+        self.members: list[tarfile.TarInfo] = []  # it would remember every entry
+        return found
 
 
 class _Entry(tarfile.TarInfo):
@@ -118,25 +156,36 @@ class _Entry(tarfile.TarInfo):
             tar.broken = True  # type: ignore[attr-defined]
             raise
 
+    def _proc_pax(self, tar: _Tar) -> tarfile.TarInfo:
+        if self.type == tarfile.XGLTYPE:
+            tar.for_all += self.size
+            if tar.for_all > _HEADER:
+                raise tarfile.ReadError("headers for all entries over their bound")
+        return super()._proc_pax(tar)  # type: ignore[misc]
 
-def _tar_files(disk: Checked, file: InputFile, counts: Counts) -> Iterator[ArchiveFile]:
+
+def _tar_files(
+    disk: Checked, file: InputFile, max_bytes: int, counts: Counts
+) -> Iterator[ArchiveFile]:
     name = file.name.lower()
     plain: Any = io.BufferedReader(disk, _BUFFER)
     if name.endswith((".gz", ".tgz")):
-        plain = _Whole(igzip.IGzipFile(fileobj=plain))
+        plain = igzip.IGzipFile(fileobj=plain)
     elif name.endswith((".xz", ".txz")):
-        plain = _Whole(lzma.LZMAFile(plain))  # noqa: SIM115
+        plain = lzma.LZMAFile(plain)  # noqa: SIM115
     elif name.endswith((".bz2", ".tbz2")):
-        plain = _Whole(bz2.BZ2File(plain))
+        plain = bz2.BZ2File(plain)
     position = -1
     try:
-        tar = _Tar.open(fileobj=plain, mode="r|", bufsize=_BUFFER, tarinfo=_Entry)
+        tar = _Tar(fileobj=_Unpacked(plain), tarinfo=_Entry)  # type: ignore[arg-type]
     except _DAMAGE:
         counts.skip(NOT_ARCHIVE, file.name)
         return
     while (entry := tar.next()) is not None:
-        tar.members = []  # type: ignore[attr-defined]  # it would remember every entry
         position += 1
+        if tar.offset > max_bytes:  # where the next header stands
+            counts.skip(OVERSIZE, f"{file.name}#{position}")
+            return
         if entry.isreg() and entry.size >= 0:
             yield ArchiveFile(_path(entry.name), position, entry.size, _tar_content(tar, entry))
     if tar.broken:
