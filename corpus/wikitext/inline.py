@@ -69,7 +69,13 @@ def _link(match: re.Match[str], hidden: Set[str]) -> str:
         return GONE
     if match[2] is None:
         return target
-    return label or re.sub(r"\s*\([^()]*\)$", "", target.rpartition(":")[2])
+    return label or _without_bracket(target.rpartition(":")[2])
+
+
+def _without_bracket(name: str) -> str:
+    """A title without what tells it from others of the same name: Mercury for Mercury (planet)."""
+    before, bracket, inside = name.rpartition("(")
+    return before.rstrip() if bracket and inside.find(")") == len(inside) - 1 else name
 
 
 def _variant(match: re.Match[str]) -> str:

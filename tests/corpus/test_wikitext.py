@@ -21,6 +21,9 @@ EXAMPLES = {
     "See [[rfc:2616|RFC 2616]] and [[doi:10.1/x|a paper]].": "See RFC 2616 and a paper.",
     "The [[voy:Oslo|guide]], [[mw:Help|help]], [[re:zero|show]]": "The guide, help, show",
     "[[Mercury (planet)|]] and [[w:Help|]]": "Mercury and Help",
+    "[[a (b) c|]], [[a (b|]], [[a b)|]], [[a (b) (c)|]], [[a (b))|]]": (
+        "a (b) c, a (b, a b), a (b), a (b))"
+    ),
     "[[a|b [c] d]]": "b [c] d",
     "[http://a.org The site], [http://b.org] and http://c.org": "The site, and http://c.org",
     "[http://a.org see [[Ohrid|it]] now]": "see it now",
@@ -128,3 +131,17 @@ def test_any_text_is_cleaned(wikitext):
 @pytest.mark.timeout(60)  # minutes to hours, were it quadratic
 def test_unbalanced_markup_costs_no_more_than_other(unit):
     clean(unit * 100_000)
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["[[a~b|]]", "[[a (b~c)|]]", "[[a (b)~c|]]", "[[a|~b|]]", "[[de~:b]]", "[[~:b|c]]",
+     "[http://a~b]", "{{lang|de~|b}}", "{{a~|b}}", "{{lang|de|b~=c}}", "{{{a~|b}}}",
+     "<ref name=~>b</ref>", "<ref~>b</ref~>", "<br~>", "<sup>~1</sup>", "-{~zh-hans~:b~;c}-",
+     "= a~b", "= a~=b", "= a =~", "*~b", "{|~\n|}", "a ({{x}}~b)", "(~{{x}}", "a {{x}}~, b",
+     "''a~''", "'''a~b", "__A_B__", "&a~;", "<table~>", "<!--~-->"],
+)  # fmt: skip
+@pytest.mark.parametrize("blank", [" ", "_", "\n"])
+@pytest.mark.timeout(60)  # minutes to hours, were it quadratic
+def test_blanks_within_markup_cost_no_more_than_elsewhere(around, blank):
+    clean(around.replace("~", blank * 500_000))
