@@ -59,7 +59,7 @@ def _begin(scanner: Scanner, frame: Frame, at: int) -> None:
 
 def _environment_end(scanner: Scanner, frame: Frame, name: str, start: int) -> int | None:
     close = f"\\end{{{name}}}"
-    end = frame.text.find(close, start) if scanner.work > 0 else -1
+    end = -1 if scanner.is_spent else frame.text.find(close, start)
     if end < 0:
         scanner.charge(len(frame.text) - start)
         return None
@@ -115,9 +115,12 @@ def _bibliography(scanner: Scanner, frame: Frame, at: int) -> None:
     match = ARGUMENT.match(frame.text, frame.position)
     if match:
         frame.position = match.end()
-    elif frame.text.startswith("[", frame.position):
+    elif frame.text.startswith("[", frame.position) and not scanner.is_spent:
         end = bracket_end(frame.text, frame.position)
-        frame.position = end if end >= 0 else frame.position
+        if end < 0:
+            scanner.charge(len(frame.text) - frame.position)
+        else:
+            frame.position = end
     scanner.drop_line(frame)
 
 
@@ -126,16 +129,18 @@ def _bibliography_as_command(scanner: Scanner, frame: Frame, at: int) -> None:
     if not scanner.in_body or not frame.text.startswith("{", frame.position):
         scanner.keep(frame, at)
         return
-    ends = [frame.text.find(end, at) for end in (_END_REFERENCES, END_DOCUMENT)]
-    frame.position = next((end for end in ends if end >= 0), len(frame.text))
-    if ends[0] >= 0:
-        frame.position += len(_END_REFERENCES)
+    end = frame.text.find(_END_REFERENCES, at)
+    if end >= 0:
+        frame.position = end + len(_END_REFERENCES)
         scanner.drop_line(frame)
+        return
+    end = frame.text.find(END_DOCUMENT, at)
+    frame.position = end if end >= 0 else len(frame.text)
 
 
 def _references(scanner: Scanner, frame: Frame, at: int) -> None:
     r"""AMS-TeX's `\Refs … \endRefs`."""
-    end = frame.text.find("\\endRefs", frame.position)
+    end = -1 if scanner.is_spent else frame.text.find("\\endRefs", frame.position)
     if end < 0:
         scanner.charge(len(frame.text) - frame.position)
         scanner.keep(frame, at)

@@ -16,6 +16,7 @@ VERBATIM = (
 _OWN = re.compile(
     r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|CustomVerbatimEnvironment)\s*+\{([A-Za-z]+)\}"
 )
+_MAX_OWN = 100  # of them; people's papers have a few
 _BLANKS = " \t"
 _CONTROL_END = re.compile(r"\\(?:[A-Za-z@]+|[^A-Za-z])\Z")
 
@@ -23,7 +24,7 @@ _CONTROL_END = re.compile(r"\\(?:[A-Za-z@]+|[^A-Za-z])\Z")
 def verbatim_names(text: str) -> frozenset[str]:
     """The environments whose content a paper's text holds verbatim, its own among them."""
     own = _OWN.findall(text) if "VerbatimEnv" in text or "lstnewenv" in text else []
-    return frozenset([*VERBATIM, *own])
+    return frozenset([*VERBATIM, *[*dict.fromkeys(own)][:_MAX_OWN]])
 
 
 def strip_comments(text: str, verbatim: frozenset[str] = frozenset(VERBATIM)) -> str:
@@ -33,12 +34,13 @@ def strip_comments(text: str, verbatim: frozenset[str] = frozenset(VERBATIM)) ->
     out: list[str] = []
     start = position = 0  # text from `start` on is not written yet
     stop = _stop(verbatim)
+    unclosed: set[str] = set()
     while match := stop.search(text, position):
         at = match.start()
         if _escaped(text, at):
             position = at + 1
         elif text[at] == "\\":
-            position = verbatim_end(text, match, 1)
+            position = _verbatim_end(text, match, unclosed)
         else:
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
@@ -83,20 +85,25 @@ def _stop(verbatim: frozenset[str]) -> re.Pattern[str]:
     )
 
 
+_MAX_INLINE = 10_000  # characters of an argument; a paper may be one line
 _OPTIONS = re.compile(r"[ ]?(?:\[[^\]\n]{0,200}\])?[ ]?")
 _LANGUAGE = re.compile(r"\{[^{}\n]{0,100}\}")
 
 
-def verbatim_end(text: str, match: re.Match[str], unclosed: int) -> int:
+def _verbatim_end(text: str, match: re.Match[str], unclosed: set[str]) -> int:
     r"""Where what begins verbatim at a match of `\verb`, `\url` or `\begin` ends.
 
-    `unclosed` is how far to go from the match's start where nothing closes it.
+    Past its backslash where nothing closes it; an environment that nothing closes is looked for
+    once, as none that begins later can be closed.
     """
     name = match["name"]
-    if name:
-        end = text.find(f"\\end{{{name}}}", match.end())
-        return match.start() + unclosed if end < 0 else end + len(name) + 6
-    return inline_end(text, match[0], match.end()) or match.start() + unclosed
+    if name is None:
+        return inline_end(text, match[0], match.end()) or match.start() + 1
+    end = -1 if name in unclosed else text.find(f"\\end{{{name}}}", match.end())
+    if end < 0:
+        unclosed.add(name)
+        return match.start() + 1
+    return end + len(name) + len("\\end{}")
 
 
 def inline_end(text: str, command: str, after: int) -> int | None:
@@ -114,10 +121,9 @@ def inline_end(text: str, command: str, after: int) -> int | None:
     mark = text[after : after + 1]
     if not mark or mark.isspace() or mark == "\\" or (mark != "{" and not _delimits(command)):
         return None
-    line = text.find("\n", after)
     closing = "}" if mark == "{" and braces else mark
-    end = text.find(closing, after + 1, None if line < 0 else line)
-    return None if end < 0 else end + 1
+    end = text.find(closing, after + 1, after + _MAX_INLINE)
+    return None if end < 0 or "\n" in text[after:end] else end + 1
 
 
 def _delimits(command: str) -> bool:

@@ -57,7 +57,7 @@ def _true(scanner: Scanner, frame: Frame, at: int) -> None:
 def _branch(scanner: Scanner, frame: Frame, at: int, value: bool) -> None:
     """Reads on in one branch; a conditional that nothing ends stays as it is written."""
     start, otherwise, depth = frame.position, None, 0
-    for match in _TOKEN.finditer(frame.text, start) if scanner.work > 0 else ():
+    for match in _TOKEN.finditer(frame.text, start) if not scanner.is_spent else ():
         name = match[1]
         if name == "else":
             otherwise = match if depth == 0 and otherwise is None else otherwise

@@ -15,18 +15,23 @@ from corpus.latex.definition_text import (
     read_newcommand,
     read_operator,
 )
-from corpus.latex.macros import bracket_end, group_end
+from corpus.latex.macros import Ends
 from corpus.latex.scanner import Action, Scanner
 
+_UNREAD = 16  # characters that a definition which cannot be read counts for beside those read
 _NEXT_COMMAND = re.compile(r"[ \t]*+\\([A-Za-z@]+)")
 
 
-def _defines(read: Callable[[str, int, bool], Definition | None], keep_old: bool = False) -> Action:
+_Read = Callable[[Ends, int, bool], Definition | None]
+
+
+def _defines(read: _Read, keep_old: bool = False) -> Action:
     def action(scanner: Scanner, frame: Frame, at: int) -> None:
         at_letter = scanner.at_letter if frame.at_letter is None else frame.at_letter
-        definition = read(frame.text, frame.position, at_letter)
+        ends = Ends(frame.text)
+        definition = None if scanner.is_spent else read(ends, frame.position, at_letter)
         if definition is None:
-            scanner.charge(1000)
+            scanner.charge(ends.seen + _UNREAD)
             scanner.keep(frame, at)
             return
         macro, frame.position = definition
@@ -38,8 +43,8 @@ def _defines(read: Callable[[str, int, bool], Definition | None], keep_old: bool
 
 
 def _let(scanner: Scanner, frame: Frame, at: int) -> None:
-    def read(text: str, start: int, at_letter: bool) -> Definition | None:
-        return read_let(text, start, scanner.macro, at_letter)
+    def read(ends: Ends, start: int, at_letter: bool) -> Definition | None:
+        return read_let(ends, start, scanner.macro, at_letter)
 
     _defines(read)(scanner, frame, at)
 
@@ -55,15 +60,16 @@ def _new_environment(scanner: Scanner, frame: Frame, at: int) -> None:
     """Left as it is, its parts unread: a `\\begin{verbatim}` there begins nothing."""
     text, place = frame.text, frame.position
     place += text[place : place + 1] == "*"
-    for _ in range(8):
+    for _ in range(0 if scanner.is_spent else 8):
         while place < len(text) and text[place].isspace():
             place += 1
         opening = text[place : place + 1]
         if opening not in ("{", "["):
             break
-        end = group_end(text, place) if opening == "{" else bracket_end(text, place)
+        ends = Ends(text)
+        end = ends.group(place) if opening == "{" else ends.bracket(place)
         if end < 0:
-            scanner.charge(len(text) - place)
+            scanner.charge(ends.seen)
             break
         place = frame.position = end
     scanner.keep(frame, at)

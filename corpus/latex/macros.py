@@ -145,6 +145,24 @@ def bracket_end(text: str, start: int) -> int:
     return -1
 
 
+class Ends:
+    """Finds where groups and brackets of a text end; `seen` counts the characters that took."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.seen = 0
+
+    def group(self, start: int) -> int:
+        return self._count(start, group_end(self.text, start))
+
+    def bracket(self, start: int) -> int:
+        return self._count(start, bracket_end(self.text, start))
+
+    def _count(self, start: int, end: int) -> int:
+        self.seen += (end if end >= 0 else len(self.text)) - start
+        return end
+
+
 def delimiter_start(text: str, start: int, delimiter: str) -> int:
     """Where a delimiter stands outside of groups, from `start` on; -1 where it does not."""
     at = text.find(delimiter, start)

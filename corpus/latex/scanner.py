@@ -1,9 +1,11 @@
 r"""One pass over a paper's source: macros expanded where they are used, all else copied.
 
 As TeX does: what a macro becomes is read again in its place, and a macro means what it was last
-defined as. Unlike TeX, a definition holds to the end of the paper, not of its group. Nothing can
-make it run away: expansions have a depth, and all of them together a number of characters; a macro
-that goes past either stays as it is written, and is counted.
+defined as. Unlike TeX, a definition holds to the end of the paper, not of its group.
+
+Time is linear in the source: expansions have a depth, and all of them together a number of
+characters, from which goes too what was read in vain to find an end that is not there. A macro that
+goes past either stays as it is written, and is counted; once the number is spent none is read.
 
 Python's `re` only finds the next command; what happens then is a look-up in one table.
 """
@@ -94,6 +96,11 @@ class Scanner:
         self.work -= characters
         return self.work >= 0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether no work is left: then nothing is read ahead, and all is copied."""
+        return self.work <= 0
+
     def drop_line(self, frame: Frame) -> None:
         """After what is removed: its newline goes too, where nothing else stood on its line."""
         text, end = frame.text, frame.position
@@ -167,7 +174,7 @@ class Scanner:
                 meaning(self, frame, match.start())
                 return
             constant = meaning.constant
-            if constant is not None and self._is_final(meaning) and self.work > 0:
+            if constant is not None and self._is_final(meaning) and not self.is_spent:
                 self.work -= len(constant) + _COST
                 self.counts["macros_expanded"] += 1
                 self.write(constant)
@@ -208,6 +215,9 @@ class Scanner:
         elif len(self.frames) - frame.base > self.limits.max_depth:
             self._take_back(base, frame, at, "macros_recursive")
             return
+        if self.is_spent:
+            self._take_back(base, frame, at, "macros_over_limit")
+            return
         if macro.machinery and self._is_machinery(macro, self.limits.max_depth):
             self.counts["macros_left_machinery"] += 1
             self.keep(frame, at)
@@ -216,6 +226,7 @@ class Scanner:
         try:
             arguments = [*Arguments(self.frames, self.charge).read(macro)]
         except UnreadableError:
+            self.charge(sum(each.position - place for each, place in places))
             self.frames[frame.base :] = [each for each, _ in places]  # the used up come back
             for each, place in places:
                 each.position = place
