@@ -27,11 +27,16 @@ _DIRECTIVE = re.compile(
     r"|jshint|@ts-|@flow|@jsx|flake8|pylint|mypy|type:|noqa|syntax=|istanbul|prettier|clang-format"
     r"|shellcheck|language [A-Z]|lint:|cython:|distutils:)|.*-\*-.*-\*-"
 )
+_NAMES = (
+    r"(?:mit|bsd|[al]?gpl\w*|apache|mpl|isc|zlib|cc0|cc[ -]by|psf|unlicen[cs]e|wtfpl|artistic"
+    r"|boost)\b"
+)
 # Of a comment's lines in lower case.
 _COPYRIGHT = re.compile(
     r"\bcopyright\b.*(?:\d{4}|\(c\)|©|\bby\b|, |\b(?:inc|ltd|llc|corp|gmbh|authors?|contributors"
     r"|foundation|holders?)\b)|^\W*(?:©|\(c\)\W*\d{4}|copr\.)|\ball rights reserved\b"
-    r"|spdx-license-identifier|spdx-filecopyrighttext|^\W*@?(?:copyright|licen[cs]e)\s*:?\s"
+    r"|spdx-license-identifier|spdx-filecopyrighttext|^\W*@?copyright\s*:?\s"
+    rf"|^\W*(?:@licen[cs]e\b|licen[cs]e\s*(?::|\(|-|{_NAMES}))"
     r"|^\W*@?(?:copyright|licen[cs]e)\W*$"
     r"|^\W*(?:the )?(?:mit|bsd|apache|isc|zlib|boost|gnu|mozilla)\b[\w .,-]{0,40}licen[cs]ed?\b"
     r"[\w .,()-]{0,40}$",
@@ -50,13 +55,20 @@ _TERMS = re.compile(
     r"|endorse or promote products|origin of this software must not|altered source versions"
     r"|source distribution\.$|apache\.org/licenses|gnu\.org/(?:licenses|copyleft)"
     r"|opensource\.org/licenses|creativecommons\.org/licenses|boost\.org/license"
-    r"|mozilla\.org/mpl|software foundation, inc|released (?:in)?to the public domain"
-    r"|\bpublic domain\b|neither the names? of|above copyright notice|free of charge, to any person"
-    r"|released under|distributed under|available under"
-    r"|subject to the (?:terms|boost|[\w ]+licen[cs]e)"
+    r"|mozilla\.org/mpl|software foundation, inc"
+    r"|(?:released|placed|put|dedicated|donated)\b.{0,20} (?:in)?to the public domain"
+    r"|(?:placed|put|dedicated) in the public domain|(?:^|(?<=[.:;!?] ))public domain\b"
+    r"|(?:^|(?<=[.:;!?] ))(?:this|the|these|all)\b(?:(?!whether|\bif\b|[.!?] ).){0,90}"
+    r"\bpublic domain"
+    r"|neither the names? of|above copyright notice|free of charge, to any person"
+    rf"|(?:released|distributed|available) under (?:\S+ ){{0,6}}?(?:\S?{_NAMES}|licen[cs]|terms\b)"
+    r"|subject to the (?:terms .{0,60}(?:licen[cs]e|agreement)|boost|[\w ]{1,60}licen[cs]e)"
     r"|source code form is subject|is free software|redistribute it and/or modify"
     r"|use, modification,? and distribution|copying and distribution of this file",
 )
+# Terms only beside other terms or a copyright: descriptions have these too.
+_WEAK = r"|\bpublic domain\b|(?:released|distributed|available) under|subject to the terms"
+_ALL_TERMS = re.compile(_TERMS.pattern + _WEAK)
 _GOES_ON = re.compile(r"(?:and|with|by|contributors)\b")  # after a line of copyright
 _PART_OF = re.compile(r"this (?:file|module|program) is part of ")  # beside terms
 _COPYRIGHT_HINTS = ("copyright", "copr.", "(c)", "©", "licen", "rights reserved")
@@ -168,6 +180,9 @@ def _without_license(
 def _licence_lines(words: list[str]) -> list[bool]:
     """Which lines of a comment are copyright or licence; `words` is each line's content."""
     drop = [False] * len(words)
+    whole = [line.lower() for line in words]
+    is_notice = any(map(_is_copyright, whole)) or _TERMS.search(" ".join(whole)) is not None
+    sought = _ALL_TERMS if is_notice else _TERMS
     spans = []  # of paragraphs with terms
     at = 0
     while at < len(words):
@@ -175,9 +190,9 @@ def _licence_lines(words: list[str]) -> list[bool]:
         while end < len(words) and words[end]:
             end += 1
         paragraph = words[at:end]
-        lower = [line.lower() for line in paragraph]
+        lower = whole[at:end]
         legal = [_is_copyright(line) for line in lower]
-        terms = _TERMS.search(" ".join(lower))
+        terms = sought.search(" ".join(lower))
         if terms:
             legal = [a or bool(_PART_OF.match(b)) for a, b in zip(legal, lower, strict=True)]
             first = _sentence_start(paragraph, lower, terms.start())
@@ -214,7 +229,8 @@ def _sentence_start(paragraph: list[str], lower: list[str], position: int) -> in
 def _drop_blank_lines(words: list[str], drop: list[bool], is_block: bool) -> None:
     """Drops blank lines that a removal leaves at the comment's ends or beside other blank ones."""
     content = [at for at, word in enumerate(words) if word and not drop[at]]
-    first, last = content[0], content[-1]
+    first = content[0] if any(drop[: content[0]]) else 0
+    last = content[-1] if any(drop[content[-1] :]) else len(words)
     blank_before, gone = False, False  # of the kept line before, and whether one went since
     for at in range(is_block, len(words) - is_block):
         gone = gone or drop[at]

@@ -74,9 +74,37 @@ def test_what_must_come_first_stays(language: str, first: str) -> None:
     ("JavaScript", "// eslint-disable\n'use strict';\n// Copyright 2020 Ann\n"),
     ("Go", "// Package a counts permissions and licences of users.\npackage a\n"),
     ("Makefile", "# Builds all.\nall:\n"),
+    ("Python", "# Checks whether a file is in the public domain.\n# Second line.\nx = 1\n"),
+    ("Python", "# The weights are distributed under workers.\nx = 1\n"),
+    ("Python", "# Jobs are released under the lock; see available under tasks.\nx = 1\n"),
+    ("C", "// This code is not subject to the terms that bind others.\nint x;\n"),
+    ("Python", "# The text tells whether a file is in the public domain.\nx = 1\n"),
+    ("Python", "# License plates are read here.\nx = 1\n"),
 ])  # fmt: skip
 def test_comments_that_describe_stay(language: str, text: str) -> None:
     assert strip(text, language) == text
+
+
+@pytest.mark.parametrize("header", [
+    "This file is in the public domain.", "The code at http://a.b/c is public domain.",
+    "Written by Ann; placed in the public domain.", "Public domain.", "By Ann. Public domain.",
+    "Released into the public domain.", "Released under the MIT license.", "Released under GPLv2.",
+    "It is distributed under the same terms as Perl.", "License: MIT", "License (MIT)",
+    "@license x",
+    "Subject to the terms of the Some License.", "Copyright 2020 Ann\n# In the public domain.",
+    "(c) 2020 Ann\n#\n# Distributed under our rules.", "License MIT",
+])  # fmt: skip
+def test_short_notices_go(header: str) -> None:
+    """A weak phrase such as "public domain" is one beside a copyright or in a notice's form."""
+    assert strip(f"# {header}\nimport a\n", "Python") == "import a\n"
+
+
+def test_blank_lines_go_only_beside_what_went() -> None:
+    text = "-- |\n-- Module: Foo\n-- License: MIT\n--\n-- Frob.\n--\nmodule Foo where\n"
+    kept = "-- |\n-- Module: Foo\n--\n-- Frob.\n--\nmodule Foo where\n"
+    assert strip(text, "Haskell") == kept
+    text = "#\n# Copyright 2020 Ann\n#\n# Frob.\n#\n# License: MIT\n#\nimport a\n"
+    assert strip(text, "Python") == "# Frob.\nimport a\n"
 
 
 def test_paragraphs_of_one_comment_are_told_apart() -> None:
