@@ -148,7 +148,12 @@ class _Assembler:
         """What the dump's end cuts off."""
         if self._within:
             yield CUT_PAGE
-        if self._tail is not None and not self._tail.rstrip().endswith(_END):
+        if self._tail is None:
+            return
+        shown = self._tail.rstrip()
+        # the last block may hold a few bytes of the dump's end alone
+        short = self._tail and len(self._tail) < _TAIL and _END.endswith(shown)
+        if not (short or shown.endswith(_END)):
             yield NO_END
 
     def _pages(self) -> Iterator[bytes | str]:

@@ -183,6 +183,9 @@ def test_a_last_part_of_a_few_bytes(tmp_path: Path) -> None:
     content = dump("A", "B", "C").encode()
     for rest in range(1, 70):
         _check_parts(tmp_path / "wiki.xml", content, len(content) - rest)
+        first = bz2.compress(content[:-rest])
+        packed = first + bz2.compress(content[-rest:])
+        _check_parts(tmp_path / "wiki.xml.bz2", packed, len(first))
 
 
 def _packed(content: bytes, suffix: str) -> bytes:
