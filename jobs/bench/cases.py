@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 
@@ -13,6 +14,7 @@ class Case(NamedTuple):
     documents: int
     ours: Callable[[], object]
     theirs: Callable[[], object]
+    folder: TemporaryDirectory[str] | None = None  # what both read, removed when they are done
 
 
 def seconds(works: Sequence[Callable[[], object]], rounds: int) -> list[float]:

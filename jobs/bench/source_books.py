@@ -5,8 +5,8 @@ gutenbergpy and chardet (`pip install --no-deps --target PEERS gutenbergpy chard
 """
 
 import tarfile
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from corpus.counts import Counts
 from corpus.sources.books import BooksConfig, read
@@ -17,10 +17,10 @@ from jobs.bench.cases import Case
 def case(data: Path, peers: Path) -> Case:
     from gutenbergpy.textget import strip_headers
 
-    folder = Path(tempfile.mkdtemp(prefix="altiplano-bench-"))
+    folder = TemporaryDirectory(prefix="altiplano-bench-")
     with tarfile.open(data / "books/gutenberg-dev.tar.xz") as packed:
-        packed.extractall(folder, filter="data")
-    paths = sorted(folder.rglob("*.txt"))
+        packed.extractall(folder.name, filter="data")
+    paths = sorted(Path(folder.name).rglob("*.txt"))
     files = [InputFile(str(path), path.name, path.stat().st_size) for path in paths]
 
     def ours() -> int:
@@ -31,4 +31,5 @@ def case(data: Path, peers: Path) -> Case:
         return [strip_headers(path.read_bytes()).decode("utf-8-sig", "replace") for path in paths]
 
     assert ours() == len(files), "each file is a book"
-    return Case("gutenbergpy", sum(file.size for file in files), len(files), ours, theirs)
+    size = sum(file.size for file in files)
+    return Case("gutenbergpy", size, len(files), ours, theirs, folder)

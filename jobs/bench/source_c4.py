@@ -6,9 +6,9 @@ PEERS needs datatrove, nltk and orjson, and NLTK's data in PEERS/nltk_data (toke
 
 import gzip
 import json
-import tempfile
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from corpus.c4.pages import clean_batch
 from corpus.c4.rules import PRESETS
@@ -27,7 +27,8 @@ def case(data: Path, peers: Path) -> Case:
 
     nltk.data.path.insert(0, str(peers / "nltk_data"))
     rows = (data / "c4/c4_sample/c4_sample.first500.jsonl").read_bytes() * _TIMES
-    path = Path(tempfile.mkdtemp(prefix="altiplano-bench-")) / "c4.json.gz"
+    folder = TemporaryDirectory(prefix="altiplano-bench-")
+    path = Path(folder.name) / "c4.json.gz"
     path.write_bytes(gzip.compress(rows))
     file = InputFile(str(path), path.name, path.stat().st_size)
 
@@ -50,4 +51,4 @@ def case(data: Path, peers: Path) -> Case:
         return kept
 
     print(f"c4: kept by ours {ours():,}, by datatrove {theirs():,}")
-    return Case("datatrove, gzip + json", len(rows), 500 * _TIMES, ours, theirs)
+    return Case("datatrove, gzip + json", len(rows), 500 * _TIMES, ours, theirs, folder)

@@ -13,9 +13,10 @@ import re
 import runpy
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
@@ -31,7 +32,8 @@ _SCRIPT = "RedPajama-Data/data_prep/github/github_clean_dedup_local.py"
 
 
 def case(data: Path, peers: Path) -> Case:
-    path = Path(tempfile.mkdtemp(prefix="altiplano-bench-")) / "export.jsonl.gz"
+    folder = TemporaryDirectory(prefix="altiplano-bench-")
+    path = Path(folder.name) / "export.jsonl.gz"
     size, documents = _write_export(path)
     file = InputFile(str(path), path.name, path.stat().st_size)
 
@@ -44,7 +46,8 @@ def case(data: Path, peers: Path) -> Case:
 
     with mock.patch.object(sys, "argv", [_SCRIPT]):
         peer = runpy.run_path(str(peers / _SCRIPT))
-    return Case("RedPajama-v1 github", size, documents, ours, lambda: _peer(path, peer))
+    theirs = partial(_peer, path, peer)
+    return Case("RedPajama-v1 github", size, documents, ours, theirs, folder)
 
 
 def _peer(path: Path, peer: dict[str, Any]) -> int:

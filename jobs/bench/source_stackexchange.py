@@ -5,9 +5,10 @@ a second one, its text joined to its thread in memory. PEERS needs lxml and beau
 """
 
 import tarfile
-import tempfile
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from corpus.counts import Counts
 from corpus.sources.stackexchange import StackExchangeConfig, read
@@ -18,10 +19,10 @@ _SITE = "stackexchange/beer.stackexchange.com/Posts.xml"
 
 
 def case(data: Path, peers: Path) -> Case:
-    folder = Path(tempfile.mkdtemp(prefix="altiplano-bench-"))
+    folder = TemporaryDirectory(prefix="altiplano-bench-")
     with tarfile.open(data / "stackexchange/beer-dev.tar.xz") as packed:
-        packed.extract(_SITE, folder, filter="data")
-    path = folder / _SITE
+        packed.extract(_SITE, folder.name, filter="data")
+    path = Path(folder.name) / _SITE
     file = InputFile(str(path), "beer.stackexchange.com/Posts.xml", path.stat().st_size)
 
     def ours() -> int:
@@ -30,7 +31,8 @@ def case(data: Path, peers: Path) -> Case:
 
     documents = ours()
     assert documents == len(_trees(path)), "both sides give a document a question"
-    return Case("lxml + BeautifulSoup", file.size, documents, ours, lambda: _trees(path))
+    theirs = partial(_trees, path)
+    return Case("lxml + BeautifulSoup", file.size, documents, ours, theirs, folder)
 
 
 def _trees(path: Path) -> list[str]:

@@ -8,6 +8,7 @@ core; the minimum of the rounds counts. MB are of the raw input that both are gi
 import argparse
 import importlib
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -36,7 +37,8 @@ def main() -> None:
         case: Case = importlib.import_module(f"jobs.bench.source_{name}").case(
             options.data, options.peers
         )
-        ours, theirs = seconds([case.ours, case.theirs], options.rounds)
+        with case.folder or nullcontext():
+            ours, theirs = seconds([case.ours, case.theirs], options.rounds)
         table.add_row(
             name,
             case.peer,
