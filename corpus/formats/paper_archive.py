@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, cast
 
 from isal import igzip
 from isal.igzip_lib import IsalError
@@ -18,6 +18,7 @@ from isal.igzip_lib import IsalError
 from corpus.formats.streams import After, Checked, Counted
 
 CUT = "archive cut short or damaged"
+OUTSIDE_NAME = "path that leads out of the archive"
 TOO_LARGE = "file or archive unpacks to more than the limit"
 
 # what pictures, fonts and compiled files are called: read past, not in
@@ -34,10 +35,12 @@ DAMAGE: Any = (
     EOFError,
     OSError,
     ValueError,
+    RecursionError,  # headers of headers
 )
 
 
 _END = bytes(tarfile.BLOCKSIZE)
+_MAX_HEADER_BYTES = 1 << 20  # of a long name or of attributes; people's have some hundred
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,12 @@ def unpack(stream: Any, limits: ArchiveLimits) -> Unpacked:
         whole = After(head, counted)
         found.is_tar = is_tar(head)
         if found.is_tar:
-            with tarfile.open(fileobj=whole, mode="r|") as archive:
+            with open_tar(whole, "r|") as archive:
                 _entries(archive, limits, found)
             if counted.cut:
                 found.faults.append(TOO_LARGE)
+            elif archive.broken:
+                found.faults.append(CUT)
         else:
             content = whole.read(limits.max_file_bytes + 1)
             if len(content) > limits.max_file_bytes:
@@ -86,6 +91,45 @@ def unpack(stream: Any, limits: ArchiveLimits) -> Unpacked:
     except DAMAGE:
         found.faults.append(CUT)
     return found
+
+
+class _Tar(tarfile.TarFile):
+    broken = False  # whether it ended where a header should be
+    for_all = 0  # bytes of headers that go for all entries, which tarfile remembers
+
+
+class _Entry(tarfile.TarInfo):
+    """An entry whose long name and attributes are bounded: tarfile reads them whole.
+
+    The archive remembers whether it broke off where an entry's header should be.
+    """
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> "_Entry":
+        try:
+            return super().fromtarfile(tar)  # type: ignore[return-value]
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError:
+            cast(_Tar, tar).broken = True
+            raise
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        about = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        names = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+        size = self.size
+        if self.type == tarfile.XGLTYPE:
+            cast(_Tar, tar).for_all += size
+            size = cast(_Tar, tar).for_all
+        if self.type in (*about, *names) and size > _MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"headers of {size} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc]
+
+
+def open_tar(stream: Any, mode: Literal["r:", "r|"]) -> _Tar:
+    """A tar of papers (`r:`) or of a paper (`r|`), whose headers are bounded."""
+    opened = _Tar.open(fileobj=stream, mode=mode, tarinfo=_Entry)
+    return cast(_Tar, opened)
 
 
 def is_tar(head: bytes) -> bool:
@@ -149,8 +193,10 @@ def _entries(archive: tarfile.TarFile, limits: ArchiveLimits, found: Unpacked) -
         if number >= limits.max_entries:
             found.faults.append(TOO_LARGE)
             break
-        name = inside(member.name)
+        name = inside(member.name.lstrip("/"))  # an absolute one is from the root
         if name is None:
+            if member.isreg():
+                found.faults.append(OUTSIDE_NAME)
             continue
         if member.islnk() or member.issym():
             near = "" if member.islnk() else posixpath.dirname(name)

@@ -18,7 +18,7 @@ _UPPER = "part chapter section beginsection head heading".split()
 _LOWER = "subsection subsubsection paragraph subparagraph".split()
 _TITLED = re.compile(r"[ \t]*+\*?[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,500}\]\s*+)?\{")
 _REFERENCES = re.compile(
-    r"\s*+\*?\s*+\{[\s{]*+(?:\\[A-Za-z]+[\s{]*+)?(?:references|bibliography|literature)"
+    r"\s*+\*?\s*+\{[\s{]*+(?:\\[A-Za-z]+[\s{]*+)?(?:references|bibliography|literature(?= cited))"
     r"(?: cited)?[\s.:]*+\}",
     re.I,
 )

@@ -14,7 +14,6 @@ import hashlib
 import lzma
 import posixpath
 import re
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, cast
@@ -30,6 +29,7 @@ from corpus.formats.paper_archive import (
     Unpacked,
     is_tar,
     members,
+    open_tar,
     unpack,
 )
 from corpus.formats.streams import Checked
@@ -116,7 +116,7 @@ def _documents(
             return
         found = _unpack_file(stream, config)
     counts.add("records")
-    yield from _papers(found, file.name, file.name, source, config, counts)
+    yield from _papers(found, file.name, None, source, config, counts)
 
 
 def _unpack_file(stream: Checked, config: ArxivConfig) -> Unpacked:
@@ -138,17 +138,19 @@ def _is_bulk(stream: Checked) -> bool:
         return False
     stream.seek(0)
     try:
-        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:") as archive:
+        with open_tar(stream, "r:") as archive:
             first = next((m for m in members(archive) if m is None or m.isreg()), None)
     except DAMAGE:
         return False
-    return first is not None and first.name.endswith((".gz", ".pdf"))
+    if first is None or not first.name.lower().endswith((".gz", ".pdf")):
+        return False
+    return arxiv_id(first.name) is not None
 
 
 def _bulk(
     file: InputFile, stream: Checked, source: str, config: ArxivConfig, counts: Counts
 ) -> Iterator[Document]:
-    with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:") as archive:
+    with open_tar(stream, "r:") as archive:
         for member in members(archive, stream):
             if member is None:
                 counts.skip(DAMAGED, file.name)
@@ -170,10 +172,18 @@ def _bulk(
 
 
 def _papers(
-    found: Unpacked, name: str, origin: str, source: str, config: ArxivConfig, counts: Counts
+    found: Unpacked,
+    name: str,
+    entry: str | None,
+    source: str,
+    config: ArxivConfig,
+    counts: Counts,
 ) -> Iterator[Document]:
-    """The documents of one unpacked archive: one of a paper, of a tree one a main file."""
-    where = f"{origin} {name}"
+    """The documents of one unpacked archive: one of a paper, of a tree one a main file.
+
+    `entry` is the archive's place in a bulk tar; None where it is the input file `name`.
+    """
+    where = f"{entry or name} {name}"
     for fault in found.faults:
         counts.skip(fault, where)
     if not found.files:
@@ -188,7 +198,7 @@ def _papers(
     mains = paper_source.mains[:1] if known else paper_source.mains
     for main in mains:
         paper = clean(paper_source, main, Limits(config.max_depth, config.max_expansion))
-        place = origin if "#" in origin else f"{origin}#{main if found.is_tar else 0}"
+        place = entry or f"{name}#{main if found.is_tar else 0}"
         for count, amount in paper.counts.items():
             counts.add(count, amount)
         for path in paper.outside:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from corpus.counts import Counts
 from corpus.errors import ConfigError
-from corpus.formats.paper_archive import CUT, TOO_LARGE, ArchiveLimits, unpack
+from corpus.formats.paper_archive import CUT, OUTSIDE_NAME, TOO_LARGE, ArchiveLimits, unpack
 from corpus.sources import arxiv
 from corpus.storage import list_files
 
@@ -143,7 +143,8 @@ def test_paths_and_links_never_lead_out_of_the_archive(tmp_path: Path) -> None:
         "hard.tex": (tarfile.LNKTYPE, "p/ms.tex"),
     }
     found = unpack(io.BytesIO(tar(files, links)), ArchiveLimits())
-    assert found.files == dict.fromkeys(["p/ms.tex", "p/same.tex", "hard.tex"], LATEX)
+    papers = dict.fromkeys(["p/ms.tex", "p/same.tex", "hard.tex"], LATEX)
+    assert found.files == {"two.tex": b"outside", **papers}
     (tmp_path / "1107.1727.tar.gz").write_bytes(
         source(ms__tex=LATEX.replace(b"two", b"../../secret"))
     )
@@ -182,6 +183,43 @@ def test_damage_costs_what_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(b"")
     documents, counts = read(tmp_path)
     assert (documents, counts.skipped.total()) == ([], 1)
+
+
+def test_a_paper_whose_first_file_is_a_figure_is_no_bulk_archive(tmp_path: Path) -> None:
+    (tmp_path / "1107.1727.tar").write_bytes(tar({"fig1.pdf": b"%PDF", "ms.tex": LATEX}))
+    (document,), counts = read(tmp_path)
+    assert (document["origin"], counts.skipped.total()) == ("1107.1727.tar#ms.tex", 0)
+
+
+def test_papers_of_a_file_with_a_hash_in_its_name_have_origins_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a#b.tar").write_bytes(tar({"x.tex": LATEX, "y.tex": LATEX}))
+    documents, _ = read(tmp_path)
+    assert sorted(d["origin"] for d in documents) == ["a#b.tar#x.tex", "a#b.tar#y.tex"]
+
+
+def test_a_header_that_is_damaged_or_cut_is_a_fault() -> None:
+    whole = tar({"ms.tex": LATEX, "two.tex": b"two"})
+    damaged = bytearray(whole)
+    damaged[1024 + 100] ^= 5
+    for data in (bytes(damaged), whole[:1224], whole[:1024]):
+        for packed in (data, gzip.compress(data)):
+            found = unpack(io.BytesIO(packed), ArchiveLimits())
+            assert ([*found.files], found.faults) == (["ms.tex"], [CUT])
+
+
+def test_absolute_names_are_from_the_root_and_others_outside_are_counted() -> None:
+    found = unpack(io.BytesIO(tar({"/home/u/ms.tex": LATEX, "../b.tex": b""})), ArchiveLimits())
+    assert ([*found.files], found.faults) == (["home/u/ms.tex"], [OUTSIDE_NAME])
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_is_read_whole_is_bounded(kind: bytes) -> None:
+    header = tarfile.TarInfo("long")
+    header.type, header.size = kind, 2 << 20
+    record = b"2097152 a=" + b"x" * ((2 << 20) - 11) + b"\n"
+    data = header.tobuf() + record + tar({"ms.tex": LATEX})
+    found = unpack(io.BytesIO(gzip.compress(tar({"a.tex": b"a"})[:1024] + data)), ArchiveLimits())
+    assert ([*found.files], found.faults) == (["a.tex"], [CUT])
 
 
 @given(st.binary(max_size=600), st.integers(0, 3000), st.sampled_from([b"\\bye", b"\x1f\x8b", b""]))

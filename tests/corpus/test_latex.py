@@ -157,6 +157,11 @@ def test_references_go_and_the_appendix_stays(references: str) -> None:
     assert body(f"no section, but text\n{references}").strip() == "no section, but text"
 
 
+def test_a_section_on_the_literature_is_no_list_of_references() -> None:
+    assert "Much is known." in body("\\section{Literature}\nMuch is known.")
+    assert "[1]" not in body("\\section{S}\nx\n\\section{Literature cited}\n[1] A. B.")
+
+
 def test_conditionals_whose_outcome_is_known_are_decided() -> None:
     assert body("a\\iffalse b \\ifx\\p\\q c\\fi d\\else e\\fi f") == "ae f"
     assert body("a\\iftrue b\\iffalse x\\fi\\else c\\fi d") == "ab d"
