@@ -16,6 +16,7 @@ from corpus.annotate.model_file import MisfitError
 from corpus.kernels.byte_trie import BASE, build_trie
 from corpus.kernels.charsmap import OTHER, PLAIN, SPACE, rewrite
 from corpus.kernels.unigram import (
+    PIECE_BITS,
     ROW_BYTES,
     ROWS,
     Memory,
@@ -107,7 +108,10 @@ def _pieces(rows: list[dict]) -> Pieces:
     units, ends = build_trie(*Bytes.join([keys[piece] for piece in order]), scores[order])
     if len(units) > BASE:
         raise MisfitError("it has too many pieces")
-    return Pieces(units, np.where(ends < 0, ends, order[ends]), scores, float(unknown), widest)
+    sizes = np.array(list(map(len, keys)), np.int64)
+    found = order[ends].astype(np.int64)
+    codes = np.where(ends < 0, 0, sizes[found] << PIECE_BITS | found + 1)
+    return Pieces(units, codes, scores, int(sizes.max()), float(unknown), widest)
 
 
 def _charsmap(blob: bytes) -> tuple[np.ndarray, np.ndarray]:

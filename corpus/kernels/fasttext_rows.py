@@ -96,12 +96,13 @@ def hash_ngrams(characters, count, sizes, codes, buckets):
 
 
 @kernel
-def ngram_rows(buckets, first, last, sizes, kept, ranks, rows, at):
-    """Writes the rows of the n-grams of the word of characters `first` to `last` to `rows`, int32,
-    from `at` on; where they end. There must be room for `longest` a character.
+def ngram_rows(buckets, begins, stop, first, last, sizes, kept, ranks, rows, at):
+    """Writes the rows of the n-grams that begin at characters `begins` to `stop` of the word of
+    characters `first` to `last` to `rows`, int32, from `at` on; where they end. There must be room
+    for `longest` a character.
     """
     found, all_kept, lengths = at, len(kept) == 0, len(buckets)
-    for begin in range(first, last):
+    for begin in range(begins, stop):
         fitting = last - begin - sizes.shortest + 1
         is_bracket = begin == first or begin + 1 == last  # which alone is no n-gram
         for number in range(1 if is_bracket and sizes.shortest == 1 else 0, lengths):

@@ -3,7 +3,9 @@
 
 Rows are added one by one in fastText's order, as float32 sums depend on it, so a word's sum cannot
 be kept. Its rows are: most words came before. Words are taken in blocks: what they wait for of
-memory they wait for together, and the n-grams of those new are hashed together.
+memory they wait for together, and the n-grams of those new are hashed together. A block is
+bounded in bytes too, and a word longer than that is taken in pieces: so no text makes more than
+its own copy and its words' bounds grow.
 
 D texts, N dimensions, R rows of the matrix, C words of the cache.
 """
@@ -30,7 +32,8 @@ from corpus.kernels.intrinsics import load64, prefetch, sum_rows
 LANES = 16  # dimensions that are summed at once; a matrix has a multiple of them
 CACHE_LINE = 16  # int32 of a word in the cache: its bytes (4), how many rows, and those
 _MOST_ROWS = 11  # that there is room for
-_BLOCK = 64  # words
+BLOCK_BYTES = 1 << 14  # that are worked out together, at most
+_BLOCK = 64  # words, too
 _LINE_END = np.uint64(int.from_bytes(b"</s>", "little"))  # a word that ends any text
 _NOT_ASCII, _HALF = np.uint64(0x8080808080808080), np.uint64(32)
 _NO_WORD = np.uint64(2**64 - 1)  # no UTF-8
@@ -42,6 +45,7 @@ class _Room(NamedTuple):
     keys: np.ndarray  # [words, 2] uint64, their first bytes
     places: np.ndarray  # [words] int64, in the cache
     new: np.ndarray  # [words + 1] int64, those that are not there
+    rows: np.ndarray  # int32
     spans: np.ndarray  # [words, 2] int64, where rows of new words begin and end
     ends: np.ndarray  # [words + 1] int64, of new words' characters
     characters: np.ndarray  # uint32
@@ -72,48 +76,63 @@ def text_vectors(
     line = np.empty(2 * longest_text + 3 + KEY_BYTES, np.uint8)
     bounds = np.empty(longest_text // 2 + 3, np.int64)
     longest, shortest = dictionary.sizes.longest, dictionary.sizes.shortest
-    rows = np.empty((longest + 1) * len(line) + _MOST_ROWS + len(end_rows), np.int32)
+    block_bytes = min(max(BLOCK_BYTES, 8 * longest), len(line))
+    hashed = block_bytes + longest  # characters
     room = _Room(
         np.empty((_BLOCK, 2), np.uint64),
         np.empty(_BLOCK, np.int64),
         np.empty(_BLOCK + 1, np.int64),
+        np.empty((longest + 1) * hashed + _MOST_ROWS, np.int32),
         np.empty((_BLOCK, 2), np.int64),
         np.zeros(_BLOCK + 1, np.int64),
-        np.empty(len(line) + KEY_BYTES + 2 + longest, np.uint32),
-        np.empty(len(line), np.uint32),
-        np.empty((max(longest - shortest + 1, 0), len(line)), np.uint32),
+        np.empty(hashed + KEY_BYTES + 2 + longest, np.uint32),
+        np.empty(hashed, np.uint32),
+        np.empty((max(longest - shortest + 1, 0), hashed), np.uint32),
     )
     for text in range(num_texts):
         count = split(content, offsets[text], offsets[text + 1], kinds, line, bounds)
-        count = _add_rows(line, bounds, count, dictionary, cache, room, rows)
-        rows[count : count + len(end_rows)] = end_rows
+        count = _add_words(line, bounds, count, dictionary, cache, room, matrix, vectors, text)
+        _add(matrix, end_rows, len(end_rows), vectors, text)
         count += len(end_rows)
         num_rows[text] = count
         if count:
-            for first in range(0, dimensions, LANES):
-                sum_rows(matrix, rows, count, first, vectors, text)
             vectors[text] *= np.float32(1.0 / count)
     return vectors, num_rows
 
 
 @kernel
-def _add_rows(line, bounds, count, dictionary, cache, room, rows):
-    """Writes the rows of a text's words; how many."""
+def _add(matrix, rows, count, vectors, text):
+    for first in range(0, matrix.shape[1], LANES):
+        sum_rows(matrix, rows, count, first, vectors, text)
+
+
+@kernel
+def _add_words(line, bounds, count, dictionary, cache, room, matrix, vectors, text):
+    """Adds the rows of a text's words to its vector; how many."""
     # Arrays leave their tuples once a text: Numba counts references each time, dearer than a word.
     slots, entries, starts = dictionary.slots, dictionary.text, dictionary.starts
     kept, ranks, sizes = dictionary.kept, dictionary.ranks, dictionary.sizes
     keys, places, new, spans, ends = room.keys, room.places, room.new, room.spans, room.ends
-    characters, codes, buckets = room.characters, room.codes, room.buckets
-    at = first = 0
+    characters, codes, buckets, rows = room.characters, room.codes, room.buckets, room.rows
+    block_bytes = len(codes) - sizes.longest
+    total = first = 0
     while first < count:
         last = min(first + _BLOCK, count)
+        while bounds[last] - bounds[first] > block_bytes and last > first + 1:
+            last -= 1
+        if bounds[last] - bounds[first] > block_bytes:
+            total += _add_long_word(
+                line, bounds[first], bounds[last], dictionary, room, matrix, vectors, text
+            )
+            first = last
+            continue
         num_new = _look_up(line, bounds, first, last, cache, keys, places, new)
         spelled = _spell(line, bounds, first, keys, new, num_new, characters, ends)
         if spelled < num_new:
             last = count = new[spelled]
         hash_ngrams(characters, ends[spelled], sizes, codes, buckets)
         new[spelled] = last
-        number = 0
+        at = number = 0
         for word in range(first, last):
             if word != new[number]:
                 # All at once: a loop over as many as there are would be mispredicted.
@@ -131,16 +150,54 @@ def _add_rows(line, bounds, count, dictionary, cache, room, rows):
                 at += 1
             if entry < sizes.num_words and (entry >= 0 or not is_label(low, high)):
                 begin, stop = ends[number], ends[number + 1]
-                at = ngram_rows(buckets, begin, stop, sizes, kept, ranks, rows, at)
+                at = ngram_rows(buckets, begin, stop, begin, stop, sizes, kept, ranks, rows, at)
             spans[number, 1] = at
             number += 1
+        _add(matrix, rows, at, vectors, text)
+        total += at
         for number in range(spelled):
             word = new[number] - first
             begin, stop = spans[number, 0], spans[number, 1]
             if keys[word, 0] != _NO_WORD and stop - begin <= _MOST_ROWS:
                 _remember(keys[word, 0], keys[word, 1], rows, begin, stop, cache, places[word])
         first = last
-    return at
+    return total
+
+
+@kernel
+def _add_long_word(line, start, end, dictionary, room, matrix, vectors, text):
+    """Adds the rows of the word `<word>` from byte `start` to `end`, piece by piece; how many.
+
+    The last `longest` characters of a piece begin the next one, for n-grams that go over its end.
+    """
+    slots, entries, starts = dictionary.slots, dictionary.text, dictionary.starts
+    kept, ranks, sizes = dictionary.kept, dictionary.ranks, dictionary.sizes
+    characters, codes, buckets, rows = room.characters, room.codes, room.buckets, room.rows
+    low, high = first_bytes(line, start + 1, end - start - 2)
+    entry = find_entry(low, high, line, start + 1, end - 1, slots, entries, starts)
+    if entry >= sizes.num_words or (entry < 0 and is_label(low, high)):
+        return 0
+    total = 0
+    if entry >= 0:
+        rows[0] = entry
+        total = 1
+        _add(matrix, rows, 1, vectors, text)
+    block_bytes = len(codes) - sizes.longest
+    word_begin = carried = 0
+    while start < end and sizes.longest > 0:
+        cut = min(start + block_bytes, end)
+        for _ in range(3):  # a character is not cut
+            cut -= np.int64(cut < end and line[cut] & 0xC0 == 0x80)
+        num = add_characters(line, start, cut, False, characters, carried)
+        hash_ngrams(characters, num, sizes, codes, buckets)
+        stop = num if cut == end else num - sizes.longest
+        count = ngram_rows(buckets, 0, stop, word_begin, num, sizes, kept, ranks, rows, 0)
+        _add(matrix, rows, count, vectors, text)
+        total += count
+        carried = num - stop
+        characters[:carried] = characters[stop:num]
+        start, word_begin = cut, -1
+    return total
 
 
 @kernel

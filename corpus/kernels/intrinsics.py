@@ -57,8 +57,8 @@ def _count_bits(_: Any, value: Any) -> Any:
 
 
 def _sum_rows(_: Any, matrix: Any, rows: Any, count: Any, first: Any, sums: Any, text: Any) -> Any:
-    """Writes to `sums[text, first:first + 16]` the sum of `matrix[rows[:count], same]`, float32,
-    added one after another. All but `rows`, int32, are arrays of two dimensions.
+    """Adds to `sums[text, first:first + 16]`, float32, the `matrix[rows[:count], same]`, one
+    after another. All but `rows`, int32, are arrays of two dimensions.
 
     The sum stays in registers, where a loop over arrays would store and load it at every row.
     """
@@ -75,7 +75,8 @@ def _sum_rows(_: Any, matrix: Any, rows: Any, count: Any, first: Any, sums: Any,
             item = builder.gep(array.data, [builder.add(builder.mul(row, width), first)])
             return builder.bitcast(item, lanes.as_pointer())
 
-        total = cgutils.alloca_once_value(builder, ir.Constant(lanes, [0.0] * 16))
+        sum_ = builder.load(at(sums, text), align=4, typ=lanes)
+        total = cgutils.alloca_once_value(builder, sum_)
         with cgutils.for_range(builder, count) as loop:
             row = builder.load(builder.gep(rows.data, [loop.index]))
             wide = builder.sext(row, ir.IntType(64))

@@ -142,6 +142,20 @@ def test_rounding_decides_far_into_a_text(pairs: dict[str, Pair]) -> None:
     pairs["zh"].check(["".join(draw.choices(ALPHABETS["zh"], k=200_000))])
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_words_longer_than_the_search_keeps_scores_of(
+    pairs: dict[str, Pair], language: str
+) -> None:
+    """About each end of its window, and of a buffer of steps; with unknown characters there."""
+    own = ALPHABETS.get(language, "etaoinshrdlu")
+    draw = random.Random(11)
+    long = "".join(draw.choices(own * 3 + "字Ω🙂", k=9000))
+    sizes = [*range(1000, 1050), *range(2040, 2060), 3072, 9000]
+    texts = [long[size % 7 : size] for size in sizes]
+    texts += ["字" * size for size in (1023, 1024, 1025)] + ["a" * size for size in sizes]
+    pairs[language].check([*texts, " ".join(texts)])
+
+
 def test_runs_of_unknown_characters(pairs: dict[str, Pair]) -> None:
     runs = ["字", "字字字", "a字 字b", "字 字 字", "字 " * 50, "字" * 5000, "x" + "字" * 60 + " y"]
     pairs["en"].check(runs * 3 + [" ".join(runs)])

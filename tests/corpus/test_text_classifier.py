@@ -17,7 +17,7 @@ from corpus.annotate.fasttext_file import SUPERVISED, Loss, read_model
 from corpus.annotate.text_classifier import TextClassifier, rounded
 from corpus.counts import Counts
 from corpus.errors import DataError
-from corpus.kernels.fasttext_vectors import CACHE_LINE
+from corpus.kernels.fasttext_vectors import BLOCK_BYTES, CACHE_LINE
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
 
@@ -181,6 +181,39 @@ def test_there_is_room_for_the_words_of_very_short_texts(
     for size in range(1, 40):
         words = [("ø" if size % 3 else "x") * size, "z" * size, "本" * size]
         assert_as_fasttext(models[kind], pa.array([*words, " ".join(words)]), 6)
+
+
+def assert_vectors_of_fasttext(classifier: TextClassifier, texts: list[str]) -> None:
+    assert classifier._kernels is not None
+    vectors, _ = classifier._kernels.vectors(pa.array(texts), False)
+    for text, vector in zip(texts, vectors, strict=True):
+        theirs = classifier._model.get_sentence_vector(text)
+        assert np.array_equal(vector, theirs), (text[:20], len(text.encode()))
+
+
+@pytest.mark.parametrize("kind", COMPILED)
+def test_words_as_long_as_a_block(models: dict[str, TextClassifier], kind: str) -> None:
+    """Cut at every byte of a character, between words that it shares no block with."""
+    draw = random.Random(1)
+    for letters in ("ab", "éß", "日本語", "🙂🙃", "aé日🙂"):
+        width = max(len(letter.encode()) for letter in letters)
+        long = "".join(draw.choices(letters, k=3 * BLOCK_BYTES))
+        texts = []
+        for pieces in (1, 2):
+            for extra in range(-9, 6):
+                raw = ("x" * (extra % width) + long).encode()[: pieces * BLOCK_BYTES + extra]
+                word = raw.decode(errors="ignore")
+                texts.append(f"la der {word} die la {word[5:]} </s> not read")
+        assert_vectors_of_fasttext(models[kind], [*texts, long])
+
+
+@pytest.mark.parametrize("kind", COMPILED)
+def test_blocks_bounded_by_their_bytes(models: dict[str, TextClassifier], kind: str) -> None:
+    draw = random.Random(2)
+    words = ["".join(draw.choices("aé日🙂", k=draw.randint(1, 3000))) for _ in range(200)]
+    texts = [" ".join(words), " ".join(f"la {word}" for word in words)]
+    label = "__label__" + "x" * BLOCK_BYTES
+    assert_vectors_of_fasttext(models[kind], [*texts, f"la {label} der", f"la {label[1:]} der"])
 
 
 @needs_lid
