@@ -1,17 +1,13 @@
 """LaTeX sources to text: one worked example a rule, and what no source can break."""
 
-import re
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.latex import macros
 from corpus.latex.commands import COMMANDS
-from corpus.latex.comments import verbatim_names
-from corpus.latex.paper import Paper, Source, clean, read_source
+from corpus.latex.paper import Paper, clean, read_source
 from corpus.latex.scanner import Limits
 
 
@@ -252,64 +248,6 @@ def test_no_command_is_slow_before_a_long_run(run: str) -> None:
     for command in COMMANDS:
         source = f"\\newcommand{{\\x}}[2][]{{#1}}\\begin{{document}}\\{command}{run * 3000}!"
         clean(read_source({"main.tex": source.encode()}), "main.tex")
-
-
-class Searched(str):
-    """A text that counts the characters that were searched in it."""
-
-    seen = 0
-
-    def find(self, part: str, start: int = 0, end: int | None = None) -> int:
-        last = len(self) if end is None else min(end, len(self))
-        found = super().find(part, start, last)
-        Searched.seen += (last if found < 0 else found) - start
-        return found
-
-
-class CountedPattern:
-    """A pattern that counts what it has found."""
-
-    def __init__(self, pattern: re.Pattern[str]) -> None:
-        self._pattern = pattern
-
-    def finditer(self, text: str, start: int) -> Iterator[re.Match[str]]:
-        for match in self._pattern.finditer(text, start):
-            Searched.seen += 1
-            yield match
-
-
-@pytest.mark.parametrize(
-    ("head", "run", "tail"),
-    [
-        ("\\newcommand{\\a}[1]{#1}", "\\a{", ""),
-        ("\\newcommand{\\a}[2]{#1}", "\\a{", "}"),  # a first argument, but no second
-        ("\\def\\c #1;{}", "\\c {;", ""),
-        ("", "\\def\\b{", ""),
-        ("", "\\newcommand{\\b}{", ""),
-        ("", "\\newcommand{\\b}[1][{", "}]"),  # a default, but no body
-        ("", "\\NewDocumentCommand\\b{", "}"),
-        ("", "\\newenvironment{", ""),
-        ("", "\\bibliography[{}", ""),
-        ("", "\\Refs ", ""),
-        ("\\begin{document}", "\\thebibliography{}\\endthebibliography ", ""),
-        ("% a\n", "\\begin{verbatim} ", ""),
-        ("% a\n", "\\verb|a| ", ""),
-    ],
-)
-def test_what_nothing_closes_is_not_searched_for_again_and_again(
-    head: str, run: str, tail: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("_BRACE", "_BRACKET"):
-        monkeypatch.setattr(macros, name, CountedPattern(getattr(macros, name)))
-    Searched.seen = 0
-    text = Searched(head + run * 3000 + tail * 3000)
-    clean(Source({"main.tex": text}, ["main.tex"]), "main.tex")
-    assert Searched.seen <= 12 * len(text) + (1 << 17)
-
-
-def test_only_so_many_environments_of_its_own_are_verbatim() -> None:
-    many = "".join(f"\\lstnewenvironment{{{'a' * n}}}" for n in range(1, 300))
-    assert len(verbatim_names(many)) == len(verbatim_names("")) + 100
 
 
 @given(st.binary(max_size=300))
