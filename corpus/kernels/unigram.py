@@ -16,10 +16,10 @@ import numpy as np
 from corpus.kernels import inner, kernel
 from corpus.kernels.byte_trie import BASE, LABEL, LABEL_BITS, NO_KEY, NONE
 from corpus.kernels.intrinsics import load64
+from corpus.kernels.unigram_words import ROW_BITS, find_word, first_bytes
 
 UNKNOWN = NONE
-_ROW_BITS = 16
-ROWS, ROW_BYTES = 1 << _ROW_BITS, 128  # a row is two cache lines
+ROWS, ROW_BYTES = 1 << ROW_BITS, 128  # a row is two cache lines
 _RESET = 100_000.0  # where the library takes the score so far off all paths
 _WORD_BYTES, _WORD_PIECES = 56, 16  # what a row has room for
 _PIECES_AT = 16
@@ -27,7 +27,6 @@ _WINDOW, _STEPS = 1024, 1024  # bytes and pieces: more than a word to remember h
 _CHARACTER_BYTES = 4  # at most
 PIECE_BITS = 24
 _PIECE = (1 << PIECE_BITS) - 1
-_HASH, _ONES, _SPACES = 0x9E3779B97F4A7C15, 0x0101010101010101, 0x2020202020202020
 
 
 class Pieces(NamedTuple):
@@ -91,7 +90,7 @@ def encode(text, offsets, pieces, memory):
         at, end = offsets[row], offsets[row + 1]
         first, score = out, np.float32(0)
         while at < end:
-            stop, slot = _word(text, at)
+            stop, slot = find_word(text, at)
             found, reached = np.int64(-1), 0.0
             if stop - at <= _WORD_BYTES:
                 found = _find(text, at, stop, slot, memory)
@@ -135,31 +134,6 @@ def encode(text, offsets, pieces, memory):
 
 
 @inner
-def _word(text, at):
-    """Where the word that begins at a place ends, and its row in the memory."""
-    stop, mixed = at + 1, np.uint64(0)
-    block = load64(text, stop)
-    spaces = _spaces(block)
-    while spaces == 0:
-        mixed = np.uint64((mixed ^ block) * np.uint64(_HASH))
-        mixed = np.uint64(mixed ^ mixed >> np.uint64(32))
-        stop += 8
-        block = load64(text, stop)
-        spaces = _spaces(block)
-    before = ((spaces & (~spaces + np.uint64(1))) >> np.uint64(7)) - np.uint64(1)
-    stop += np.int64((before & np.uint64(_ONES)) * np.uint64(_ONES) >> np.uint64(56))
-    mixed = np.uint64((mixed ^ (block & before)) * np.uint64(_HASH))
-    return stop, np.int64(mixed >> np.uint64(64 - _ROW_BITS))
-
-
-@inner
-def _spaces(block):
-    """Bit 7 of each of 8 bytes that is a space, and maybe of some after the first of these."""
-    other = block ^ np.uint64(_SPACES)
-    return (other - np.uint64(_ONES)) & ~other & np.uint64(_ONES << 7)
-
-
-@inner
 def _find(text, at, stop, slot, memory):
     """The row of a word, its own or the next, or -1."""
     for row in (slot, slot ^ 1):
@@ -168,15 +142,9 @@ def _find(text, at, stop, slot, memory):
             while place + 8 <= stop and load64(text, place) == memory.blocks[row, column]:
                 place += 8
                 column += 1
-            if place + 8 > stop and _first_bytes(text, place, stop) == memory.blocks[row, column]:
+            if place + 8 > stop and first_bytes(text, place, stop) == memory.blocks[row, column]:
                 return row
     return np.int64(-1)
-
-
-@inner
-def _first_bytes(text, at, stop):
-    """Fewer than 8 bytes, as a number."""
-    return load64(text, at) & ((np.uint64(1) << np.uint64(8 * (stop - at))) - np.uint64(1))
 
 
 @inner
@@ -206,7 +174,7 @@ def _learn(text, at, stop, slot, pieces, memory, paths):
         memory.blocks[slot, column] = load64(text, place)
         place += 8
         column += 1
-    memory.blocks[slot, column] = _first_bytes(text, place, stop)
+    memory.blocks[slot, column] = first_bytes(text, place, stop)
     for step in range(steps):
         memory.cells[slot, _PIECES_AT + step] = paths.path[step]
     return slot
