@@ -122,6 +122,8 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
         name = os.path.relpath(item.path, path).replace(os.sep, "/")
         hidden = any(part.startswith((".", "_")) for part in name.split("/"))
         wanted = not suffixes or name.endswith(suffixes)
+        if item.type == pafs.FileType.NotFound and wanted and not hidden:
+            raise DataError(f"{item.path} is a link to nothing; mend or remove it")
         if item.type == pafs.FileType.File and not hidden:
             _refuse_7z(item.path, suffixes)
         if item.type == pafs.FileType.File and wanted and not hidden:

@@ -115,8 +115,13 @@ def _require_kept(config: RunConfig, tables: dict[str, documents.SourceTables]) 
     for name, counts in totals.items():
         if not counts["kept"] and (nothing or config.mixture.weights.get(name)):
             reasons = ", ".join(f"{n:,} {r}" for r, n in counts.items() if r.startswith("dropped"))
+            if not reasons:
+                raise DataError(
+                    f"line dedup left no text of source '{name}'; is its input there twice? "
+                    f"(corpus.sources.{name}.dedup_lines)"
+                )
             raise DataError(
-                f"no document of source '{name}' was kept: {reasons or 'there was none'}; "
+                f"no document of source '{name}' was kept: {reasons}; "
                 f"change its rules (corpus.sources.{name}.rules)"
             )
 

@@ -133,7 +133,7 @@ def _load(folder: str, language: str) -> _Model:
             reason = str(misfit)
         try:
             model = LibraryModel(library, kenlm.Model(path))
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:  # ValueError: of its message's bytes
             said = " ".join(str(error).split())
             raise DataError(f"{path} is no KenLM model ({said}); {_FIX}") from None
     _log.warning("%s: scored by the libraries, some times slower: %s", language, reason)

@@ -7,7 +7,7 @@ middle of a record is noticed, which FastWARC alone does not always do.
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -142,14 +142,14 @@ class _Archive:
             self._counts.skip(DAMAGED, f"{self._file.name}#0")
         while start is not None:
             try:
-                yield from self._records_from(start, kind)
-                return
+                start = yield from self._records_from(start, kind)
             except OSError:
                 start = self._next_start()
                 fault = CUT if start is None else DAMAGED
                 self._counts.skip(fault, f"{self._file.name}#{self._last}")
 
-    def _records_from(self, start: int, kind: str) -> Iterator[RawRecord]:
+    def _records_from(self, start: int, kind: str) -> Generator[RawRecord, None, int | None]:
+        """Records up to what is taken for the file's end; where there are more, if there are."""
         self._start = start
         self._stream.seek(start)
         stream = _Stream(self._stream)
@@ -178,7 +178,7 @@ class _Archive:
                 block = record.reader.read()
                 if len(block) < record.content_length:
                     self._counts.skip(CUT, origin)
-                    return
+                    return None
                 yield RawRecord(origin, headers, block)
         except BaseException as error:
             if not _is_damage(error):
@@ -188,8 +188,13 @@ class _Archive:
                     f"{self._file.uri} cannot be read: {stream.failure}; check the disk or network"
                 ) from stream.failure
             raise OSError(f"damaged: {error}") from None
+        if self._packing is not None:  # FastWARC takes a member that holds nothing for the end
+            following = self._next_start()
+            if following is not None:
+                return following
         if not self._ends_whole():
             self._counts.skip(CUT, f"{self._file.name}#{self._last}")
+        return None
 
     def _next_start(self) -> int | None:
         """Where the first record begins that can be found after the last one seen or tried."""

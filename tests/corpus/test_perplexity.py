@@ -31,6 +31,16 @@ def models() -> PerplexityModels:
 
 
 @needs_models
+def test_a_damaged_head_is_told_by_the_file(tmp_path: Path) -> None:
+    content = bytearray((LM / "en.arpa.bin").read_bytes())
+    content[30] ^= 0x80
+    (tmp_path / "en.arpa.bin").write_bytes(content)
+    (tmp_path / "en.sp.model").write_bytes((LM / "en.sp.model").read_bytes())
+    with pytest.raises(DataError, match=r"en\.arpa\.bin is no KenLM model"):
+        PerplexityModels(str(tmp_path))
+
+
+@needs_models
 def test_the_published_formula(models: PerplexityModels) -> None:
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(LM / "en.sp.model")).encode(
         "the river rises in the mountainsand flows north into the sea.", out_type=str

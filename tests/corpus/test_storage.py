@@ -106,3 +106,11 @@ def test_a_store_that_is_not_there_is_given_up(s3, credentials, tmp_path):
     query = s3.query.replace(str(s3.port), str(port))
     with pytest.raises(DataError, match=r"cannot be fetched: .*; given up after 2 tries"):
         download(f"s3://private/ready?{query}", tmp_path / "a", QUICK)
+
+
+def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.wet").write_bytes(b"a")
+    (tmp_path / "b.wet").symlink_to(tmp_path / "gone.wet")
+    with pytest.raises(DataError, match=r"b\.wet is a link to nothing"):
+        list_files(str(tmp_path), (".wet",))
+    assert [file.name for file in list_files(str(tmp_path), ("a.wet",))] == ["a.wet"]

@@ -210,3 +210,18 @@ def test_no_sample_of_the_collection_raises(kind: str, documents: int) -> None:
         list(reader.read(file, "web", reader.config(), counts))
     assert counts.totals["documents"] == documents
     assert counts.skipped[NOT_WARC] == 4
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lz4, zstd])
+@pytest.mark.parametrize("places", [[0], [3], [1, 1, 4], [6]])
+def test_members_that_hold_nothing_hide_nothing(tmp_path: Path, pack, places: list[int]) -> None:
+    """As files have them that were joined of several."""
+    members = [pack(record) for record in RECORDS]
+    for place in reversed(places):
+        members.insert(place, pack(b""))
+    suffix = {gzip.compress: "gz", lz4: "lz4", zstd: "zst"}[pack]
+    found, counts = numbers(tmp_path, b"".join(members), f"a.warc.{suffix}")
+    assert found == [1, 2, 3, 4, 5]
+    assert counts.totals["records"] == 5
+    if places != [0]:
+        assert not counts.skipped
