@@ -112,5 +112,5 @@ def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.wet").write_bytes(b"a")
     (tmp_path / "b.wet").symlink_to(tmp_path / "gone.wet")
     with pytest.raises(DataError, match=r"b\.wet is a link to nothing"):
-        list_files(str(tmp_path), (".wet",))
-    assert [file.name for file in list_files(str(tmp_path), ("a.wet",))] == ["a.wet"]
+        storage.list_files(str(tmp_path), (".wet",))
+    assert [file.name for file in storage.list_files(str(tmp_path), ("a.wet",))] == ["a.wet"]
