@@ -122,17 +122,27 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
         name = os.path.relpath(item.path, path).replace(os.sep, "/")
         hidden = any(part.startswith((".", "_")) for part in name.split("/"))
         wanted = not suffixes or name.endswith(suffixes)
-        if item.type == pafs.FileType.NotFound and wanted and not hidden:
-            raise DataError(f"{item.path} is a link to nothing; mend or remove it")
         if item.type == pafs.FileType.File and not hidden:
             _refuse_7z(item.path, suffixes)
         if item.type == pafs.FileType.File and wanted and not hidden:
             place = join(location, quote(name) if "://" in location else name)
             files.append(_input_file(place, item, name))
+    if "://" not in location:
+        _refuse_dangling(path, suffixes)
     if not files:
         kinds = f" named {', '.join('*' + s for s in suffixes)}" if suffixes else ""
         raise DataError(f"no input files{kinds} in {location}; the folder is empty of them")
     return sorted(files, key=lambda file: file.name)
+
+
+def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
+    """DataError for a link to nothing, which Arrow does not list and nobody would miss."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            link = os.path.join(place, name)
+            wanted = not suffixes or name.endswith(suffixes)
+            if wanted and not name.startswith((".", "_")) and not os.path.exists(link):
+                raise DataError(f"{link} is a link to nothing; mend or remove it")
 
 
 def _refuse_7z(path: str, suffixes: tuple[str, ...]) -> None:
