@@ -80,9 +80,9 @@ def find_cutoffs(
                 "origin": "table" if language in table else "run",
             }
         )
-    output = Output(folder, unit, keys[unit.name])
-    output.write_table([pa.RecordBatch.from_pylist(rows, schema.CUTOFFS)], schema.CUTOFFS)
-    return [output.close()]
+    with Output(folder, unit, keys[unit.name]) as output:
+        output.write_table([pa.RecordBatch.from_pylist(rows, schema.CUTOFFS)], schema.CUTOFFS)
+        return [output.close()]
 
 
 def nearest_rank(histogram: Mapping[float, int], percentile: float) -> float:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -63,7 +63,10 @@ class UnitRecord:
 
 @dataclass
 class Output:
-    """The hand a unit's function writes with; `close` publishes the unit's record."""
+    """The hand a unit's function writes with; `close` publishes the unit's record.
+
+    Opened with `with`, it leaves no scratch behind, whatever happens.
+    """
 
     folder: str
     unit: Unit
@@ -115,8 +118,14 @@ class Output:
         record = UnitRecord(self.unit.name, self.key, files, self.counts, beside)
         place = storage.join(self.folder, RECORDS, f"{self.unit.name}.json")
         storage.put_bytes(place, record.content())
-        self.discard()
+        self._discard()
         return record
 
-    def discard(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)

@@ -147,17 +147,15 @@ def _apply(
 
 
 def _work(work: Work, folder: str, keys: Mapping[str, str], unit: Unit) -> UnitRecord | _Failure:
-    output = Output(folder, unit, keys[unit.name])
     try:
-        work(unit, output)
-        return output.close()
+        with Output(folder, unit, keys[unit.name]) as output:
+            work(unit, output)
+            return output.close()
     except AltiplanoError as error:
         return _Failure(unit.name, error)
     except OSError as error:
         mend = "make room or mend the disk, then run the same command again"
         return _Failure(unit.name, DataError(f"{error}, in {folder}; {mend}"))
-    finally:
-        output.discard()
 
 
 def _finished(folder: str, keys: Mapping[str, str]) -> dict[str, UnitRecord]:

@@ -55,10 +55,9 @@ def train(config: LmRunConfig) -> Manifest:
     began = time.monotonic()
     output = Output(config.output, unit, key)
     try:
-        with _told() as notice:
+        with output, _told() as notice:
             reference.train_model(unit, output, notice)
     finally:
-        output.discard()
         _remove_if_empty(output.scratch.parent)
     made = _manifest(config, stage, key, output)
     manifests.put(made, manifest_name(language))

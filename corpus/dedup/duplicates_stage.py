@@ -72,11 +72,8 @@ def _write(units, folder: str, keys: Mapping[str, str], returned) -> UnitRecord:
     shard, blobs = returned
     unit = units.value[shard]
     table = column(unit.payload[1], list(blobs))
-    output = Output(folder, unit, keys[unit.name])
-    try:
+    with Output(folder, unit, keys[unit.name]) as output:
         output.counts.add("documents", table.num_rows)
         output.counts.add("copies", table.num_rows - table.column("duplicate_of").null_count)
         output.write_table([table], schema.DUPLICATE)
         return output.close()
-    finally:
-        output.discard()

@@ -110,13 +110,10 @@ def _write(units, config: OverlapConfig, folder: str, keys: Mapping[str, str], f
     shard, rows = found
     unit = units.value[shard]
     table = overlap.column(unit.payload[1], rows)
-    output = Output(folder, unit, keys[unit.name])
-    try:
+    with Output(folder, unit, keys[unit.name]) as output:
         output.counts.add("documents", table.num_rows)
         output.counts.add("overlapping", len(rows))
         contained = sum(share > config.max_containment for _, share, _ in rows)
         output.counts.add("contained", contained)
         output.write_table([table], schema.OVERLAP)
         return output.close()
-    finally:
-        output.discard()

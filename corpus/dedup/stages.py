@@ -101,7 +101,8 @@ def find_seen(
     records = {r.name: r for r in watch(engine.session, stage.name, written.collect)}
     for unit in stage.units:
         if unit.name not in records:  # no line of the shard was seen again
-            records[unit.name] = _put_seen(policy, Output(folder, unit, keys[unit.name]), iter(()))
+            with Output(folder, unit, keys[unit.name]) as output:
+                records[unit.name] = _put_seen(policy, output, iter(()))
     return [records[unit.name] for unit in stage.units]
 
 
@@ -156,11 +157,8 @@ def _write_seen(
     """Writes one file a shard from blobs that come sorted by shard."""
     for shard, lines in receive((blob for _, blob in returned), policy):
         unit = units.value[shard]
-        output = Output(folder, unit, keys[unit.name])
-        try:
+        with Output(folder, unit, keys[unit.name]) as output:
             yield _put_seen(policy, output, lines)
-        finally:
-            output.discard()
 
 
 def _put_seen(policy: Policy, output: Output, lines: Iterator[pa.RecordBatch]) -> UnitRecord:

@@ -1,5 +1,6 @@
 """Two attempts at one unit, as Spark's speculation and retries make: one output, whole."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,17 @@ def test_a_killed_attempt_alone_leaves_no_record(tmp_path: Path) -> None:
     folder = stage_folder(tmp_path)
     write(attempt(folder))
     assert list((folder / RECORDS).iterdir()) == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_output_opened_with_with_leaves_no_scratch(tmp_path: Path, fails: bool) -> None:
+    folder = stage_folder(tmp_path)
+    with contextlib.suppress(KilledError), attempt(folder) as output:
+        write(output)
+        if fails:
+            raise KilledError
+    assert list((folder / storage.SCRATCH).iterdir()) == []
+    assert list((folder / RECORDS).iterdir()) == [], "only `close` makes a unit done"
 
 
 TEXTS = pa.schema([("number", pa.int64()), ("text", pa.large_string())])
