@@ -20,6 +20,7 @@ from isal.igzip_lib import IsalError
 
 from corpus.counts import Counts
 from corpus.formats.streams import Checked
+from corpus.formats.tar_headers import MAX_HEADER_BYTES, Entry, Tar
 from corpus.formats.zip_entries import ZipEntry, entries_in_order, read_entry
 from corpus.storage import InputFile, open_input
 
@@ -32,7 +33,6 @@ OVERSIZE = "archive over max_archive_bytes"
 
 _BUFFER = 1 << 20
 _PIECE = 16 << 10  # at most as much is lost before damage
-_HEADER = 1 << 20  # bytes, with a tar entry's long name, attributes and map of holes
 # What the standard library raises on bytes that are no archive; a failing disk is DataError.
 _DAMAGE: Any = (  # isal's stubs give its error another type
     IsalError,
@@ -87,7 +87,7 @@ def archive_files(file: InputFile, max_bytes: int, counts: Counts) -> Iterator[A
 class _Unpacked:
     """A tar's bytes, read once from its start on; where they are damaged, they end.
 
-    tarfile reads all that belongs to one entry's header whole, of any size that is stated.
+    All that belongs to one entry's header is bounded together, maps of holes too.
     """
 
     def __init__(self, unpacker: Any) -> None:
@@ -130,38 +130,14 @@ class _Unpacked:
         return b"".join(parts)
 
 
-class _Tar(tarfile.TarFile):
-    broken = False  # whether it ended where a header should be
-    for_all = 0  # bytes of headers that go for all entries, which tarfile remembers
-
+class _OnePassTar(Tar):
     def next(self) -> tarfile.TarInfo | None:
         unpacked: Any = self.fileobj
-        unpacked.headroom = _HEADER
+        unpacked.headroom = MAX_HEADER_BYTES
         found = super().next()
         unpacked.headroom = None
         self.members: list[tarfile.TarInfo] = []  # it would remember every entry
         return found
-
-
-class _Entry(tarfile.TarInfo):
-    """An entry that remembers that the archive broke off where its header should be."""
-
-    @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> "_Entry":
-        try:
-            return super().fromtarfile(tar)  # type: ignore[return-value]
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            raise
-        except tarfile.HeaderError:
-            tar.broken = True  # type: ignore[attr-defined]
-            raise
-
-    def _proc_pax(self, tar: _Tar) -> tarfile.TarInfo:
-        if self.type == tarfile.XGLTYPE:
-            tar.for_all += self.size
-            if tar.for_all > _HEADER:
-                raise tarfile.ReadError("headers for all entries over their bound")
-        return super()._proc_pax(tar)  # type: ignore[misc]
 
 
 def _tar_files(
@@ -177,7 +153,7 @@ def _tar_files(
         plain = bz2.BZ2File(plain)
     position = -1
     try:
-        tar = _Tar(fileobj=_Unpacked(plain), tarinfo=_Entry)  # type: ignore[arg-type]
+        tar = _OnePassTar(fileobj=_Unpacked(plain), tarinfo=Entry)  # type: ignore[arg-type]
     except _DAMAGE:
         counts.skip(NOT_ARCHIVE, file.name)
         return

@@ -16,6 +16,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from corpus.formats.streams import After, Checked, Counted
+from corpus.formats.tar_headers import Entry, Tar
 
 CUT = "archive cut short or damaged"
 OUTSIDE_NAME = "path that leads out of the archive"
@@ -40,7 +41,6 @@ DAMAGE: Any = (
 
 
 _END = bytes(tarfile.BLOCKSIZE)
-_MAX_HEADER_BYTES = 1 << 20  # of a long name or of attributes; people's have some hundred
 
 
 @dataclass(frozen=True)
@@ -93,43 +93,9 @@ def unpack(stream: Any, limits: ArchiveLimits) -> Unpacked:
     return found
 
 
-class _Tar(tarfile.TarFile):
-    broken = False  # whether it ended where a header should be
-    for_all = 0  # bytes of headers that go for all entries, which tarfile remembers
-
-
-class _Entry(tarfile.TarInfo):
-    """An entry whose long name and attributes are bounded: tarfile reads them whole.
-
-    The archive remembers whether it broke off where an entry's header should be.
-    """
-
-    @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> "_Entry":
-        try:
-            return super().fromtarfile(tar)  # type: ignore[return-value]
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            raise
-        except tarfile.HeaderError:
-            cast(_Tar, tar).broken = True
-            raise
-
-    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        about = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-        names = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-        size = self.size
-        if self.type == tarfile.XGLTYPE:
-            cast(_Tar, tar).for_all += size
-            size = cast(_Tar, tar).for_all
-        if self.type in (*about, *names) and size > _MAX_HEADER_BYTES:
-            raise tarfile.ReadError(f"headers of {size} bytes")
-        return super()._proc_member(tar)  # type: ignore[misc]
-
-
-def open_tar(stream: Any, mode: Literal["r:", "r|"]) -> _Tar:
+def open_tar(stream: Any, mode: Literal["r:", "r|"]) -> Tar:
     """A tar of papers (`r:`) or of a paper (`r|`), whose headers are bounded."""
-    opened = _Tar.open(fileobj=stream, mode=mode, tarinfo=_Entry)
-    return cast(_Tar, opened)
+    return cast(Tar, Tar.open(fileobj=stream, mode=mode, tarinfo=Entry))
 
 
 def is_tar(head: bytes) -> bool:
