@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 Tasks = Callable[[], tuple[int, int]]  # finished, and all that are known of
 
-_BAR_SECONDS = 0.3
+BAR_SECONDS = 0.3
 _LINE_SECONDS = 30.0
 
 
@@ -42,7 +42,7 @@ def _lines(label: str, tasks: Tasks | None) -> Iterator[None]:
         seconds = time.monotonic() - began
         print(f"{label:<22} {seconds:6.1f} s  so far{share}", file=sys.stderr, flush=True)
 
-    with _polled(tell, _LINE_SECONDS):
+    with polled(tell, _LINE_SECONDS):
         yield
 
 
@@ -57,12 +57,13 @@ def _bar(label: str, tasks: Tasks) -> Iterator[None]:
             finished, known = tasks()
             shown.update(bar, total=known or None, completed=finished)
 
-        with _polled(tell, _BAR_SECONDS):
+        with polled(tell, BAR_SECONDS):
             yield
 
 
 @contextmanager
-def _polled(tell: Callable[[], None], seconds: float) -> Iterator[None]:
+def polled(tell: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Calls `tell` every so many seconds, from a thread of its own, while the work inside runs."""
     done = threading.Event()
 
     def poll() -> None:

@@ -8,7 +8,6 @@ against its own form, and its SHA-256 is printed for those who want to compare.
 import hashlib
 import os
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from corpus.download import download
 from corpus.errors import ConfigError, DataError
+from corpus.progress import BAR_SECONDS, polled
 from corpus.retry import RetryConfig
 from jobs.console import console, say
 from jobs.models import home
@@ -112,22 +112,15 @@ def _watched(name: str, part: Path) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    done = threading.Event()
     columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(name, total=None)
 
-        def poll() -> None:
-            while not done.wait(0.3):
-                progress.update(bar, completed=part.stat().st_size if part.exists() else 0)
+        def tell() -> None:
+            progress.update(bar, completed=part.stat().st_size if part.exists() else 0)
 
-        poller = threading.Thread(target=poll, daemon=True)
-        poller.start()
-        try:
+        with polled(tell, BAR_SECONDS):
             yield
-        finally:
-            done.set()
-            poller.join()
 
 
 def present(folder: Path) -> dict[str, int]:

@@ -3,6 +3,8 @@
 import re
 import time
 
+import pytest
+
 from corpus import progress, stage
 from corpus.output import Unit
 from corpus.spark import Engine, SparkConfig
@@ -42,3 +44,18 @@ def test_every_stage_at_work_tells_and_no_other(tmp_path, engine, capsys) -> Non
         assert capsys.readouterr().err == f"{name:<22} began\n"
         stage.run(made, str(tmp_path), Engine(SparkConfig()))
         assert capsys.readouterr().err == "", "it was up to date"
+
+
+def test_polling_ends_with_the_work_whatever_became_of_it() -> None:
+    told: list[int] = []
+
+    def work() -> None:
+        while len(told) < 3:
+            time.sleep(0.01)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), progress.polled(lambda: told.append(1), 0.01):
+        work()
+    number = len(told)
+    time.sleep(0.1)
+    assert len(told) == number
