@@ -137,12 +137,17 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
 
 def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
     """DataError for a link to nothing, which Arrow does not list and nobody would miss."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            link = os.path.join(place, name)
-            wanted = not suffixes or name.endswith(suffixes)
-            if wanted and not name.startswith((".", "_")) and not os.path.exists(link):
-                raise DataError(f"{link} is a link to nothing; mend or remove it")
+    folders = [folder]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith((".", "_")):
+                    continue
+                wanted = not suffixes or entry.name.endswith(suffixes)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif wanted and entry.is_symlink() and not os.path.exists(entry.path):
+                    raise DataError(f"{entry.path} is a link to nothing; mend or remove it")
 
 
 def _refuse_7z(path: str, suffixes: tuple[str, ...]) -> None:

@@ -114,3 +114,13 @@ def test_a_link_to_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.wet is a link to nothing"):
         storage.list_files(str(tmp_path), (".wet",))
     assert [file.name for file in storage.list_files(str(tmp_path), ("a.wet",))] == ["a.wet"]
+    (tmp_path / "b.wet").rename(tmp_path / ".b.wet")
+    assert [file.name for file in storage.list_files(str(tmp_path), (".wet",))] == ["a.wet"]
+
+
+@pytest.mark.parametrize("folder", [".git/x", "x/_old"])
+def test_a_link_to_nothing_in_a_hidden_folder_is_nobodys_input(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "a.wet").write_bytes(b"a")
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "b.wet").symlink_to(tmp_path / "gone.wet")
+    assert [file.name for file in storage.list_files(str(tmp_path), (".wet",))] == ["a.wet"]
