@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import uuid
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -103,7 +104,10 @@ def parent(location: str) -> str:
 
 
 def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]:
-    """The files at or below a location by name, hidden ones left out; DataError where none."""
+    """The files at or below a location by name, hidden ones left out; DataError where none.
+
+    `suffixes` are patterns as in `ends_with`; of a folder, other files are passed over.
+    """
     fs, path = filesystem(location)
     info = fs.get_file_info(path)
     if info.type == pafs.FileType.NotFound:
@@ -121,7 +125,7 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
     for item in found:
         name = os.path.relpath(item.path, path).replace(os.sep, "/")
         hidden = any(part.startswith((".", "_")) for part in name.split("/"))
-        wanted = not suffixes or name.endswith(suffixes)
+        wanted = not suffixes or ends_with(name, suffixes)
         if item.type == pafs.FileType.File and not hidden:
             _refuse_7z(item.path, suffixes)
         if item.type == pafs.FileType.File and wanted and not hidden:
@@ -135,6 +139,11 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
     return sorted(files, key=lambda file: file.name)
 
 
+def ends_with(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether a name ends as one of some patterns says, such as `.gz` or `.xml-p[0-9]*.gz`."""
+    return any(fnmatchcase(name, f"*{suffix}") for suffix in suffixes)
+
+
 def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
     """DataError for a link to nothing, which Arrow does not list and nobody would miss."""
     folders = [folder]
@@ -143,7 +152,7 @@ def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
             for entry in entries:
                 if entry.name.startswith((".", "_")):
                     continue
-                wanted = not suffixes or entry.name.endswith(suffixes)
+                wanted = not suffixes or ends_with(entry.name, suffixes)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
                 elif wanted and entry.is_symlink() and not os.path.exists(entry.path):
@@ -152,7 +161,7 @@ def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
 
 def _refuse_7z(path: str, suffixes: tuple[str, ...]) -> None:
     """DataError for a file that only its packing keeps from being read: it would be missed."""
-    if path.endswith(".7z") and (not suffixes or path.removesuffix(".7z").endswith(suffixes)):
+    if path.endswith(".7z") and (not suffixes or ends_with(path.removesuffix(".7z"), suffixes)):
         raise DataError(
             f"{path} is packed by 7-Zip, which is not read; unpack it, or take it out of the input"
         )

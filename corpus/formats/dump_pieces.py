@@ -1,6 +1,7 @@
 """A dump's bytes, unpacked as they come, each piece told apart as within a part or after it.
 
-Plain and bz2 files can be begun in their middle; gz and xz files cannot, and are one part each.
+Plain and bz2 files can be begun in their middle; gz, xz and zstd files cannot, and are one part
+each.
 """
 
 import gzip
@@ -9,15 +10,19 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from corpus.formats.bz2_blocks import read_blocks
+from corpus.formats.streams import Checked
 from corpus.storage import InputFile, open_input
 
 CUT = "dump cut off or damaged to its end"
 DAMAGED_BLOCK = "damaged bz2 block"
-SPLITTABLE = (".xml", ".bz2")
+PACKED_WHOLE = (".gz", ".xz", ".zst")
 
 _READ = 1 << 20
-_FAULTS = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+_ZSTD_READ = 32 << 10  # what a read that meets a cut has unpacked before it is lost
+_FAULTS = (EOFError, OSError, lzma.LZMAError, zlib.error)  # a disk's are `Checked`'s DataError
 
 
 class Piece(NamedTuple):
@@ -30,7 +35,8 @@ class Piece(NamedTuple):
 
 def read_pieces(file: InputFile) -> Iterator[Piece]:
     """The pieces of a part and then of what follows it, to the file's end."""
-    with open_input(file.uri) as raw:
+    with open_input(file.uri) as opened:
+        raw: Any = Checked(opened, file.uri)
         if file.name.endswith(".bz2"):
             yield from _blocks(raw, file)
         elif file.name.endswith(".gz"):
@@ -39,6 +45,9 @@ def read_pieces(file: InputFile) -> Iterator[Piece]:
         elif file.name.endswith(".xz"):
             with lzma.LZMAFile(raw) as stream:
                 yield from _stream(stream)
+        elif file.name.endswith(".zst"):
+            with pa.CompressedInputStream(raw, "zstd") as stream:
+                yield from _stream(stream, _ZSTD_READ)
         else:
             yield from _plain(raw, file)
 
@@ -57,9 +66,9 @@ def _blocks(raw: Any, file: InputFile) -> Iterator[Piece]:
         yield Piece(content or b"", own, None if content else DAMAGED_BLOCK)
 
 
-def _stream(stream: gzip.GzipFile | lzma.LZMAFile) -> Iterator[Piece]:
+def _stream(stream: Any, size: int = _READ) -> Iterator[Piece]:
     try:
-        while data := stream.read1(_READ):
+        while data := stream.read1(size):
             yield Piece(data, True)
     except _FAULTS:
         yield Piece(b"", True, CUT)

@@ -1,4 +1,6 @@
-"""Pages of MediaWiki XML dumps, streamed: `.xml`, plain or bz2 (also multistream), gz or xz.
+"""Pages of MediaWiki XML dumps, streamed: `.xml`, plain or bz2 (also multistream), gz, xz or zstd.
+
+A large wiki's dump comes in files named for their pages, such as `….xml-p1p41242.bz2`.
 
 A part of a plain or bz2 dump gives the pages that begin in it. A dump cut off gives the pages
 before its cut, a damaged one those around the damage; either is counted and named.
@@ -11,9 +13,11 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from corpus import storage
 from corpus.counts import Counts
-from corpus.formats.dump_pieces import SPLITTABLE, Piece, read_pieces
+from corpus.formats.dump_pieces import PACKED_WHOLE, Piece, read_pieces
 
-SUFFIXES = (".xml", ".xml.bz2", ".xml.gz", ".xml.xz")
+_PACKINGS = ("", ".bz2", ".gz", ".xz", ".zst")
+_PAGES = ".xml-p[0-9]*p*[0-9]"  # numbers of the first and last one in a file
+SUFFIXES = tuple(kind + packing for kind in (".xml", _PAGES) for packing in _PACKINGS)
 NOT_A_DUMP = "not a MediaWiki dump"
 DAMAGED_PAGE = "page is not XML"
 CUT_PAGE = "page cut off by the dump's end or damage, after this page"
@@ -58,7 +62,7 @@ class WikiPage:
 
 def split(file: storage.InputFile, size: int) -> list[storage.InputFile]:
     """The parts of a dump that tasks may share, of about `size` bytes."""
-    if not file.name.endswith(SPLITTABLE):
+    if file.name.endswith(PACKED_WHOLE):
         return [file]
     parts = file.parts(size)
     if len(parts) > 1 and file.size - parts[-1].start < _TAIL:  # too short to tell the dump's end

@@ -34,7 +34,7 @@ def citations_stage(locations: Sequence[str]) -> Stage:
     """Dump files, or folders of them; DataError where there is none or one of another kind."""
     files = [f for place in locations for f in storage.list_files(place, mediawiki.SUFFIXES)]
     for file in files:
-        if not file.name.endswith(mediawiki.SUFFIXES):
+        if not storage.ends_with(file.name, mediawiki.SUFFIXES):
             kinds = ", ".join(mediawiki.SUFFIXES)
             raise DataError(f"{file.uri} is no dump that can be read ({kinds}); unpack it first")
     known = sorted((_plain(file.name), storage.fingerprint(file.uri), file) for file in files)

@@ -2,15 +2,18 @@
 
 import bz2
 import gzip
+import io
 import lzma
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.counts import Counts
-from corpus.formats import mediawiki
+from corpus.errors import DataError
+from corpus.formats import dump_pieces, mediawiki
 from corpus.formats.dump_pieces import CUT, DAMAGED_BLOCK
 from corpus.formats.mediawiki import (
     CUT_PAGE,
@@ -78,10 +81,12 @@ def pack(kind: str, content: bytes) -> bytes:
         return b"".join(map(bz2.compress, streams))
     if kind == "gz":
         return b"".join(gzip.compress(part, mtime=0) for part in streams)
+    if kind == "zst":
+        return b"".join(pa.compress(part, "zstd", asbytes=True) for part in streams)
     return b"".join(map(lzma.compress, streams))
 
 
-@pytest.mark.parametrize("kind", ["bz2", "gz", "xz"])
+@pytest.mark.parametrize("kind", ["bz2", "gz", "xz", "zst"])
 def test_compressed_in_one_stream_or_many(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"wiki.xml.{kind}"
     path.write_bytes(pack(kind, dump("A", "B", "Ü").encode()))
@@ -98,7 +103,7 @@ def test_a_dump_cut_off_gives_what_comes_before(tmp_path: Path) -> None:
     assert counts.examples == {CUT_PAGE: ["wiki.xml#B"], NO_END: ["wiki.xml#B"]}
 
 
-@pytest.mark.parametrize("kind", ["bz2", "gz", "xz"])
+@pytest.mark.parametrize("kind", ["bz2", "gz", "xz", "zst"])
 def test_a_compressed_dump_cut_off_or_damaged(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"wiki.xml.{kind}"
     packed = pack(kind, dump(*(f"P{n * 7919 % 1009}" for n in range(2000))).encode())
@@ -127,6 +132,50 @@ def test_what_is_no_dump(tmp_path: Path, content: str, reasons: list[str]) -> No
     pages, counts = read(path)
     assert not pages
     assert counts.examples == {reason: ["wiki.xml"] for reason in reasons}
+
+
+# as Wikimedia names what it publishes of a wiki
+DUMPS = """enwiki-20230101-pages-articles.xml.bz2
+    enwiki-20230101-pages-articles1.xml-p1p41242.bz2
+    enwiki-20230101-pages-articles-multistream1.xml-p1p41242.bz2
+    enwiki-20230101-pages-meta-current27.xml-p71475910p72665798.bz2
+    enwiki-20230101-pages-articles1.xml-p1p41242 dewiki-latest-pages-articles2.xml-p3p9.gz
+    dewiki-latest-pages-articles2.xml-p3p9.zst dewiki-latest-pages-articles.xml.zst
+    dewiki-latest-pages-articles.xml.gz""".split()
+OTHERS = """enwiki-20230101-pages-articles-multistream-index.txt.bz2 enwiki-20230101-md5sums.txt
+    enwiki-20230101-pages-articles-multistream-index1.txt-p1p41242.bz2 enwiki-20230101-page.sql.gz
+    enwiki-20230101-siteinfo-namespaces.json.gz""".split()
+
+
+def test_the_names_that_wikimedia_gives_its_files(tmp_path: Path) -> None:
+    for name in (*DUMPS, *OTHERS):
+        content = dump(name).encode()
+        kind = name.rpartition(".")[2] if name.endswith(("bz2", "gz", "zst")) else None
+        (tmp_path / name).write_bytes(pack(kind, content) if kind else content)
+    files = list_files(str(tmp_path), SUFFIXES)
+    assert [file.name for file in files] == sorted(DUMPS)
+    for file in files:
+        assert [page.title for page in read_pages(file, Counts())] == [file.name]
+    plain = next(file for file in files if file.name.endswith("p41242"))
+    assert len(split(plain, 200)) > 1
+
+
+def test_a_history_packed_by_7_zip_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "enwiki-20230101-pages-meta-history1.xml-p1p857.7z").write_bytes(b"7z")
+    with pytest.raises(DataError, match=r"p1p857\.7z is packed by 7-Zip"):
+        list_files(str(tmp_path), SUFFIXES)
+
+
+class _Failing(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError("the disk is gone")
+
+
+@pytest.mark.parametrize("kind", ["", ".bz2", ".gz", ".xz", ".zst"])
+def test_a_disk_that_fails_is_no_damage(monkeypatch, kind: str) -> None:
+    monkeypatch.setattr(dump_pieces, "open_input", lambda uri: _Failing())
+    with pytest.raises(DataError, match="cannot be read: the disk is gone"):
+        list(dump_pieces.read_pieces(InputFile("wiki", f"wiki.xml{kind}", 1)))
 
 
 def test_real_dumps(shared) -> None:
