@@ -127,7 +127,7 @@ def extract(unit: Unit, output: Output) -> None:
     task: ReadTask = unit.payload
     reader = READERS[task.reader]
     file = task.file
-    if reader.units is None:
+    if reader.units is None and not file.is_part:  # a part is read in place, not the file around it
         file = on_disk(file, output.scratch, task.retry)
     counts = SkipLog(output)
     batches = reader.read(file, task.source, task.config, counts)
@@ -155,7 +155,7 @@ def _reader_of(name: str, readers: tuple[str, ...]) -> str:
 
 def _span(part: InputFile) -> str:
     """Where a part of a file begins, as its unit's name has it; nothing of a whole file."""
-    return "" if part.start == 0 and part.end is None else f"~{part.start:013d}"
+    return f"~{part.start:013d}" if part.is_part else ""
 
 
 def _unit_name(source: str, part: InputFile) -> str:

@@ -37,6 +37,10 @@ class InputFile:
     start: int = 0  # only records that begin in [start, end) bytes are read
     end: int | None = None  # None: the file's end
 
+    @property
+    def is_part(self) -> bool:
+        return self.start > 0 or self.end is not None
+
     def parts(self, size: int) -> list["InputFile"]:
         """The file cut into parts of `size` bytes, in order; at least one."""
         starts = range(0, max(self.size, 1), size)

@@ -30,7 +30,7 @@ EMPTY = "empty text"
 CUT = "file cut short or damaged to its end"
 
 _BLOCK = 4 << 20  # bytes of lines parsed at once
-_PIECE = 1 << 20
+_PIECE = 4 << 20  # a request each, of a part on an object store
 _MOST = MAX_RECORD_BYTES
 _NEWLINE, _SPACE, _OPENING, _CLOSING = 0x0A, 0x20, 0x7B, 0x7D
 _FIELDS = ("text", "timestamp", "url")
@@ -117,7 +117,7 @@ class _Records:
 def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
     """Whole lines of the part, about 4 MiB at a time, each block with where it begins."""
     with open_input(file.uri) as raw:
-        start = 0 if file.name.endswith(".gz") else _line_start(raw, file.start)
+        start = 0 if file.name.endswith(".gz") else _line_start(Checked(raw, file.uri), file.start)
         waiting, size, dropping = [b""], 0, False
         for piece in _pieces(raw, file, start):
             if piece is None:
@@ -149,8 +149,8 @@ def _pieces(raw: pa.NativeFile, file: InputFile, start: int) -> Iterator[bytes |
             if inflated.data:
                 yield inflated.data
     else:
-        left = _line_start(raw, file.size if file.end is None else file.end) - start
         stream = Checked(raw, file.uri)
+        left = _line_start(stream, file.size if file.end is None else file.end) - start
         stream.seek(start)
         while left > 0 and (piece := stream.read(min(_PIECE, left))):
             left -= len(piece)
@@ -158,13 +158,13 @@ def _pieces(raw: pa.NativeFile, file: InputFile, start: int) -> Iterator[bytes |
     yield b""
 
 
-def _line_start(raw: pa.NativeFile, at: int) -> int:
+def _line_start(stream: Checked, at: int) -> int:
     """Where the first line begins that does so at a byte or after it."""
     if at == 0:
         return 0
-    raw.seek(at - 1)
+    stream.seek(at - 1)
     position = at - 1
-    while piece := raw.read(1 << 16):
+    while piece := stream.read(1 << 16):
         if (found := piece.find(b"\n")) >= 0:
             return position + found + 1
         position += len(piece)
