@@ -8,7 +8,7 @@ lines are as long as they were is one copy: runs of untouched lines are moved in
 import numpy as np
 
 from corpus.kernels import kernel
-from corpus.kernels.white_space import space_at, space_before
+from corpus.kernels.white_space import stripped
 
 _NEWLINE, _RETURN = 0x0A, 0x0D
 _MARK = np.frombuffer(b"WARC/1.0", np.uint8)  # the line that CCNet takes for a record's first
@@ -94,18 +94,8 @@ def title_and_text(data, starts, ends, one_stays, min_chars):
                     line += paired
             else:
                 line_end = following = block_end
-            start, end = at, line_end
+            start, end = stripped(data, at, line_end)
             at = following
-            while start < end:
-                width = space_at(data, start, end)
-                if width == 0:
-                    break
-                start += width
-            while end > start:
-                width = space_before(data, start, end)
-                if width == 0:
-                    break
-                end -= width
             if end - start == _MARK.size and data[start] == _MARK[0]:
                 marked |= _is_mark(data, start)
             blanks = blanks + 1 if start == end else 0

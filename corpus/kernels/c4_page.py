@@ -10,7 +10,7 @@ import numpy as np
 from corpus.kernels import inner, kernel
 from corpus.kernels.c4_phrases import BRACKET, LOREM, POLICIES, SCRIPT, bytes_of, phrases
 from corpus.kernels.c4_sentences import num_sentences
-from corpus.kernels.white_space import space_at, space_before
+from corpus.kernels.white_space import space_at, stripped
 
 SLOW = 255  # the verdict of a page that is left to the plain form
 KEPT, TOO_LONG, LOREM_IPSUM, CURLY_BRACKET, FEW_SENTENCES = range(5)
@@ -169,17 +169,7 @@ def _page(data, start, end, rules, out, size, lines, num_lines, counts):
             following = piece_end + width
             if width == 1 and data[piece_end] == 0x0D and following < line_end:
                 following += data[following] == 0x0A
-            begin, stop = at, piece_end
-            while begin < stop:
-                space = space_at(data, begin, stop)
-                if space == 0:
-                    break
-                begin += space
-            while stop > begin:
-                space = space_before(data, begin, stop)
-                if space == 0:
-                    break
-                stop -= space
+            begin, stop = stripped(data, at, piece_end)
             verdict, size, found = _piece(data, begin, stop, rules, out, size, counts)
             if verdict == SLOW:
                 return SLOW, first, first_line

@@ -1,6 +1,6 @@
 """White space in UTF-8, as `str.isspace` and so `str.strip` and `str.split` have it."""
 
-from corpus.kernels import inner
+from corpus.kernels import inlined, inner
 
 
 @inner
@@ -35,3 +35,19 @@ def space_before(data, start, at):
     if at - 3 >= start and space_at(data, at - 3, at) == 3:
         return 3
     return 0
+
+
+@inlined
+def stripped(data, start, end):
+    """Where a text's characters begin and end that are no white space around it."""
+    while start < end:
+        width = space_at(data, start, end)
+        if width == 0:
+            break
+        start += width
+    while end > start:
+        width = space_before(data, start, end)
+        if width == 0:
+            break
+        end -= width
+    return start, end
