@@ -6,7 +6,6 @@ middle of a record is noticed, which FastWARC alone does not always do.
 """
 
 import io
-import zlib
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -20,10 +19,11 @@ from corpus.formats.members import (
     GZIP,
     GZIP_MEMBERS,
     PACKINGS,
-    WINDOW_BITS,
     begins_warc,
     find,
+    inflate_members,
     next_member,
+    read_piece,
 )
 from corpus.formats.records import (
     CUT,
@@ -40,6 +40,7 @@ from corpus.storage import InputFile, open_input
 
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a frame that holds the dictionary of the others
 _CHUNK = 64 << 10
+_HEAD = 4096  # bytes of a member that tell whether it begins with a record
 _PANIC = "PanicException"  # of FastWARC on some damage; no module has it, and it is no Exception
 
 
@@ -98,8 +99,8 @@ def read_records(file: InputFile, kind: str, counts: Counts, start: int = 0) -> 
 class _Stream:
     """A stream for FastWARC that remembers its own failure, to tell it from damaged content."""
 
-    def __init__(self, stream: pa.NativeFile) -> None:
-        self._stream = stream
+    def __init__(self, stream: pa.NativeFile, location: str) -> None:
+        self._stream, self._location = stream, location
         self.failure: Exception | None = None
 
     def read(self, size: int = -1) -> bytes:
@@ -109,6 +110,9 @@ class _Stream:
             self.failure = error
             raise
 
+    def read_at(self, size: int, position: int) -> bytes:
+        return read_piece(self._stream, self._location, position, size)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
@@ -117,12 +121,13 @@ class _Archive:
     """One open file on its way through: knows the last record seen, to go on after a fault."""
 
     def __init__(self, file: InputFile, stream: pa.NativeFile, counts: Counts) -> None:
-        self._file, self._stream, self._counts = file, stream, counts
-        head = stream.read_at(_CHUNK, 0)
+        self._file, self._counts = file, counts
+        self._stream: Any = _Stream(stream, file.uri)
+        head = self._stream.read_at(_CHUNK, 0)
         self._packing = next((p for p in PACKINGS if head.startswith(p.magic)), None)
         self._plain = self._packing is None and not head.startswith(_ZSTD_DICTIONARY)
         if self._packing is not None:
-            head = self._packing.head(stream.read_at(self._packing.enough, 0))
+            head = self._packing.head(self._stream.read_at(self._packing.enough, 0))
         first = head.lstrip()
         # what a dictionary has packed only FastWARC unpacks
         self._starts_well = begins_warc(head) or head.startswith(_ZSTD_DICTIONARY)
@@ -152,11 +157,10 @@ class _Archive:
         """Records up to what is taken for the file's end; where there are more, if there are."""
         self._start = start
         self._stream.seek(start)
-        stream = _Stream(self._stream)
         previous, again = -1, 0  # offset of the record before, and how many more it had there
         try:
             for record in ArchiveIterator(
-                stream, parse_http=False, quirks_mode=self._line_end == b"\n"
+                self._stream, parse_http=False, quirks_mode=self._line_end == b"\n"
             ):
                 self._last, self._last_length = record.stream_pos, record.content_length
                 again = again + 1 if self._last == previous else 0
@@ -183,18 +187,13 @@ class _Archive:
         except BaseException as error:
             if not _is_damage(error):
                 raise
-            if stream.failure is not None:
+            failure = self._stream.failure
+            if failure is not None:
                 raise DataError(
-                    f"{self._file.uri} cannot be read: {stream.failure}; check the disk or network"
-                ) from stream.failure
+                    f"{self._file.uri} cannot be read: {failure}; check the disk or network"
+                ) from failure
             raise OSError(f"damaged: {error}") from None
-        if self._packing is not None:  # FastWARC takes a member that holds nothing for the end
-            following = self._next_start()
-            if following is not None:
-                return following
-        if not self._ends_whole():
-            self._counts.skip(CUT, f"{self._file.name}#{self._last}")
-        return None
+        return self._after_last()
 
     def _next_start(self) -> int | None:
         """Where the first record begins that can be found after the last one seen or tried."""
@@ -217,29 +216,39 @@ class _Archive:
             return self._file.size + 1
         return self._last + headers + 2 * len(self._line_end) + self._last_length
 
-    def _ends_whole(self) -> bool:
-        """Whether nothing but blank space or whole gzip members follows the last record seen."""
-        if self._plain:
+    def _after_last(self) -> int | None:
+        """Where a further record begins behind the last one, if any does; counts what is cut.
+
+        FastWARC takes a member that holds nothing for a file's end, and some cuts too.
+        """
+        if self._packing is GZIP_MEMBERS:
+            following, whole = self._members_after_last()
+        elif self._packing is not None:  # FastWARC notices cuts itself
+            following, whole = self._next_start(), True
+        elif self._plain:
             end = self._block_end()
-            return end <= self._file.size and not self._stream.read_at(_CHUNK, end).strip()
-        if self._packing is not GZIP_MEMBERS:
-            return True  # FastWARC itself notices
-        starts_member = self._stream.read_at(len(GZIP), self._last) == GZIP
-        return _whole_members(self._stream, self._last if starts_member else 0)
+            following = None
+            whole = end <= self._file.size and not self._stream.read_at(_CHUNK, end).strip()
+        else:
+            following, whole = None, True
+        if not whole:
+            fault = CUT if following is None else DAMAGED
+            self._counts.skip(fault, f"{self._file.name}#{self._last}")
+        return following
 
-
-def _whole_members(stream: pa.NativeFile, position: int) -> bool:
-    """Whether the gzip members from a position on are all complete, to the file's end."""
-    member, inside = zlib.decompressobj(WINDOW_BITS), False
-    try:
-        while data := stream.read_at(_CHUNK, position):
-            position += len(data)
-            while data:
-                inside = True
-                member.decompress(data)
-                data = member.unused_data
-                if member.eof:
-                    member, inside = zlib.decompressobj(WINDOW_BITS), False
-    except zlib.error:
-        return False
-    return not inside
+    def _members_after_last(self) -> tuple[int | None, bool]:
+        """Where a further gzip member begins with a record, and whether all before it are whole."""
+        first = max(self._start, self._last)
+        if self._stream.read_at(len(GZIP), first) != GZIP:
+            first = self._start
+        whole, begun, head = True, first, b""
+        for member, data in inflate_members(self._stream, self._file.uri, first):
+            if member != begun:
+                begun, head = member, b""
+            if data is None:
+                whole = False
+            elif len(head) < _HEAD:
+                head += data[:_HEAD]
+                if member > max(self._last, first) and begins_warc(head):
+                    return member, whole
+        return None, whole

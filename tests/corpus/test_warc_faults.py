@@ -225,3 +225,29 @@ def test_members_that_hold_nothing_hide_nothing(tmp_path: Path, pack, places: li
     assert counts.totals["records"] == 5
     if places != [0]:
         assert not counts.skipped
+
+
+def test_damage_behind_a_member_that_holds_nothing_is_counted(tmp_path: Path) -> None:
+    damaged = MEMBERS[3][:12] + b"\xff" * 8 + MEMBERS[3][20:]
+    parts = [*MEMBERS[:3], gzip.compress(b""), damaged, *MEMBERS[4:]]
+    found, counts = numbers(tmp_path, b"".join(parts))
+    assert found == [1, 2, 4, 5]
+    assert counts.skipped == {DAMAGED: 1}
+    assert counts.examples[DAMAGED] == [f"a.warc#{starts(parts)[2]}"]
+
+
+def test_a_disk_that_fails_behind_the_last_record_is_no_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(io.BytesIO):
+        def read_at(self, size: int, at: int) -> bytes:
+            if at:
+                raise OSError("Connection reset by peer")
+            return self.getvalue()[:size]
+
+    content = b"".join(MEMBERS)
+    monkeypatch.setattr(warc_records, "open_input", lambda uri: Failing(content))
+    counts = Counts()
+    with pytest.raises(DataError, match="cannot be read: Connection reset by peer"):
+        list(read_records(InputFile("https://x.test/a", "a", len(content)), "conversion", counts))
+    assert not counts.skipped
