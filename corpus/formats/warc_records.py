@@ -6,6 +6,7 @@ middle of a record is noticed, which FastWARC alone does not always do.
 """
 
 import io
+from codecs import BOM_UTF8
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -128,6 +129,8 @@ class _Archive:
         self._plain = self._packing is None and not head.startswith(_ZSTD_DICTIONARY)
         if self._packing is not None:
             head = self._packing.head(self._stream.read_at(self._packing.enough, 0))
+        self._begin = len(BOM_UTF8) if head.startswith(BOM_UTF8) and self._plain else 0
+        head = head[self._begin :]
         first = head.lstrip()
         # what a dictionary has packed only FastWARC unpacks
         self._starts_well = begins_warc(head) or head.startswith(_ZSTD_DICTIONARY)
@@ -138,7 +141,7 @@ class _Archive:
         self._last_length = 0  # of its block, bytes
 
     def records(self, kind: str, begin: int) -> Iterator[RawRecord]:
-        start: int | None = begin
+        start: int | None = begin or self._begin
         if not self._starts_well:
             start = None if self._plain else self._next_start()
             if start is None:

@@ -23,6 +23,8 @@ _NAME = "libdeflate_gzip_decompress_ex"
 binding.add_symbol(_NAME, ctypes.cast(getattr(_LIBRARY, _NAME), ctypes.c_void_p).value)
 _decompress: Any = types.ExternalFunction(_NAME, signature(types.int32, *[types.uintp] * 7))
 
+_FLAGS, _HEADER_CHECKSUM = 3, 0x02  # of a member's header, RFC 1952
+
 
 class Inflater:
     """libdeflate's own tables; for one thread at a time."""
@@ -41,9 +43,9 @@ class Inflater:
         """Inflates the members at the start of `source` into `target`, both [bytes] uint8.
 
         Stops after `most` of them, after two or more once they are of `at_once` bytes, at the end,
-        and before one that is damaged, cut or larger than the room that is left. Returns where N
-        members begin in `source` and in `target`, [N + 1] int64 each: the last is where one more
-        would.
+        and before one that is damaged, cut, larger than the room that is left, or of a header with
+        a checksum, which libdeflate does not check. Returns where N members begin in `source` and
+        in `target`, [N + 1] int64 each: the last is where one more would.
         """
         return _members(self._tables, source, target, at_once, most)
 
@@ -55,6 +57,9 @@ def _members(tables, source, target, at_once, most):
     count = 0
     while count < most and packed[count] < source.size:
         if count > 1 and unpacked[count] >= at_once:
+            break
+        flags = packed[count] + _FLAGS
+        if flags < source.size and source[flags] & _HEADER_CHECKSUM:
             break
         failed = _decompress(
             tables,

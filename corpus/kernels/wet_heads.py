@@ -24,6 +24,7 @@ _LENGTH = _bytes(b"Content-Length: ")
 _LINE_END = _bytes(b"\r\n")
 _RECORD_END = _bytes(b"\r\n\r\n")
 _MOST_DIGITS, _TOO_MUCH = 9, 1 << 40
+_LONGEST_VALUE = 16 << 10  # bytes: of lines of some 32 KiB FastWARC makes nothing
 _RETURN, _NEWLINE, _SPACE, _TILDE = 0x0D, 0x0A, 0x20, 0x7E
 _LESS_THAN, _ZERO, _NINE = 0x3C, 0x30, 0x39
 
@@ -46,11 +47,11 @@ def _after(data, at, end, text):
 def _value_end(data, at, end, first):
     """Where a value of characters from `first` to `~` ends, two bytes before the next line; or -1.
 
-    A value is not empty and neither begins nor ends with a space.
+    A value is not empty, not overlong, and neither begins nor ends with a space.
     """
     if at < 0:
         return -1
-    stop = at
+    stop, end = at, min(end, at + _LONGEST_VALUE)
     while stop < end and first <= data[stop] <= _TILDE:
         stop += 1
     if stop == at or data[at] == _SPACE or data[stop - 1] == _SPACE or end - stop < 2:

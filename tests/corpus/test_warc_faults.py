@@ -160,6 +160,13 @@ def test_garbage_between_plain_records_is_passed_over(tmp_path: Path) -> None:
     assert counts.skipped == {DAMAGED: 1}
 
 
+def test_a_byte_order_mark_before_the_first_record(tmp_path: Path) -> None:
+    first = record(1)
+    found, counts = numbers(tmp_path, b"\xef\xbb\xbf" + first + b"".join(RECORDS[2:]))
+    assert found == [1, 2, 3, 4, 5]
+    assert not counts.skipped
+
+
 def test_headers_with_bare_line_feeds(tmp_path: Path) -> None:
     content = b"".join(r.replace(b"\r\n", b"\n") for r in RECORDS)
     found, counts = numbers(tmp_path, content)

@@ -2,6 +2,8 @@
 
 import gzip
 import random
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from corpus.counts import Counts
 from corpus.formats import members, wet_members
+from corpus.formats.records import DAMAGED
 from corpus.sources import wet
 from corpus.storage import InputFile, list_files
 
@@ -100,12 +103,28 @@ def test_a_file_as_common_crawl_writes_it_is_read_so_to_its_end(
         b"\r\n" + record(lines()),
         b"",
         record(lines(), BODY + b"x" * (9 << 20)),
+        record(lines(URL + b"x" * 100_000)),
     ],
 )
 def test_what_is_not_one_record_is_left_to_the_other_readers(tmp_path: Path, odd: bytes) -> None:
     path = tmp_path / "a.wet.gz"
     path.write_bytes(packed(record(lines()), odd, record(lines())))
     assert read_on_at(path, wet.WetConfig()) == (0, 0)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_header_with_a_checksum_is_left_to_readers_that_check_it(
+    tmp_path: Path, right: bool
+) -> None:
+    header = b"\x1f\x8b\x08\x02\0\0\0\0\0\xff"
+    checksum = zlib.crc32(header) & 0xFFFF if right else 0x1234
+    odd = header + struct.pack("<H", checksum) + packed(record(lines()))[10:]
+    path = tmp_path / "a.wet.gz"
+    path.write_bytes(packed(record(lines())) + odd + packed(record(lines())))
+    for config in CONFIGS:
+        rows, counts = read(path, config)
+        assert len(rows) == (3 if right else 2)
+        assert counts.skipped == ({} if right else {DAMAGED: 1})
 
 
 def test_a_line_that_begins_a_record_matters_only_to_a_reader_by_lines(tmp_path: Path) -> None:
