@@ -15,9 +15,10 @@ _BREAKS = re.compile(f"[{BREAK}\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _SPACES = re.compile(r"[^\S\n]+")
 _GAP = re.compile(f" ?{GONE}[ {GONE}]*+")
 _AFTER_BRACKET = re.compile(rf"([(（\[「])(?: ?{GONE} ?[,;:–—/]?)++ ?")
-_BEFORE_BRACKET = re.compile(rf"(?:[,;:–—]? ?{GONE} ?){{1,8}}(?=[)）\]」])")
-_BEFORE_END = re.compile(rf"(?:[,;]? ?{GONE} ?){{1,8}}(?=[.;!?。]|$)")
-_BEFORE_COMMA = re.compile(rf"(?:[,;،、，]? ?{GONE} ?){{1,8}}(?=[,;،、，])| ?{GONE} ?(?=:)")
+_BEFORE_BRACKET = re.compile(rf"(?: ?[,;:–—]? ?{GONE} ?){{1,8}}(?=[)）\]」])")
+_BEFORE_END = re.compile(rf"(?: ?[,;–—]? ?{GONE} ?){{1,8}}(?=[.;!?。]|$)")
+_QUOTED = re.compile(rf"(?<!\S)(?:\"{GONE}\"|«{GONE}»|“{GONE}”|„{GONE}“|「{GONE}」)(?!\w)")
+_BEFORE_COMMA = re.compile(rf"(?:[,;:،、，]? ?{GONE} ?){{1,8}}(?=[,;،、，])| ?{GONE} ?(?=:)")
 _WORD = re.compile(r"\w")
 _EMPTY = re.compile(r" ?(?:\( ?\)|（ ?）|\[ ?\])")
 
@@ -45,14 +46,15 @@ def _mended(line: str) -> str:
     """A line with single spaces, and no bracket or space left alone by what was taken out."""
     line = _SPACES.sub(" ", line)
     if GONE in line:
+        line = _QUOTED.sub(GONE, line)
         line = _GAP.sub(_gap, line)
         line = _AFTER_BRACKET.sub(r"\1", line)
         line = _BEFORE_BRACKET.sub("", line)
-        line = _BEFORE_END.sub("", line)
         line = _BEFORE_COMMA.sub("", line)
+        line = _BEFORE_END.sub("", line)
         line = line.replace(f" {GONE} ", " ").replace(GONE, "")
         line = _EMPTY.sub("", line)
-    return line.strip()
+    return line.strip().removesuffix(" //")  # what pointed to a source
 
 
 def _gap(match: re.Match[str]) -> str:

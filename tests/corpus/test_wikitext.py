@@ -53,7 +53,7 @@ EXAMPLES = {
     "湖（{{IPA|x}}）は、{{要出典}}、深い": "湖は、深い",
     "said {{IPA|x}},<ref>a</ref> meaning <ref>b</ref>, it": "said, meaning, it",
     "the following:{{columns}}": "the following:",
-    "* {{flag|x}}:\n* {{flag|y}} ({{dubious}})": "",
+    "* {{flagicon|x}}:\n* {{flagicon|y}} ({{dubious}})": "",
     "f() and ( )": "f() and ( )",
     # tags
     "a<ref>b</ref>c<ref name=x/>d<ref name='y' >{{cite}}</ref >e": "acde",
@@ -80,12 +80,54 @@ EXAMPLES = {
     "== Head ==\none\ntwo\n\nthree\n----\nfour": "Head\none two\nthree\nfour",
     "一行\n二行": "一行二行",
     "a\n== Empty ==\n{{reflist}}\n=== Below ===\n== Full ==\n=== Sub ===\nb": "a\nFull\nSub\nb",
-    "* one\n** two\n# three\n: four\n; five\n*\n* {{flag|x}}": "- one\n- two\n- three\nfour\nfive",
+    "* one\n** two\n# three\n: four\n; five\n*\n* {{flagge}}": "- one\n- two\n- three\nfour\nfive",
     "a\n{| class=x\n! b !! c\n|-\n| d || {| \n| e\n|}\n|}\nf": "a\nf",
     "a\n{|\n| cells of a table that is never closed\n\nText": "a\nText",
     "a\n<table><tr><td>x<table></table></td></tr></table>\nb": "a\nb",
     "{{table begin}}\n|-\n! a !! b\n| c\n|}\ntext": "text",
 }
+
+
+# template, what it shows
+TEMPLATES = {
+    "{{linktext|三|星}}": "三星",
+    "{{flagu|Albania}}": "Albania",
+    "born {{née|''Kasner''}}": "born née Kasner",
+    "2009{{endash}}2014": "2009–2014",
+    "{{as of|2021|3}}; {{as of|2011|08|19|lc=y}}; {{As of|2020|alt=by 2020}}":
+        "As of March 2021; as of 19 August 2011; by 2020",
+    "{{Nihongo4|''Ranma''|らんま}}": "Ranma (らんま)",
+    "{{zh|labels=no |c=民航 |l=Civil}}, {{korean|hangul=삼성|rr=Samseong}}": "民航, 삼성",
+    "10{{sup|6}}, 6{{e|23}}, 1{{er}}": "10⁶, 6×10²³, 1er",
+    "{{unité|144.2|km|2}}, {{unité|5|km||h|-1}}, {{unité|5 km}}": "144.2 km², 5 km h⁻¹, 5 km",
+    "{{s|XIX|e}}, {{XIIe siècle}}, {{-Ier siècle}}, {{s|un mot}}":
+        "XIXe siècle, XIIe siècle, Ier siècle av. J.-C., un mot",
+    "{{1re}} éd., {{84e|[[a|congrès]]}}, {{IIIe République}}, {{Mme}} Curie":
+        "1re éd., 84e congrès, IIIe République, Mme Curie",
+    "{{en langue|de|Österreich}}": "Österreich",
+    "et son fils {{souverain2|Joseph II (empereur)}}.": "et son fils Joseph II.",
+    "Il a dit {{citation|oui}} et {{citation nécessaire|est parti}}.":
+        "Il a dit « oui » et est parti.",
+    "el {{siglo|XIX||s}}, {{siglo|V|a|S}}, {{versalita|xx}}": "el siglo XIX, Siglo V a. C., XX",
+    "im {{enS|lake}}; {{Bibel|Mt|5|3}}": "im lake; Mt 5,3",
+    "{{К.}}&nbsp;: Дніпро, 1991; ({{нар}} 1854) {{etc.}}": "К. : Дніпро, 1991; (нар. 1854) etc.",
+    "نهر {{ألمانية|Spree}} يخترق": "نهر (بالألمانية: Spree) يخترق",
+    "老舍{{bd|1899年|2月3日|1966年|8月24日}}": "老舍（1899年2月3日－1966年8月24日）",
+    "{{読み仮名|夏目|なつめ}}と{{ルビ|漱石|そうせき}}": "夏目（なつめ）と漱石",
+    "B{{music|flat}} {{uc:abc}} {{lc:ABC}} {{formatnum:5}}": "B♭ ABC abc 5",
+    # what they do not show
+    "a{{anchor|here}} b{{sfn|Ann|1999}}{{efn|a note}}{{rp|30}}": "a b",
+    "== A ==\n{{...}}\n": "",
+    "Berlin (en allemand : {{MSAPI|x}}<ref>r</ref>) est": "Berlin (en allemand) est",
+    "Berlino (AFI: {{IPA|x}}; in tedesco: B, {{IPA|y}}) è": "Berlino (AFI; in tedesco: B) è",
+    "the sign \"{{x}}\" and «{{x}}» means": "the sign and means",
+    "* Петренко П. Ярослав // {{ЕСУ}}": "- Петренко П. Ярослав",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wikitext", TEMPLATES)
+def test_what_templates_show(wikitext):
+    assert clean(wikitext) == TEMPLATES[wikitext]
 
 
 @pytest.mark.parametrize("wikitext", EXAMPLES)
@@ -126,6 +168,7 @@ def test_any_text_is_cleaned(wikitext):
     ["[[", "[[a|", "{{", "{{a|", "{{lang|x|", "<ref>", "<ref", "<!--", "''", "'''a ", "[http://a ",
      "{|\n", "\n|", "(", "({{x}},", "<table>", "== ", "__A", "-{", "{{{", "<poem>", "a|", "&a",
      "<sup>", "[", " ", "\n", "{{quote|{{x", "[[[", ",{{x}}", " {{x}};", "(:{{x}}",
+     "//{{x}}", "\"{{x}}\"", "a{{e|6}}", "{{s|a", " — {{x}}",
      "]", "}}", "<nowiki>", "__a_", "&#1", "*"],
 )  # fmt: skip
 @pytest.mark.timeout(60)  # minutes to hours, were it quadratic
