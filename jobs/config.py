@@ -27,8 +27,8 @@ from train.config import TrainConfig
 
 # What is done to a source, in the order of the flow; each is a stage `<step>/<source>`.
 STEPS = (
-    *("extracted", "line_hashes", "seen_lines", "deduped", "cleaned", "duplicates", "overlaps"),
-    *("ledger", "cutoffs", "decisions"),
+    *("extracted", "line_hashes", "seen_lines", "deduped", "cleaned", "duplicates"),
+    *("span_hashes", "seen_spans", "unrepeated", "overlaps", "ledger", "cutoffs", "decisions"),
 )
 
 

@@ -14,6 +14,7 @@ import yaml
 from corpus import cutoffs, decide, documents, extract, mixture, models, reference, storage
 from corpus.annotate import stages as annotate
 from corpus.annotate.cutoffs import read_cutoff_table
+from corpus.c4 import repeats_stage
 from corpus.c4 import stage as c4
 from corpus.config import to_tree
 from corpus.dedup import duplicates_stage, overlap_stage
@@ -164,8 +165,16 @@ def _source(
     if source.c4.preset != "none":
         text = work.bring(c4.stage(name, text, source.c4))
     beside = []
+    copies = None
     if source.duplicates.by != "none":
-        beside.append(work.bring(duplicates_stage.stage(name, text, source.duplicates)))
+        copies = work.bring(duplicates_stage.stage(name, text, source.duplicates))
+        beside.append(copies)
+    if source.c4.removes_repeats:
+        spans = work.bring(repeats_stage.hashes_stage(name, text, copies, source.c4.preset))
+        again = work.bring(repeats_stage.seen_spans_stage(name, spans))
+        text = work.bring(
+            repeats_stage.unrepeated_stage(name, text, copies, again, source.c4.preset)
+        )
     if source.overlap.enabled:
         beside.append(work.bring(overlap_stage.stage(name, text, source.overlap)))
     ledger = work.bring(annotate.ledger_stage(name, text, files, source.annotate, beside))

@@ -1,6 +1,7 @@
 """C4's rules over a batch of pages: the kernel, and for the few pages it leaves, the plain form."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,7 +19,8 @@ class CleanedPages(NamedTuple):
 
     verdicts: pa.StringArray  # [N] of VERDICTS
     texts: pa.LargeStringArray  # [N], of a page that is not kept its text as it was
-    lines: list[np.ndarray | None]  # [N] numbers of the lines that stay; None: all, not kept
+    # [N] of each line of the cleaned text, its number among those of the page; None: not kept
+    lines: list[np.ndarray | None]
 
 
 def clean_batch(texts: pa.Array, rules: Rules, counts: Counter[str]) -> CleanedPages:
@@ -51,3 +53,12 @@ def clean_batch(texts: pa.Array, rules: Rules, counts: Counter[str]) -> CleanedP
     kept = pa.array([name == KEPT for name in names], pa.bool_())
     whole = texts.cast(pa.large_string())
     return CleanedPages(pa.array(names, pa.string()), pc.if_else(kept, cleaned, whole), kept_lines)
+
+
+def chosen_lines(line_ids: pa.ListArray, chosen: Sequence[np.ndarray | None]) -> pa.ListArray:
+    """Of each page the ids at the chosen places; where there is None, all of them."""
+    values, offsets = line_ids.values.to_numpy(), line_ids.offsets.to_numpy()
+    ids = [values[start:end] for start, end in pairwise(offsets.tolist())]
+    ids = [old if at is None else old[at] for old, at in zip(ids, chosen, strict=True)]
+    ends = np.cumsum([0, *map(len, ids)], dtype=np.int32)
+    return pa.ListArray.from_arrays(ends, np.concatenate([np.empty(0, np.int32), *ids]))

@@ -4,6 +4,7 @@ Two published lists, by name. `paper` is the first version of arXiv:1910.10683, 
 of at least 3 words, pages of at least 5 sentences, and what drops a page is looked for in all of
 it. `tfds` is the code behind the released files: lines of at least 5 words, pages of at least 3
 sentences and at most 190,000 characters, and what drops a page counts only in lines that stay.
+What is repeated over the whole set, `corpus.c4.repeats` removes after these.
 """
 
 import re
@@ -31,6 +32,7 @@ LOREM_IPSUM = "lorem ipsum"
 CURLY_BRACKET = "curly bracket"
 FEW_SENTENCES = "too few sentences"
 BAD_WORD = "bad word"
+FEW_LEFT = "too few sentences that are not repeated"
 # A page's verdict, by the number that the kernel gives it.
 VERDICTS = (KEPT, TOO_LONG, LOREM_IPSUM, CURLY_BRACKET, FEW_SENTENCES)
 # Why a line goes, by the number that the kernel gives it.
@@ -54,11 +56,14 @@ class Rules:
     min_sentences: int  # a page
     max_chars: int  # a page before cleaning; 0: any
     whole_page: bool  # what drops a page is looked for in all of it, or in the lines that stay
+    span_sentences: int  # compared over the whole set; 0: lines are
 
 
 PRESETS: dict[str, Rules] = {
-    "paper": Rules(min_words=3, min_sentences=5, max_chars=0, whole_page=True),
-    "tfds": Rules(min_words=5, min_sentences=3, max_chars=190_000, whole_page=False),
+    "paper": Rules(min_words=3, min_sentences=5, max_chars=0, whole_page=True, span_sentences=3),
+    "tfds": Rules(
+        min_words=5, min_sentences=3, max_chars=190_000, whole_page=False, span_sentences=0
+    ),
 }
 
 
@@ -67,7 +72,7 @@ class Cleaned(NamedTuple):
 
     verdict: str
     text: str
-    lines: tuple[int, ...]  # numbers of the lines that stay, as parted by newlines alone
+    lines: tuple[int, ...]  # of each line of the text, its number among those newlines part
 
 
 def clean(text: str, rules: Rules, counts: Counter[str]) -> Cleaned:
@@ -107,7 +112,7 @@ def clean(text: str, rules: Rules, counts: Counter[str]) -> Cleaned:
                 numbers.append(number)
     if sentences < rules.min_sentences:
         return Cleaned(FEW_SENTENCES, "", ())
-    return Cleaned(KEPT, "\n".join(kept).strip(), tuple(dict.fromkeys(numbers)))
+    return Cleaned(KEPT, "\n".join(kept).strip(), tuple(numbers))
 
 
 def _page_verdicts(text: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from corpus import schema, storage
 from corpus.batches import counted, read_batches, unit_name
-from corpus.c4.pages import clean_batch
+from corpus.c4.pages import chosen_lines, clean_batch
 from corpus.c4.rules import BAD_WORD, KEPT, PRESETS, Preset, bad_words_search
 from corpus.counts import Counts
 from corpus.errors import ConfigError, DataError
@@ -29,15 +29,21 @@ class C4RulesConfig:
 
     `bad_words` is a file of one word or phrase a line; a page with one of them is dropped. They
     count on their own only, or if not `words_apart` anywhere, as Japanese, Thai and Chinese need.
+    `dedup` is the list's last step: what is repeated over the whole set goes but for one copy.
     """
 
     preset: Preset = "none"
     bad_words: str | None = None
     words_apart: bool = True
+    dedup: bool = True
 
     def __post_init__(self) -> None:
         if self.preset == "none" and self.bad_words is not None:
             raise ConfigError("c4.bad_words needs a c4.preset, 'paper' or 'tfds'")
+
+    @property
+    def removes_repeats(self) -> bool:
+        return self.preset != "none" and self.dedup
 
 
 def stage(source: str, text: Manifest, config: C4RulesConfig) -> Stage:
@@ -66,6 +72,7 @@ def clean_shard(unit: Unit, output: Output) -> None:
 def clean(batch: pa.RecordBatch, config: C4RulesConfig, counts: Counts) -> pa.RecordBatch:
     """DOCUMENT or DEDUPED rows to CLEANED ones, in order."""
     texts = pc.fill_null(batch.column("text"), "")
+    num_lines = pc.add(pc.count_substring(texts, "\n"), 1)
     pages = clean_batch(texts, PRESETS[config.preset], counts.totals)
     verdicts = pages.verdicts
     if config.bad_words is not None:
@@ -76,8 +83,10 @@ def clean(batch: pa.RecordBatch, config: C4RulesConfig, counts: Counts) -> pa.Re
     for value in verdicts.value_counts().to_pylist():
         counts.add(f"pages: {value['values']}", value["counts"])
     columns = {name: batch.column(name) for name in batch.schema.names}
-    columns["line_ids"] = _line_ids(batch, pages.lines, kept.to_pylist())
-    columns.setdefault("original_nlines", pc.add(pc.count_substring(texts, "\n"), 1))
+    columns.setdefault("line_ids", _all_lines(num_lines.to_numpy()))
+    chosen = [at if k else None for at, k in zip(pages.lines, kept.to_pylist(), strict=True)]
+    columns["line_ids"] = chosen_lines(columns["line_ids"], chosen)
+    columns.setdefault("original_nlines", num_lines)
     columns.setdefault("original_length", pc.utf8_length(texts))
     columns["text"] = pc.if_else(kept, pages.texts, texts)
     columns["c4"] = verdicts
@@ -85,23 +94,11 @@ def clean(batch: pa.RecordBatch, config: C4RulesConfig, counts: Counts) -> pa.Re
     return pa.RecordBatch.from_arrays(found, schema=schema.CLEANED)
 
 
-def _line_ids(
-    batch: pa.RecordBatch, lines: list[np.ndarray | None], kept: list[bool]
-) -> pa.ListArray:
-    """Of each page the lines of the extracted text that stay; a dropped page's are as they were."""
-    if "line_ids" in batch.schema.names:
-        before = [np.array(row, np.int32) for row in batch.column("line_ids").to_pylist()]
-    else:
-        texts = pc.fill_null(batch.column("text"), "")
-        counts = pc.add(pc.count_substring(texts, "\n"), 1).to_pylist()
-        before = [np.arange(count, dtype=np.int32) for count in counts]
-    after = [
-        ids[numbers] if stays and numbers is not None else ids
-        for ids, numbers, stays in zip(before, lines, kept, strict=True)
-    ]
-    offsets = np.cumsum([0, *(len(ids) for ids in after)], dtype=np.int32)
-    values = np.concatenate([np.empty(0, np.int32), *after])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+def _all_lines(num_lines: np.ndarray) -> pa.ListArray:
+    """[N] lists of the numbers from 0 up to `num_lines` [N]."""
+    offsets = np.concatenate([[0], np.cumsum(num_lines)])
+    values = np.arange(offsets[-1]) - np.repeat(offsets[:-1], num_lines)
+    return pa.ListArray.from_arrays(offsets.astype(np.int32), values.astype(np.int32))
 
 
 def _with_bad_words(texts: pa.Array, verdicts: pa.Array, config: C4RulesConfig) -> np.ndarray:

@@ -6,7 +6,7 @@ keeps its first copy there.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,8 @@ from corpus.schema import DEDUPED
 
 Policy = Literal["all_removed", "keep_first"]
 _Defect = Literal["exact", "fixed"]
+# Of texts, the hashes of what is compared of them, text after text, and how many each has.
+Hashed = Callable[[pa.Array], tuple[np.ndarray, np.ndarray]]
 _NONE = np.empty(0, np.uint64)
 
 
@@ -70,6 +72,11 @@ class SeenLines:
         self.directory = directory(self.hashes, max(len(hashes).bit_length() - 2, 1))
 
 
+def _hashed_lines(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    lines = _Lines(texts)
+    return lines.hashes, lines.in_texts
+
+
 def document_line_hashes(text: str) -> np.ndarray:
     """The [lines] uint64 hashes of a text split at newlines; blank lines are hashed as well."""
     return line_hashes(pa.array([text], pa.large_string()))
@@ -80,8 +87,12 @@ def line_hashes(texts: pa.Array) -> np.ndarray:
     return _Lines(texts).hashes
 
 
-def shard_hashes(batches: Iterable[pa.RecordBatch], policy: Policy = "all_removed") -> SharedLines:
-    """What one shard tells the others about its lines.
+def shard_hashes(
+    batches: Iterable[pa.RecordBatch],
+    policy: Policy = "all_removed",
+    hashed: Hashed = _hashed_lines,
+) -> SharedLines:
+    """What one shard tells the others about its lines, or about what else `hashed` makes of texts.
 
     Takes the shard's documents in batches of any size. Returns its distinct line hashes, ascending,
     whether two documents of the shard have each (repeats inside one do not count) and, under
@@ -93,13 +104,13 @@ def shard_hashes(batches: Iterable[pa.RecordBatch], policy: Policy = "all_remove
     for batch in batches:
         lengths = pc.fill_null(pc.binary_length(batch.column("text")), 0).to_numpy()
         written = batch if lengths.all() else batch.filter(pa.array(lengths > 0))
-        lines = _Lines(written.column("text"))
+        hashes, in_texts = hashed(written.column("text"))
         owner = np.arange(documents + 1, documents + 1 + written.num_rows, dtype=np.uint32)
         ids = written.column("doc_id").to_numpy()
         table.add(
-            lines.hashes,
-            np.repeat(owner, lines.in_texts),
-            first=np.repeat(ids, lines.in_texts) if keyed else None,
+            hashes,
+            np.repeat(owner, in_texts),
+            first=np.repeat(ids, in_texts) if keyed else None,
         )
         documents += written.num_rows
     return table.lines()
@@ -165,12 +176,12 @@ class _Lines:
             self.data, self.offsets, self.text_lines, dedup_table()
         )
         for line in np.flatnonzero(in_context).tolist():
-            self.hashes[line] = _hash(normalize_for_dedup(self._text(line)))
+            self.hashes[line] = form_hash(normalize_for_dedup(self._text(line)))
 
     def spare_blank(self, kept: np.ndarray) -> None:
         """Keeps every line of white space alone as well."""
         where = (self.data, self.offsets, self.text_lines, self.starts, dedup_table())
-        spare_blank(kept, self.hashes, _hash(""), *where)
+        spare_blank(kept, self.hashes, form_hash(""), *where)
 
     def _text(self, line: int) -> str:
         text = int(np.searchsorted(self.text_lines, line, side="right")) - 1
@@ -180,7 +191,8 @@ class _Lines:
         return self.data[start:end].tobytes().decode("utf-8", "surrogatepass")
 
 
-def _hash(form: str) -> np.uint64:
+def form_hash(form: str) -> np.uint64:
+    """The first 8 bytes of the SHA-1 of the form that a line, or other text, is compared in."""
     raw = form.encode("utf-8", "surrogatepass")
     digest = hashlib.sha1(raw, usedforsecurity=False).digest()
     return np.uint64(int.from_bytes(digest[:8], "little"))

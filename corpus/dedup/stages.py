@@ -17,6 +17,7 @@ import pyarrow as pa
 from corpus import schema
 from corpus.batches import counted, read_batches, read_table, unit_name
 from corpus.dedup.exchange import Blob, Seen, bucket_bits, find_shared, receive, schemas, send
+from corpus.dedup.line_table import SharedLines
 from corpus.dedup.lines import LineDedupConfig, Policy, SeenLines, remove_lines, shard_hashes
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit, UnitRecord
@@ -55,6 +56,11 @@ def hashes_stage(source: str, extracted: Manifest, config: LineDedupConfig) -> S
 def hash_shard(policy: Policy, unit: Unit, output: Output) -> None:
     """Writes a shard's unique line hashes, sorted, with whether two documents share each."""
     lines = shard_hashes(read_batches(unit.payload, ["doc_id", "text"]), policy)
+    write_lines(lines, policy, output)
+
+
+def write_lines(lines: SharedLines, policy: Policy, output: Output) -> None:
+    """Writes what a shard tells the others as its table, which `seen_stage` reads."""
     output.counts.add("unique_lines", len(lines.hashes))
     table = schemas(policy)[0]
     columns = [pa.array(column) for column in lines[: len(table)]]
@@ -62,14 +68,17 @@ def hash_shard(policy: Policy, unit: Unit, output: Output) -> None:
     output.write_table([batch], table, row_group_rows=_ROW_GROUP_ROWS)
 
 
-def seen_stage(source: str, hashes: Manifest, config: LineDedupConfig) -> Stage:
+def seen_stage(
+    source: str, hashes: Manifest, config: LineDedupConfig, step: str = "seen_lines"
+) -> Stage:
+    """What of the shards' tables is seen again in their group, by the shuffle."""
     size = config.group_shards or len(hashes.files)
     units = [
         Unit(unit_name(f), (f.sha256,), _Sorted(hashes.path(f), f.rows, index // size))
         for index, f in enumerate(hashes.files)
     ]
     return Stage(
-        name=f"seen_lines/{source}",
+        name=f"{step}/{source}",
         config={"group_shards": config.group_shards, "policy": config.policy},
         units=units,
         inputs={"hashes": hashes.digest},
@@ -129,9 +138,14 @@ def deduped_stage(
 def dedup_shard(config: LineDedupConfig, unit: Unit, output: Output) -> None:
     """Writes a shard's documents without the lines that its group has seen again."""
     shard: _Shard = unit.payload
-    seen = SeenLines(*(column.to_numpy() for column in read_table(shard.seen_path).columns))
+    seen = read_seen(shard.seen_path)
     kept = (remove_lines(batch, seen, output.counts, config) for batch in read_batches(shard.path))
     output.write_table(counted(kept, output.counts), schema.DEDUPED)
+
+
+def read_seen(path: str) -> SeenLines:
+    """A shard's file of `seen_stage`."""
+    return SeenLines(*(column.to_numpy() for column in read_table(path).columns))
 
 
 def _send(units, bits: int, shard: int) -> Iterator[tuple[int, Blob]]:

@@ -179,9 +179,8 @@ def _page(data, start, end, rules, out, size, lines, num_lines, counts):
                 out[size] = 0x0A
                 size += 1
                 sentences += found
-                if num_lines == first_line or lines[num_lines - 1] != number:
-                    lines[num_lines] = number
-                    num_lines += 1
+                lines[num_lines] = number
+                num_lines += 1
             at = following
         number += 1
         at = line_end + 1

@@ -1,4 +1,4 @@
-"""How many sentences a line of UTF-8 has; `corpus.c4.sentences` says the rules, in plain Python."""
+"""The sentences of a line of UTF-8; `corpus.c4.sentences` says the rules, in plain Python."""
 
 import numpy as np
 
@@ -136,8 +136,21 @@ def _ends_sentence(data, start, marks, marks_end, following):
 @inner
 def num_sentences(data, start, end):
     """Sentences in a line that is not blank."""
-    count = 1
+    count = 0
     at = start
+    while at >= 0:
+        _, _, at = next_end(data, start, at, end)
+        count += 1
+    return count
+
+
+@inner
+def next_end(data, start, at, end):
+    """The first end of a sentence in a line, `data[start:end]`, with its marks at `at` or after.
+
+    Returns where that sentence stops, where the next one begins, past the white space between, and
+    where to look for the next end from; -1 each where no sentence ends within the line any more.
+    """
     while at < end:
         if data[at] != 0x2E and data[at] != 0x21 and data[at] != 0x3F:
             at += 1
@@ -160,5 +173,5 @@ def num_sentences(data, start, end):
             place += width
         following = _following(data, place, end) if place > spaces else -1
         if following >= 0 and _ends_sentence(data, start, marks, marks_end, following):
-            count += 1
-    return count
+            return spaces, place, at
+    return -1, -1, -1

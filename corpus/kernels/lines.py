@@ -2,8 +2,9 @@
 
 Texts are ragged bytes: `data` uint8 and `offsets` [N + 1] int64, text n from `offsets[n]` up to
 `offsets[n + 1]`. Lines are numbered through all texts; `text_lines` [N + 1] int64 says with which
-line each text begins. The form is CCNet's for line dedup (arXiv:1911.00359, section 3.1), given as
-a table by code point; a line of which the table cannot say it is flagged and left to the caller.
+line each text begins. The form is given as a table by code point (`corpus.dedup.characters`): it is
+CCNet's for line dedup (arXiv:1911.00359, section 3.1), or another that strips and lower-cases. What
+the table cannot say the form of is flagged and left to the caller.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ DOTTED_I = "İ"  # special: the one character with a lower case of two, i and U+
 
 _DOTTED_I = np.uint32(ord(DOTTED_I))
 _NEWLINE = 10
-_CHUNK_LINES = 2048  # hashed together, so that their messages stay in cache
+_CHUNK = 2048  # pieces hashed together, so that their messages stay in cache
 _CHUNK_BYTES = 1 << 18
 
 
@@ -41,41 +42,62 @@ def count_lines(data, offsets):
 def hash_lines(data, offsets, text_lines, table):
     """Returns starts [L] int64, hashes [L] uint64 and in_context [L] bool of all L lines.
 
-    A hash is the first 8 bytes of the SHA-1 of the line's form; of a line in context it is not set.
+    The hashes are those of `hash_pieces`.
     """
-    lines = text_lines[-1]
-    starts = np.empty(lines, np.int64)
-    hashes = np.empty(lines, np.uint64)
-    in_context = np.zeros(lines, np.bool_)
-    messages = np.empty(_CHUNK_BYTES, np.uint8)
-    first_block = np.empty(_CHUNK_LINES, np.int64)
-    blocks = np.empty(_CHUNK_LINES, np.int64)
-    done = 0  # lines whose hashes are written; those up to `line` wait in `messages`
+    starts, stops = split_lines(data, offsets, text_lines)
+    hashes, in_context = hash_pieces(data, starts, stops, table)
+    return starts, hashes, in_context
+
+
+@kernel
+def split_lines(data, offsets, text_lines):
+    """Returns starts and stops [L] int64 of all lines, their newlines left out."""
+    starts = np.empty(text_lines[-1], np.int64)
+    stops = np.empty(text_lines[-1], np.int64)
     line = 0
-    used = 0  # whole blocks of messages, in bytes
     for text in range(len(offsets) - 1):
         end = offsets[text + 1]
         start = offsets[text]
         while start <= end:
-            stop = _line_end(data, start, end)
-            room = (stop - start) * 2 + 2 * BLOCK + WIDTH
-            if line - done == _CHUNK_LINES or used + room > len(messages):
-                hash_messages(messages, first_block, blocks, line - done, hashes[done:line])
-                done, used = line, 0
-                if room > len(messages):
-                    messages = np.empty((room // BLOCK + 1) * BLOCK, np.uint8)
-            length = _normalize(data, start, stop, table, messages, used)
-            if length < 0:
-                in_context[line] = True
-                length = 0
-            first_block[line - done] = used // BLOCK
-            blocks[line - done] = pad_message(messages, used, length)
-            used += blocks[line - done] * BLOCK
             starts[line] = start
+            stops[line] = _line_end(data, start, end)
+            start = stops[line] + 1
             line += 1
-            start = stop + 1
-    hash_messages(messages, first_block, blocks, line - done, hashes[done:line])
-    return starts, hashes, in_context
+    return starts, stops
+
+
+@kernel
+def hash_pieces(data, starts, stops, table):
+    """Returns hashes [P] uint64 and in_context [P] bool of pieces of text, `data[start:stop]`.
+
+    A hash is the first 8 bytes of the SHA-1 of the piece's form; of one in context it is not set.
+    """
+    pieces = len(starts)
+    hashes = np.empty(pieces, np.uint64)
+    in_context = np.zeros(pieces, np.bool_)
+    levels = (table[0x31] & CODE) == 0x30  # a digit is as good as another, as to `level_ascii`
+    messages = np.empty(_CHUNK_BYTES, np.uint8)
+    first_block = np.empty(_CHUNK, np.int64)
+    blocks = np.empty(_CHUNK, np.int64)
+    done = 0  # pieces whose hashes are written; those up to `piece` wait in `messages`
+    used = 0  # whole blocks of messages, in bytes
+    for piece in range(pieces):
+        start, stop = starts[piece], stops[piece]
+        room = (stop - start) * 2 + 2 * BLOCK + WIDTH
+        if piece - done == _CHUNK or used + room > len(messages):
+            hash_messages(messages, first_block, blocks, piece - done, hashes[done:piece])
+            done, used = piece, 0
+            if room > len(messages):
+                messages = np.empty((room // BLOCK + 1) * BLOCK, np.uint8)
+        length = _normalize(data, start, stop, table, levels, messages, used)
+        if length < 0:
+            in_context[piece] = True
+            length = 0
+        first_block[piece - done] = used // BLOCK
+        blocks[piece - done] = pad_message(messages, used, length)
+        used += blocks[piece - done] * BLOCK
+    hash_messages(messages, first_block, blocks, pieces - done, hashes[done:])
+    return hashes, in_context
 
 
 @kernel
@@ -85,10 +107,11 @@ def is_blank(data, start, stop, table):
 
 
 @kernel
-def _normalize(data, start, stop, table, out, at):
-    """Writes the form of a line to `out[at:]`; its bytes, or -1 where it takes the context.
+def _normalize(data, start, stop, table, levels, out, at):
+    """Writes the form of a piece to `out[at:]`; its bytes, or -1 where it takes the context.
 
-    `out` must have room for half as much again as the line, and WIDTH bytes.
+    `levels`: the table makes of ASCII what `level_ascii` does. `out` must have room for half as
+    much again as the piece, and WIDTH bytes.
     """
     start = _skip_space(data, start, stop, table)
     stop = _drop_space(data, start, stop, table)
@@ -96,7 +119,7 @@ def _normalize(data, start, stop, table, out, at):
     place = start
     while place < stop:
         byte = data[place]
-        if 0x20 <= byte < 0x7F and place + WIDTH <= len(data):  # the table's rules, for 32 bytes
+        if levels and 0x20 <= byte < 0x7F and place + WIDTH <= len(data):  # 32 bytes at once
             plain = min(level_ascii(data, place, out, at), stop - place)
             place += plain
             at += plain

@@ -38,6 +38,9 @@ class SourceRun:
     deduped: Manifest | None
     cleaned: Manifest | None
     duplicates: Manifest | None
+    span_hashes: Manifest | None
+    seen_spans: Manifest | None
+    unrepeated: Manifest | None
     overlaps: Manifest | None
     ledger: Manifest | None
     cutoffs: Manifest | None
@@ -47,7 +50,7 @@ class SourceRun:
     def text(self) -> Manifest | None:
         """What the ledger was measured on."""
         if self.cleans:
-            return self.cleaned
+            return self.unrepeated if _removes_repeats(self.config) else self.cleaned
         return self.deduped if self.dedups else self.extracted
 
     @property
@@ -124,22 +127,7 @@ class Run:
     @property
     def manifests(self) -> list[Manifest]:
         """All manifests there are, in the order of the flow."""
-        of_sources = [
-            manifest
-            for source in self.sources
-            for manifest in (
-                source.extracted,
-                source.line_hashes,
-                source.seen_lines,
-                source.deduped,
-                source.cleaned,
-                source.duplicates,
-                source.overlaps,
-                source.ledger,
-                source.cutoffs,
-                source.decisions,
-            )
-        ]
+        of_sources = [getattr(source, step) for source in self.sources for step in STEPS]
         every = [*of_sources, self.lm, self.documents, self.tokenizer, self.shards]
         return [manifest for manifest in every if manifest is not None]
 
@@ -189,6 +177,10 @@ def _cleans(config: Mapping[str, Any]) -> bool:
     return (config.get("c4") or {}).get("preset", "none") != "none"
 
 
+def _removes_repeats(config: Mapping[str, Any]) -> bool:
+    return _cleans(config) and config["c4"].get("dedup", False)  # false: of an earlier version
+
+
 def _looks_for_copies(config: Mapping[str, Any]) -> bool:
     return (config.get("duplicates") or {}).get("by", "none") != "none"
 
@@ -198,21 +190,15 @@ def _overlaps(config: Mapping[str, Any]) -> bool:
 
 
 def _source(folder: str, name: str, config: Mapping[str, Any]) -> SourceRun:
-    dedups = _dedups(config)  # a folder left from when it did is not of this run
-    return SourceRun(
-        name=name,
-        config=config,
-        extracted=_find(folder, f"extracted/{name}"),
-        line_hashes=_find(folder, f"line_hashes/{name}") if dedups else None,
-        seen_lines=_find(folder, f"seen_lines/{name}") if dedups else None,
-        deduped=_find(folder, f"deduped/{name}") if dedups else None,
-        cleaned=_find(folder, f"cleaned/{name}") if _cleans(config) else None,
-        duplicates=_find(folder, f"duplicates/{name}") if _looks_for_copies(config) else None,
-        overlaps=_find(folder, f"overlaps/{name}") if _overlaps(config) else None,
-        ledger=_find(folder, f"ledger/{name}"),
-        cutoffs=_find(folder, f"cutoffs/{name}"),
-        decisions=_find(folder, f"decisions/{name}"),
-    )
+    asked = {  # a folder left from when a step was asked for is not of this run
+        **dict.fromkeys(("line_hashes", "seen_lines", "deduped"), _dedups(config)),
+        **dict.fromkeys(("span_hashes", "seen_spans", "unrepeated"), _removes_repeats(config)),
+        "cleaned": _cleans(config),
+        "duplicates": _looks_for_copies(config),
+        "overlaps": _overlaps(config),
+    }
+    found = {s: _find(folder, f"{s}/{name}") if asked.get(s, True) else None for s in STEPS}
+    return SourceRun(name=name, config=config, **found)
 
 
 def _find(folder: str, stage: str) -> Manifest | None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from corpus.batches import read_batches
+from corpus.c4.rules import KEPT
 from corpus.decide import exact
 from corpus.errors import DataError
 from corpus.schema import LEDGER
@@ -61,6 +62,10 @@ def _life_lines(life: Life) -> Iterator[Text]:
     size = f"{plural(life.num_chars, 'character')} in {plural(life.num_lines, 'line')}"
     yield _line("extracted", f"{size} ({life.place}, row {life.row})")
     yield from _removed(life)
+    for name, done in (("C4's rules", life.cleaned), ("repeats", life.unrepeated)):
+        if done is not None:
+            left = f"{plural(done.lines, 'line')} left"
+            yield _line(name, left if done.verdict == KEPT else f"to drop: {done.verdict}")
     if life.deduped_away:
         yield _line("verdict", "DROPPED by line dedup: no line of text is left", "bold red")
     else:

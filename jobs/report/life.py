@@ -35,6 +35,14 @@ class RuleCheck:
 
 
 @dataclass(frozen=True)
+class Cleaning:
+    """What a step of C4's rules left of the page, and its verdict."""
+
+    verdict: str
+    lines: int
+
+
+@dataclass(frozen=True)
 class Placement:
     """Where in the shards a document landed; its tokens are [start, end) of the shard's."""
 
@@ -58,6 +66,8 @@ class Life:
     dedups: bool  # whether the source has line dedup
     lines: LineRemoval | None  # None where there is none, or it is not done yet
     deduped_away: bool
+    cleaned: Cleaning | None  # by C4's rules; None where they are not asked for, or not yet
+    unrepeated: Cleaning | None
     ledger: Mapping[str, Any] | None
     twins: Mapping[
         str, str
@@ -116,6 +126,8 @@ def _life(run: Run, source: SourceRun, unit: str, place: str, row: int) -> Life:
         dedups=source.dedups,
         lines=lines,
         deduped_away=dedup_done and deduped is None,
+        cleaned=_cleaning(source.cleaned, unit, doc_id),
+        unrepeated=_cleaning(source.unrepeated, unit, doc_id),
         ledger=ledger,
         twins=_twins(source, ledger or {}),
         cutoff=limits.get(ledger["language"]) if ledger else None,
@@ -136,6 +148,11 @@ def _row_of(stage: Manifest | None, unit: str, doc_id: int) -> dict[str, Any] | 
     names = [*schema.DEDUPED.names, *schema.LEDGER.names, *schema.DECISION.names]
     columns = [name for name in dict.fromkeys(names) if name != "text"]
     return read_rows(path, rows[:1], columns)[0] if rows else None
+
+
+def _cleaning(stage: Manifest | None, unit: str, doc_id: int) -> Cleaning | None:
+    row = _row_of(stage, unit, doc_id)
+    return None if row is None else Cleaning(row["c4"], len(row["line_ids"]))
 
 
 def _twins(source: SourceRun, ledger: Mapping[str, Any]) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The report's sections on the corpus: from raw files to documents, and why any was dropped."""
 
+from collections import Counter
 from itertools import pairwise
 
-from corpus.c4.rules import LINES
+from corpus.c4.rules import FEW_LEFT, LINES
 from corpus.counts import REPLACED
 from jobs.report import measures
 from jobs.report.charts import Bar, Bin, Mark, bar_chart, histogram, swatch
@@ -75,6 +76,7 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
         )
     rows += _cleaned_step(source, first)
     rows += _compared_steps(source, first)
+    rows += _unrepeated_step(source, first)
     if source.decisions is not None:
         verdicts = measures.verdicts(source.decisions)
         kept = verdicts.pop(None)
@@ -104,6 +106,21 @@ def _cleaned_step(source: SourceRun, first: int) -> list[list]:
         lost.append(_lost(lines, "taken out:"))
     what = join(lost)
     name = "Cleaned by C4's rules"
+    return [_step(name, kept, first, size(totals["text_bytes"]), what)]
+
+
+def _unrepeated_step(source: SourceRun, first: int) -> list[list]:
+    if source.unrepeated is None:
+        return []
+    totals = source.unrepeated.counts.totals
+    lost = Counter[str]()
+    for unit in ("lines", "sentences"):
+        if totals[f"{unit}_in"]:
+            lost[f"repeated {unit}"] = totals[f"{unit}_in"] - totals[f"{unit}_out"]
+    dropped = totals[f"pages: {FEW_LEFT}"]
+    what = join([_lost(+lost, "taken out:"), _lost(Counter({FEW_LEFT: dropped}), "pages to drop:")])
+    kept = totals["pages_in"] - dropped
+    name = "Repeats removed by C4's rules"
     return [_step(name, kept, first, size(totals["text_bytes"]), what)]
 
 

@@ -16,7 +16,9 @@ from numba import config
 from corpus.annotate.ledger import AnnotateConfig, Annotator
 from corpus.annotate.references import PREFIX, RANDOM, REFERENCE
 from corpus.c4.pages import clean_batch
+from corpus.c4.repeats import remove_repeats
 from corpus.c4.rules import PRESETS
+from corpus.c4.stage import C4RulesConfig, clean
 from corpus.counts import Counts
 from corpus.dedup.line_table import LineTable
 from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_hashes
@@ -56,6 +58,7 @@ def compile_all(lid: str, tools: Path) -> None:
         shingles = shingle_set(batch.column("text")[0], 5)
         count_common(shingles, shingles)
         clean_batch(pa.array([_TEXT], pa.large_string()), PRESETS["tfds"], Counter())
+        _remove_repeats(batch)
         references = _classifier(folder)
         for structure in ("probing", "trie"):
             models = folder / structure
@@ -72,6 +75,14 @@ def _outgrow_table() -> None:
     lines = np.arange(1 << 17, dtype=np.uint64)
     table.add(lines, np.ones(len(lines), np.uint32))
     table.seen_again(lines)
+
+
+def _remove_repeats(documents: pa.RecordBatch) -> None:
+    """By sentences and by lines, of a page that stands there twice."""
+    pages = clean(pa.concat_batches([documents] * 2), C4RulesConfig("tfds"), Counts())
+    seen = SeenLines(np.zeros(1, np.uint64), np.zeros(1, np.uint64))
+    for rules in PRESETS.values():
+        remove_repeats(pages, np.ones(2, bool), seen, rules, Counts())
 
 
 def _classifier(folder: Path) -> str:
