@@ -17,64 +17,22 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import sentencepiece
 
 from corpus.dedup.normalize import normalize_for_lm
 from corpus.errors import ConfigError, DataError
+from corpus.lm_config import LmConfig
 
 _CHARS_AT_ONCE = 1 << 20
 _LONGEST_LINE = 1 << 30  # bytes: SentencePiece leaves longer ones out, and says so nowhere
 _NOTICE_LINES = 5_000
 _EXTREMELY_LARGE = 1 << 31  # characters: more than SentencePiece's suffix array indexes by int32
+# of SentencePiece's own messages
+_TOO_HIGH = re.compile(r"too high.* <= (\d+)")
+_TOO_LOW = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 
 Notice = Callable[[str, int], None]  # the step, and documents done in it
-
-
-@dataclass(frozen=True)
-class LmConfig:
-    """What the models are; KenLM is compiled for orders up to 6."""
-
-    language: str = "en"
-    pieces: int = 65_536
-    hard_vocab_limit: bool = True  # false: fewer pieces, where the text gives no more
-    character_coverage: float = 0.9995
-    max_sentence_length: int = 0  # bytes: pieces are learnt from no longer documents; 0: from all
-    piece_documents: int = 0  # that pieces are learnt from, evenly spread; 0: all
-    order: int = 5
-    prune: tuple[int, ...] = ()  # n-grams seen so often or less go, an entry an order
-    max_documents: int = 1_000_000
-    structure: Literal["probing", "trie"] = "probing"  # a trie is smaller and slower
-    quantize_bits: int = 0  # of a trie's probabilities and backoffs; 0: whole floats
-    pointer_bits: int = 0  # of a trie's pointers that may be an array of offsets; 0: none
-    memory: str = "1G"  # of lmplz and build_binary, in sort's form: 1G, 20%
-    threads: int = 2  # of SentencePiece; another number may give other pieces
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.language):
-            raise ConfigError(
-                f"language='{self.language}' must be a code of letters, digits, - and _, as it "
-                "names the files"
-            )
-        if not 2 <= self.order <= 6:
-            raise ConfigError(f"order={self.order} must be 2 to 6, as KenLM is compiled")
-        rising = tuple(sorted(self.prune)) == self.prune
-        if self.prune and (len(self.prune) > self.order or self.prune[0] != 0 or not rising):
-            raise ConfigError(
-                f"prune={list(self.prune)} must begin with 0, not fall, and have at most "
-                f"order={self.order} entries, as 0, 0, 1"
-            )
-        if self.structure != "trie" and (self.quantize_bits or self.pointer_bits):
-            raise ConfigError(
-                f"quantize_bits={self.quantize_bits} and pointer_bits={self.pointer_bits} are of a "
-                "trie; set structure: trie, or both to 0"
-            )
-        if not 0 <= self.quantize_bits <= 25:
-            raise ConfigError(f"quantize_bits={self.quantize_bits} must be 0 to 25")
-        for name in ("max_sentence_length", "piece_documents", "pointer_bits"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name}={getattr(self, name)} must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -103,6 +61,7 @@ def train_lm(
     many pieces as asked for; DataError where a tool is missing or fails, or there is no text.
     """
     lmplz, build_binary = tools(tools_folder)
+    config.require_memory()
     tell = notice or (lambda step, documents: None)
     with tempfile.TemporaryDirectory(prefix=".lm-", dir=out_folder) as name:
         scratch = Path(name)
@@ -180,12 +139,24 @@ def _train_pieces(
                 f"{documents:,} are longer; raise it, set it to 0 for no limit, or take each line "
                 "of a .txt as a document (documents: lines)"
             ) from None
-        reason = " ".join(str(error).split()[-40:])
-        raise ConfigError(
-            f"pieces={config.pieces} cannot be trained from this text; choose another number, "
-            f"hard_vocab_limit: false, or more text ({reason})"
-        ) from None
+        raise ConfigError(_untrainable(config.pieces, " ".join(str(error).split()))) from None
     return model.getvalue(), chosen.passed
+
+
+def _untrainable(pieces: int, said: str) -> str:
+    """What is wrong with a number of pieces, and the remedy; `said` is SentencePiece's message."""
+    most, least = _TOO_HIGH.search(said), _TOO_LOW.search(said)
+    if most:
+        return (
+            f"pieces={pieces} are more than the {most[1]} that this text gives; choose no more, "
+            "hard_vocab_limit: false, or more text"
+        )
+    if least:
+        return (
+            f"pieces={pieces} are fewer than the {least[1]} that the text's characters take; "
+            "choose more, or a lower character_coverage"
+        )
+    return f"pieces={pieces} cannot be trained from this text; choose another number ({said})"
 
 
 class _Short:

@@ -6,7 +6,8 @@ from pathlib import Path
 from corpus import storage
 from corpus.errors import DataError
 from corpus.formats.texts import text_files
-from corpus.lm import LmConfig, tools
+from corpus.lm import tools
+from corpus.lm_config import LmConfig
 from corpus.manifest import Manifest
 
 LM_SUFFIXES = (".sp.model", ".arpa.bin")

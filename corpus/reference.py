@@ -10,7 +10,8 @@ from pathlib import Path
 from corpus import storage
 from corpus.counts import counted_texts
 from corpus.formats.texts import Documents, read_texts, text_files
-from corpus.lm import LmConfig, Notice, train_lm
+from corpus.lm import Notice, train_lm
+from corpus.lm_config import LmConfig
 from corpus.models import ModelsConfig
 from corpus.output import Output, Unit
 from corpus.stage import Stage

@@ -18,7 +18,8 @@ from corpus import manifest as manifests
 from corpus import provenance, reference, storage
 from corpus.config import to_tree
 from corpus.formats.texts import Documents, text_files
-from corpus.lm import LmConfig, Notice, tools
+from corpus.lm import Notice, tools
+from corpus.lm_config import LmConfig
 from corpus.manifest import Manifest
 from corpus.output import Output
 from corpus.stage import Stage, unit_keys
@@ -40,6 +41,7 @@ def train(config: LmRunConfig) -> Manifest:
     """Trains unless that is done, and tells of it; errors are those of corpus.errors."""
     language = config.training.language
     tools(Path(config.kenlm_tools))
+    config.training.require_memory()
     stage = reference.training(
         f"lm-{language}", config.input, config.documents, config.training, config.kenlm_tools
     )

@@ -60,8 +60,10 @@ def _head(content: bytes) -> Head:
         raise MisfitError("it is not packed, or not in format 5")
     order, multiplier, kind, has_words, version = struct.unpack_from(_FIXED, content, len(sane))
     tries = range(_TRIE, _TRIE + _QUANTISED + _ARRAY + 1)
-    if (kind, version) != (_PROBING, 0) and not (kind in tries and version == 1 and order > 2):
-        raise MisfitError("it is packed in a way of its own")
+    if (kind, version) != (_PROBING, 0) and not (kind in tries and version == 1):
+        raise MisfitError(f"it is packed in a way of its own, {kind} in version {version}")
+    if kind in tries and order < 3:
+        raise MisfitError(f"it is a trie of order {order}, and compiled code reads those from 3 on")
     at = len(sane) + struct.calcsize(_FIXED)
     counts = struct.unpack_from(f"<{order}Q", content, at)
     return Head(_aligned(at + 8 * order), counts, multiplier, kind, has_words)

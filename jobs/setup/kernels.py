@@ -25,7 +25,8 @@ from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_h
 from corpus.dedup.shingles import shingle_set
 from corpus.kernels import sweep
 from corpus.kernels.shingles import count_common
-from corpus.lm import LmConfig, train_lm
+from corpus.lm import train_lm
+from corpus.lm_config import LmConfig
 from corpus.references.training import ClassifierConfig, train_classifier
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile

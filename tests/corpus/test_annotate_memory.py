@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus.lm import LmConfig, train_lm
+from corpus.lm import train_lm
+from corpus.lm_config import LmConfig
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".altiplano" / "kenlm" / "bin"

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from corpus.annotate.perplexity import PerplexityModels
 from corpus.dedup.normalize import normalize_for_lm
 from corpus.errors import ConfigError, DataError
-from corpus.lm import LmConfig, _spread, train_lm
+from corpus.lm import _spread, train_lm
+from corpus.lm_config import LmConfig
 
 TOOLS = Path(__file__).parents[2] / ".altiplano" / "kenlm" / "bin"
 needs_tools = pytest.mark.skipif(
@@ -60,8 +61,13 @@ def test_long_documents_are_not_left_out_and_symbols_are_text(tmp_path: Path) ->
 
 @needs_tools
 def test_a_text_too_small_for_the_pieces(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"pieces=5000 cannot .*<= \d+"):
-        train_lm(["a few words only, and a few more words"], LmConfig(pieces=5000), TOOLS, tmp_path)
+    texts = ["a few words only, and a few more words"]
+    with pytest.raises(ConfigError, match=r"pieces=5000 are more than the \d\d that") as told:
+        train_lm(texts, LmConfig(pieces=5000), TOOLS, tmp_path)
+    assert str(told.value).count("hard_vocab_limit") == 1
+    with pytest.raises(ConfigError, match=r"pieces=9 are fewer than the 1\d that") as told:
+        train_lm(texts, LmConfig(pieces=9), TOOLS, tmp_path)
+    assert "hard_vocab_limit" not in str(told.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -76,11 +82,34 @@ def test_missing_tools(tmp_path: Path) -> None:
         train_lm(TEXTS, CONFIG, tmp_path, tmp_path)
 
 
-@needs_tools
 def test_a_tool_that_fails(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"lmplz failed with status \d+: .*lots"):
-        train_lm(TEXTS, LmConfig(pieces=600, memory="lots"), TOOLS, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    for name in ("lmplz", "build_binary"):
+        (tmp_path / name).write_text("#!/bin/sh\necho no room left >&2\nexit 3\n")
+        (tmp_path / name).chmod(0o755)
+    folder = tmp_path / "models"
+    folder.mkdir()
+    with pytest.raises(DataError, match=r"lmplz failed with status 3: no room left"):
+        train_lm(TEXTS, LmConfig(pieces=600), tmp_path, folder)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("memory", ["lots", "1.5G", "0", "-1G", "1GB", "1g", "1 G", "", "5%%"])
+def test_memory_that_lmplz_cannot_read(memory: str) -> None:
+    with pytest.raises(ConfigError, match=rf"memory='{memory}' must be a whole number"):
+        LmConfig(memory=memory)
+
+
+@pytest.mark.parametrize("memory", ["1b", "2M", "2000", "999T", "101%", "9999999999G"])
+def test_memory_that_is_too_little_or_too_much_is_told_before_a_text_is_read(memory: str) -> None:
+    with pytest.raises(ConfigError, match=rf"memory={memory} must be at least 4M, .* at most \d+M"):
+        LmConfig(memory=memory).require_memory()
+
+
+@needs_tools
+@pytest.mark.parametrize("memory", ["4M", "4096", "1%"])
+def test_the_least_memory_is_enough(tmp_path: Path, memory: str) -> None:
+    config = LmConfig(hard_vocab_limit=False, memory=memory)
+    assert train_lm(TEXTS[:2], config, TOOLS, tmp_path).documents == 2
 
 
 @pytest.mark.parametrize("prune", [(1,), (0, 2, 1), (0, 0, 0, 0, 0, 0)])

@@ -24,7 +24,8 @@ from corpus.dedup.normalize import normalize_for_lm
 from corpus.errors import DataError
 from corpus.kernels import ngrams
 from corpus.kernels.unigram import UNKNOWN
-from corpus.lm import LmConfig, train_lm
+from corpus.lm import train_lm
+from corpus.lm_config import LmConfig
 
 TOOLS = Path(__file__).parents[2] / ".altiplano" / "kenlm" / "bin"
 pytestmark = pytest.mark.skipif(
@@ -187,6 +188,17 @@ def test_models_for_the_libraries_alone(
         models = PerplexityModels(str(tmp_path))
     assert "xx: scored by the libraries" in caplog.text
     assert models.annotate(pa.array(["The text."]), pa.array(["xx"])).null_count == 0
+
+
+def test_a_trie_of_order_2_is_for_the_libraries(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = LmConfig(pieces=300, order=2, structure="trie", memory="100M")
+    train_lm(list(pydoc_data.topics.topics.values())[:5], config, TOOLS, tmp_path)
+    with caplog.at_level(logging.WARNING):
+        models = PerplexityModels(str(tmp_path))
+    assert "it is a trie of order 2" in caplog.text
+    assert models.annotate(pa.array(["The text."]), pa.array(["en"])).null_count == 0
 
 
 @pytest.mark.parametrize("order", [3, 5])

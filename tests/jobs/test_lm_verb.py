@@ -87,7 +87,10 @@ def test_it_is_done_once_and_again_where_something_changed(reference, tmp_path, 
 def test_a_failed_training_leaves_no_finished_models(reference, tmp_path, capsys) -> None:
     output = tmp_path / "models"
     assert train(reference, output) == 0
-    assert train(reference, output, "training.memory=lots") == 2
+    for memory in ("lots", "1b", "999T"):  # refused before anything is done
+        assert train(reference, output, f"training.memory={memory}") == 2
+        assert (output / "no.lm.json").exists()
+    assert train(reference, output, "training.pieces=60000") == 2
     assert not (output / "no.lm.json").exists()
     assert "_scratch" not in [path.name for path in output.iterdir()]
 

@@ -7,7 +7,8 @@ import pytest
 from crawl_server import Answer, Site, serve
 
 from corpus.errors import ConfigError, DataError
-from corpus.lm import LmConfig, train_lm
+from corpus.lm import train_lm
+from corpus.lm_config import LmConfig
 from corpus.retry import RetryConfig
 from jobs import models_lm
 from jobs.cli import main
