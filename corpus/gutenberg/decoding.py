@@ -1,5 +1,7 @@
 """The bytes of a book to text: byte order mark, UTF-8, what is declared, what it looks like.
 
+What it may look like is what the language uses that the header states; else Western, or Cyrillic.
+
 The archive began in 1971: beside UTF-8 and Latin-1 it holds texts of DOS and of the old Macintosh,
 and headers that declare another encoding than the bytes are in.
 """
@@ -9,6 +11,8 @@ import re
 from typing import NamedTuple
 
 from corpus.formats.byte_order_marks import BYTE_ORDER_MARKS
+from corpus.gutenberg import likeness
+from corpus.gutenberg.code_pages import WESTERN, code_page
 
 _DECLARED = re.compile(
     rb"^[ \t]*(?:character set encoding|charset|encoding):[ \t]*([^\r\n]{2,60})",
@@ -17,7 +21,6 @@ _DECLARED = re.compile(
 _HEADER_BYTES = 32 << 10
 _WORD_CODECS = {"macintosh": "mac_roman", "mac": "mac_roman", "windows": "cp1252"}
 _NO_CHARACTER_SETS = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"}
-_WESTERN = ("cp1252", "mac_roman", "cp850", "cp437")  # ties go to the first
 _LATIN = {"iso8859-1", "ascii", "cp1252"}  # declared for each other; cp1252 holds all that they do
 _CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5")
 _MOSTLY = 0.9  # of the bytes that are not ASCII
@@ -26,10 +29,6 @@ _LINE = 200  # bytes before and after one of them that are looked at with it
 _ASCII = bytes(range(128))
 _HIGH_WORDS = re.compile(rb"[\x80-\xff]{3,}")  # words of Western Europe have ASCII letters
 _HIGH = re.compile(rb"[\x80-\xff]")
-_RUNS = re.compile(r"[^\W\d_]+")
-_LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŒ")
-_SIGNS = frozenset("“”‘’„«»—–…£°§©½¼¾¿¡·ºª†‡•\xa0")
-_COMMON_CYRILLIC = frozenset("оеаинтсрвлі")  # over 60 % of the letters of Slavic texts
 
 
 class Decoded(NamedTuple):
@@ -55,18 +54,24 @@ def decode(content: bytes) -> Decoded:
     declared = _declared(content)
     if declared == "utf-8" or _is_mostly_utf8(content):
         return _replacing(content, "utf-8")
-    if declared is not None and declared not in (*_WESTERN, *_LATIN):
+    if declared is not None and declared not in (*WESTERN, *_LATIN):
         text = _by(content, declared)
         if text is not None:
             return Decoded(text, declared)
     sample = _around_high_bytes(content)
+    of_language = code_page(content, sample)
+    if of_language is not None:
+        return _replacing(content, of_language)
     western = 2 * sum(map(len, _HIGH_WORDS.findall(sample))) <= _count_high(sample)
     if not western:
-        score, best = max((_cyrillic_likeness(sample, codec), codec) for codec in _CYRILLIC)
+        scores = ((likeness.cyrillic(sample.decode(c, "replace")), c) for c in _CYRILLIC)
+        score, best = max(scores)
         if score > 0:
             return _replacing(content, best)
-    first = (declared,) if declared in _WESTERN else ()
-    best = max(dict.fromkeys((*first, *_WESTERN)), key=lambda codec: _likeness(sample, codec))
+    first = (declared,) if declared in WESTERN else ()
+    codecs_tried = dict.fromkeys((*first, *WESTERN))
+    readings = {codec: sample.decode(codec, "replace") for codec in codecs_tried}
+    best = max(readings, key=lambda codec: likeness.alphabetic(readings[codec], likeness.WESTERN))
     return _replacing(content, best)._replace(doubtful=not western)
 
 
@@ -128,37 +133,3 @@ def _around_high_bytes(content: bytes) -> bytes:
         lines.append(content[start:at])
         seen += _count_high(lines[-1])
     return b"\n".join(lines)
-
-
-def _likeness(sample: bytes, codec: str) -> int:
-    """How much a reading of Western European text looks like one.
-
-    Letters count where the case of their word agrees, signs of print anywhere, all else against it.
-    """
-    text = sample.decode(codec, "replace")
-    score = sum(
-        1 if char in _SIGNS else -1 for char in text if char > "\x7f" and not char.isalpha()
-    )
-    for word in _RUNS.findall(text):
-        if not word.isascii():
-            fits = _is_cased(word)
-            high = [char for char in word if char > "\x7f"]
-            score += sum(2 if fits and char in _LETTERS else -2 for char in high)
-    return score
-
-
-def _cyrillic_likeness(sample: bytes, codec: str) -> int:
-    """How much a reading looks like a Slavic text: above 0 where common letters are over 60 %.
-
-    Greek and Hebrew bytes give Cyrillic words as well, but not of these letters.
-    """
-    score = 0
-    for word in _RUNS.findall(sample.decode(codec, "replace")):
-        if not word.isascii():
-            common = sum(char in _COMMON_CYRILLIC for char in word.lower())
-            score += 5 * common * _is_cased(word) - 3 * len(word)
-    return score
-
-
-def _is_cased(word: str) -> bool:
-    return word.islower() or word.isupper() or word.istitle()
