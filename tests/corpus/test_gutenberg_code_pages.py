@@ -29,7 +29,8 @@ BOOKS = [
     ("Lithuanian", "Ežeras tą vakarą buvo ramus. Niekas iš kaimo prie jo nenusileido: žmonės pjovė "
      "rugius, sakė seniai, kol švietė saulė.", ("cp1257", "iso8859-4", "cp775")),
     ("Esperanto", "La lago estis trankvila tiun vesperon. Neniu venis al ĝi el la "
-     "vilaĝo: ĉiuj estis sur la kampoj, diris maljunuloj, ĝis la suno malaperis. Ĵaŭdo.", ("iso8859-3",)),
+     "vilaĝo: ĉiuj estis sur la kampoj, diris maljunuloj, ĝis la suno malaperis. Ĵaŭdo.",
+     ("iso8859-3",)),
     ("Greek", "Η λίμνη ήταν ακίνητη το βράδυ. Κανείς δεν κατέβηκε σε αυτήν από το χωριό: θέριζαν, "
      "έλεγαν οι γέροι, όσο έφεγγε ο ήλιος. Άνοιξη.", ("cp1253", "iso8859-7", "cp737")),
     ("Hebrew", "האגם עמד דומם בערב ואיש לא ירד אליו מן הכפר שמעליו.", ("cp1255", "cp862")),
