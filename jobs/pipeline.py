@@ -14,6 +14,8 @@ import yaml
 from corpus import cutoffs, decide, documents, extract, mixture, models, reference, storage
 from corpus.annotate import stages as annotate
 from corpus.annotate.cutoffs import read_cutoff_table
+from corpus.annotate.language import require_identifier
+from corpus.annotate.references import require_classifier
 from corpus.c4 import repeats_stage
 from corpus.c4 import stage as c4
 from corpus.config import to_tree
@@ -88,6 +90,7 @@ def _corpus(work: Build) -> Manifest:
     sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
     needs_lm = any(source.annotate.perplexity for source in sources.values())
     models.require_models(config.models, needs_lm)
+    _require_classifiers(config)
     _require_tables(sources)
     _require_known(work.redo, config)
     stages = {name: _extraction(name, source) for name, source in sources.items()}
@@ -132,6 +135,14 @@ def _extraction(name: str, source: SourceConfig) -> Stage:
         return extract.stage(name, source.raw())
     except DataError as error:
         raise DataError(f"{error} (corpus.sources.{name}.input)") from None
+
+
+def _require_classifiers(config: CorpusConfig) -> None:
+    """Reads the fastText models: a wrong one would be found after extraction and dedup."""
+    require_identifier(config.models.lid)
+    wanted = any(source.annotate.references for source in config.sources.values())
+    if config.models.references is not None and wanted:
+        require_classifier(config.models.references)
 
 
 def _require_tables(sources: Mapping[str, SourceConfig]) -> None:

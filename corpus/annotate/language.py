@@ -1,17 +1,29 @@
 """Language identification as in CCNet (arXiv:1911.00359, section 3.2): fastText's lid.176."""
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.annotate.text_classifier import TextClassifier
+from corpus.annotate.text_classifier import TextClassifier, labels_of
+from corpus.errors import DataError
 
-_FIX = "get it by `altiplano models fetch lid`"
+_FIX = "get it by `altiplano models fetch lid` (corpus.models.lid)"
+_LANGUAGE = re.compile("[a-z]{2,3}([_-].*)?")  # a label
 _DECIMALS = 2
 # One character that is not white space to Python; Arrow's own classes differ from those.
 _VISIBLE = (
     "[^\\t-\\r\\x1c- \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
     "\\x{205f}\\x{3000}]"
 )
+
+
+def require_identifier(location: str) -> None:
+    """DataError where the file is missing or no such model; it is read, and not loaded."""
+    labels = labels_of(location, _FIX)
+    if not any(map(_LANGUAGE.fullmatch, labels)):
+        known = ", ".join(labels[:4])
+        raise DataError(f"{location} has the labels {known}, which are no languages; {_FIX}")
 
 
 class LanguageIdentifier:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.annotate.text_classifier import TextClassifier
+from corpus.annotate.text_classifier import TextClassifier, labels_of
 from corpus.errors import DataError
 
 PREFIX = "__label__"
@@ -27,6 +27,17 @@ def one_line(texts: pa.Array) -> pa.Array:
     return texts
 
 
+def require_classifier(location: str) -> None:
+    """DataError where the file is missing or no such classifier; it is read, and not loaded."""
+    _require_labels(location, labels_of(location, _FIX))
+
+
+def _require_labels(location: str, labels: Sequence[str]) -> None:
+    if sorted(labels) != sorted((REFERENCE, RANDOM)):
+        known = ", ".join(sorted(labels)[:4])
+        raise DataError(f"{location} has the labels {known}, not {REFERENCE} and {RANDOM}; {_FIX}")
+
+
 class ReferenceClassifier:
     """A loaded classifier; DataError where the file is missing or holds other labels.
 
@@ -36,11 +47,7 @@ class ReferenceClassifier:
 
     def __init__(self, location: str, languages: Sequence[str] = (), min_chars: int = 0) -> None:
         self._classifier = TextClassifier(location, _FIX, keep_newlines=True)
-        if sorted(self._classifier.labels) != sorted((REFERENCE, RANDOM)):
-            known = ", ".join(sorted(self._classifier.labels)[:4])
-            raise DataError(
-                f"{location} has the labels {known}, not {REFERENCE} and {RANDOM}; {_FIX}"
-            )
+        _require_labels(location, self._classifier.labels)
         self._languages = tuple(languages)
         self._min_chars = min_chars
 

@@ -23,6 +23,26 @@ _ROUNDING = 1e-5  # and so are probabilities this near to where rounding changes
 _PROBE = "The 2 quick foxes «прыгают» über 素早い茶色の狐, naïve __label__x </s> never read"
 
 
+def labels_of(location: str, fix: str) -> list[str]:
+    """The labels of a model that is whole; DataError as of `TextClassifier`."""
+    with local_model(location, fix) as path:
+        return _labels(_read(path, location, fix))
+
+
+def _read(path: str, location: str, fix: str) -> ModelFile:
+    try:
+        file = read_model(path)
+    except ValueError:
+        raise DataError(f"{location} is no fastText model, or cut short; {fix}") from None
+    if file.task != SUPERVISED:
+        raise DataError(f"{location} makes word vectors and tells no labels; {fix}")
+    return file
+
+
+def _labels(file: ModelFile) -> list[str]:
+    return [entry.decode().removeprefix(_LABEL) for entry in file.entries[file.num_words :]]
+
+
 class TextClassifier:
     """A loaded model; DataError where the file is missing or no supervised fastText model.
 
@@ -33,16 +53,9 @@ class TextClassifier:
     def __init__(self, location: str, fix: str, keep_newlines: bool) -> None:
         self._keep_newlines = keep_newlines
         with local_model(location, fix) as path:
-            try:
-                file = read_model(path)
-            except ValueError:
-                raise DataError(f"{location} is no fastText model, or cut short; {fix}") from None
-            if file.task != SUPERVISED:
-                raise DataError(f"{location} makes word vectors and tells no labels; {fix}")
+            file = _read(path, location, fix)
             self._model = fasttext.load_model(path)
-            self.labels = [
-                entry.decode().removeprefix(_LABEL) for entry in file.entries[file.num_words :]
-            ]
+            self.labels = _labels(file)
             self._kernels = _Kernels(file) if _covered(file) else None
         if self._kernels is not None and not self._agrees(self._kernels):
             self._kernels = None

@@ -5,8 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from corpus.annotate.language import LanguageIdentifier
+from corpus.annotate.language import LanguageIdentifier, require_identifier
 from corpus.errors import DataError
+from corpus.references.training import ClassifierConfig, train_classifier
 
 MODEL = Path(__file__).parents[2] / ".." / "shared" / "data" / "models/fasttext-lid/lid.176.ftz"
 needs_model = pytest.mark.skipif(not MODEL.exists(), reason=f"needs ../shared/{MODEL.name}")
@@ -15,6 +16,11 @@ needs_model = pytest.mark.skipif(not MODEL.exists(), reason=f"needs ../shared/{M
 @pytest.fixture(scope="module")
 def identifier() -> LanguageIdentifier:
     return LanguageIdentifier(str(MODEL))
+
+
+@needs_model
+def test_the_real_model_names_languages() -> None:
+    require_identifier(str(MODEL))
 
 
 @needs_model
@@ -68,8 +74,16 @@ def test_a_missing_model_names_the_file_and_the_mend(tmp_path: Path) -> None:
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     broken = tmp_path / "lid.ftz"
     broken.write_bytes(b"not a model" * 100)
-    with pytest.raises(DataError, match=r"lid\.ftz is no fastText model, .*models fetch lid"):
-        LanguageIdentifier(str(broken))
+    for read in (LanguageIdentifier, require_identifier):
+        with pytest.raises(DataError, match=r"lid\.ftz is no fastText model, .*models fetch lid"):
+            read(str(broken))
+
+
+def test_a_classifier_of_other_things_names_no_languages(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text("__label__reference a b\n__label__random c d\n")
+    train_classifier(tmp_path / "lines", ClassifierConfig(dim=4), tmp_path / "x.bin")
+    with pytest.raises(DataError, match=r"has the labels .*reference.*, which are no languages"):
+        require_identifier(str(tmp_path / "x.bin"))
 
 
 @needs_model

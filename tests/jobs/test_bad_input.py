@@ -82,6 +82,16 @@ def test_one_line_says_what_where_and_how_to_mend(run_folder, override, words):
         assert word in line, line
 
 
+@pytest.mark.parametrize("key", ["lid", "references"])
+def test_a_file_that_is_no_such_model_is_told_before_any_work(run_folder, key):
+    (run_folder / "text.ftz").write_text("no model at all\n" * 99)
+    override = f"corpus.models.{key}=text.ftz"
+    line = one_line(altiplano(run_folder, "build", "config.yaml", "--set", override))
+    assert "text.ftz is no fastText model" in line
+    assert f"(corpus.models.{key})" in line
+    assert not (run_folder / "run/extracted").exists()
+
+
 def test_no_config_and_no_input(run_folder):
     assert "no config file missing.yaml" in one_line(altiplano(run_folder, "build", "missing.yaml"))
     (run_folder / "empty").mkdir()
