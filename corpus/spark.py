@@ -8,12 +8,13 @@ import gc
 import logging
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _RAISED = re.compile(r"[A-Za-z_]\w*(Error|Exception): ")  # the end of a Python traceback
+_LOCAL = re.compile(r"local(?:\[(\*|\d+)(?:, *\d+)?\])?")  # a master on this machine: its threads
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # where spark-submit runs its JVM, which has its settings
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 # The log would warn of an archive of classes that does not fit, which is then passed over.
@@ -65,7 +67,8 @@ class Engine:
             self._session.stop()
             self._session = None
             if not keep_log:
-                log_path().unlink(missing_ok=True)
+                shutil.rmtree(_log_folder(), ignore_errors=True)
+                _log_folder.cache_clear()
 
     def map(
         self,
@@ -98,10 +101,14 @@ class Engine:
     def _runs_at_most(self, tasks: int) -> bool:
         """Whether there is no room for more tasks at a time, however many there are.
 
-        Known of a local session only: a cluster may grow while a stage runs.
+        Known of a local session only, by its master: a cluster may grow while a stage runs, and
+        what Spark calls its default parallelism is a setting.
         """
-        context = self.session.sparkContext
-        return (context.master or "").startswith("local") and context.defaultParallelism <= tasks
+        master = _LOCAL.fullmatch(self.session.sparkContext.master or "")
+        if master is None:
+            return False
+        cores = (os.cpu_count() or 1) if master[1] == "*" else int(master[1] or 1)
+        return cores <= tasks
 
 
 _settled_in: set[str] = set()  # stages that this Python worker has done a unit of
@@ -136,8 +143,13 @@ def watch(session: "SparkSession", label: str, action: Callable[[], Any]) -> Any
         told = [line for line in lines if _RAISED.match(line)] or lines
         raise DataError(
             f"Spark gave up {label}: {told[0]}; what was finished stays, mend it and run the same "
-            f"command again ({log_path()} has all that Spark said)"
+            f"command again ({_where_told()} has all that Spark said)"
         ) from error
+
+
+def _where_told() -> str:
+    """The log of the JVM that this process started, if it did."""
+    return str(log_path()) if _log_folder.cache_info().currsize else "its own log"
 
 
 def _tasks(session: "SparkSession") -> tuple[int, int]:
@@ -243,4 +255,10 @@ def _stderr_to_log() -> Iterator[None]:
 
 def log_path() -> Path:
     """Where the JVM that this process starts writes what it says."""
-    return Path(tempfile.gettempdir()) / f"altiplano-spark-{os.getpid()}.log"
+    return _log_folder() / "spark.log"
+
+
+@cache
+def _log_folder() -> Path:
+    """A new folder of this user's alone: in a shared one another could lay a link to any file."""
+    return Path(tempfile.mkdtemp(prefix="altiplano-spark-"))

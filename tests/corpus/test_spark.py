@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from corpus import spark
 from corpus.errors import DataError
-from corpus.spark import Engine
+from corpus.spark import Engine, SparkConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +32,32 @@ def test_a_task_that_fails_is_told_in_one_line(engine: Engine) -> None:
     assert "\n" not in line
     assert "seen_lines/web" in line
     assert "OSError: [Errno 28] No space left on device" in line
+
+
+def test_what_spark_says_goes_to_a_folder_of_this_user_alone(engine: Engine) -> None:
+    assert engine.session is not None
+    assert spark.log_path().is_file()
+    assert spark.log_path().parent.stat().st_mode & 0o777 == 0o700
+    assert spark.log_path() == spark.log_path()
+
+
+@pytest.mark.parametrize(
+    ("master", "most", "bounded"),
+    [
+        ("local[2]", 2, True),
+        ("local[2]", 1, False),
+        ("local[3, 4]", 3, True),
+        ("local", 1, True),
+        ("local[*]", 1 << 20, True),
+        ("local[*]", 0, False),
+        ("local-cluster[2,1,1024]", 9, False),
+        ("yarn", 9, False),
+    ],
+)
+def test_a_local_master_says_how_many_tasks_run_at_a_time(master, most, bounded) -> None:
+    context = SimpleNamespace(master=master, defaultParallelism=1)
+    session = SimpleNamespace(sparkContext=context)
+    assert Engine(SparkConfig(), session)._runs_at_most(most) is bounded
 
 
 START = """
