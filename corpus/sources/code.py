@@ -1,8 +1,9 @@
 """Reads source files as GitHub's public exports hold them, and archives of one project each.
 
 Exports: Parquet, or JSON lines (plain or gzip), one row a file, with columns `repo_name`, `path`,
-`license`, `content`. Archives: tar or zip, as GitHub and package indexes give them; their licence
-is read from them. Each file is cleaned by `corpus.code`.
+`license`, `content`, or as BigQuery's `github_repos.sample_contents` names them. Archives: tar or
+zip, as GitHub and package indexes give them; their licence is read from them. Each file is cleaned
+by `corpus.code`.
 LLaMA section 2.1 keeps projects under the Apache, BSD and MIT licences only.
 """
 
@@ -10,7 +11,7 @@ import io
 import itertools
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from corpus.code.cleaning import TOO_LARGE, Cleaned, CodeConfig, Dropped, clean, refuse_path
-from corpus.code.decoding import EMPTY
+from corpus.code.decoding import BINARY, EMPTY
 from corpus.code.repository import Member, read_project, to_document
 from corpus.counts import Counts
 from corpus.formats import archives
@@ -29,7 +30,15 @@ from corpus.storage import InputFile, open_input
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", *archives.SUFFIXES)
 
-_COLUMNS = ("repo_name", "path", "license", "content")
+# each by the first of these names that a row has
+_COLUMNS = {
+    "repo_name": ("repo_name", "sample_repo_name"),
+    "path": ("path", "sample_path"),
+    "license": ("license",),
+    "content": ("content",),
+    "binary": ("binary",),
+}
+_NEEDED = ("repo_name", "path", "license", "content")
 _ROWS_A_BATCH = 256
 _JSON_EXPANSION = 6  # characters at most for a byte of content, as in \\u0001
 _OTHER_COLUMNS = 1 << 20  # bytes of a line beside its content
@@ -70,7 +79,7 @@ def _of_export(
         counts.add("records")
         origin, path = f"{file.name}#{position}", _plain(row["path"])
         url = f"{_plain(row['repo_name'])}/{path}"
-        found = _cleaned(path, row["content"], row["license"], config)
+        found = _cleaned(path, row, config)
         if isinstance(found, Dropped):
             counts.skip(found.reason, f"{origin} {url} {found.detail}".rstrip())
         else:
@@ -83,10 +92,15 @@ def _plain(name: Any) -> str:
     return content.decode("utf-8", "replace")
 
 
-def _cleaned(path: str, content: Any, license: Any, config: CodeConfig) -> Cleaned | Dropped:
+def _cleaned(path: str, row: Mapping[str, Any], config: CodeConfig) -> Cleaned | Dropped:
+    content, license = row["content"], row["license"]
+    if row.get("binary") is True:  # BigQuery leaves out what such a file holds
+        return Dropped(BINARY)
     if not isinstance(content, (str, bytes)) or not content:
         return Dropped(EMPTY)
     stated = _plain(license) if isinstance(license, (str, bytes)) and license.strip() else None
+    as_listed = (name for name in config.licenses if name.lower() == (stated or "").lower())
+    stated = next(as_listed, stated)
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     refused = refuse_path(path, len(data), config)
     return refused or clean(path, content, stated, config)
@@ -97,17 +111,24 @@ def _parquet_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mappin
     with open_input(file.uri) as raw:
         try:
             table = pq.ParquetFile(Checked(raw, file.uri))
-            missing = [name for name in _COLUMNS if name not in table.schema_arrow.names]
+            names = _named(table.schema_arrow.names)
+            missing = [name for name in _NEEDED if name not in names]
             if missing:
                 counts.skip(f"no column {', '.join(missing)}", file.name)
                 return
-            for batch in table.iter_batches(batch_size=_ROWS_A_BATCH, columns=list(_COLUMNS)):
-                columns = [_as_bytes(batch.column(name)).to_pylist() for name in _COLUMNS]
+            for batch in table.iter_batches(_ROWS_A_BATCH, columns=list(names.values())):
+                columns = [_as_bytes(batch.column(name)).to_pylist() for name in names.values()]
                 for row in zip(*columns, strict=True):
-                    yield position, dict(zip(_COLUMNS, row, strict=True))
+                    yield position, dict(zip(names, row, strict=True))
                     position += 1
         except (pa.ArrowException, OSError, UnicodeError):
             counts.skip("not a Parquet file, or a damaged one", f"{file.name}#{position}")
+
+
+def _named(names: Container[str]) -> dict[str, str]:
+    """What the columns that are read are called, among some names; without those it has not."""
+    found = {key: [name for name in known if name in names] for key, known in _COLUMNS.items()}
+    return {key: known[0] for key, known in found.items() if known}
 
 
 def _as_bytes(column: pa.Array) -> pa.Array:
@@ -154,4 +175,7 @@ def _parse(line: bytes) -> Mapping[str, Any] | None:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and all(name in row for name in _COLUMNS) else None
+    if not isinstance(row, dict):
+        return None
+    names = _named(row)
+    return {key: row[name] for key, name in names.items()} if names.keys() >= set(_NEEDED) else None

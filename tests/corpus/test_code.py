@@ -46,7 +46,7 @@ def test_every_format_gives_the_same_documents(tmp_path: Path) -> None:
         assert counts.totals["records"] == 2
         found.append([(d["url"], d["title"], d["license"], d["text"]) for d in documents])
     assert found[0] == found[1] == found[2]
-    assert found[0][0] == ("me/it/a/b.py", "a/b.py", "mit", "print('é')\n")
+    assert found[0][0] == ("me/it/a/b.py", "a/b.py", "MIT", "print('é')\n")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,42 @@ def test_what_is_left_out_is_counted(tmp_path: Path, row: object, reason: str) -
     assert counts.skipped == {reason: 1}
     ((place,),) = counts.examples.values()
     assert place.split(" ")[0] == "a.jsonl#0"
+
+
+def test_the_columns_of_bigquerys_github_repos(tmp_path: Path) -> None:
+    """`sample_contents`, joined with `licenses` by the repository's name."""
+    rows = [
+        {
+            "id": f"{n:040x}",
+            "size": 14,
+            "content": content,
+            "binary": content is None,
+            "copies": 3,
+            "sample_repo_name": "me/it",
+            "sample_ref": "refs/heads/master",
+            "sample_path": f"a/{n}.py",
+            "sample_mode": 33188,
+            "sample_symlink_target": None,
+            "license": license,
+        }
+        for n, (content, license) in enumerate(
+            [("x = 1\n", "mit"), (None, "mit"), ("y = 2\n", "gpl-3.0"), ("z = 3\n", "apache-2.0")]
+        )
+    ]
+    for name in ("a.parquet", "a.jsonl"):
+        folder = tmp_path / name
+        folder.mkdir()
+        if name == "a.parquet":
+            pq.write_table(pa.Table.from_pylist(rows), folder / name)
+        else:  # where BigQuery writes whole numbers as texts
+            told = [{**row, "size": "14", "copies": "3"} for row in rows]
+            (folder / name).write_bytes(lines(*told))
+        documents, counts = read(folder)
+        assert [(d["url"], d["license"], d["text"]) for d in documents] == [
+            ("me/it/a/0.py", "MIT", "x = 1\n"),
+            ("me/it/a/3.py", "Apache-2.0", "z = 3\n"),
+        ]
+        assert counts.skipped == {"binary": 1, "license not allowed": 1}
 
 
 def test_licenses_in_free_text_are_one_reason(tmp_path: Path) -> None:
