@@ -8,10 +8,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from corpus.code.bundled import Bundled
 from corpus.code.cleaning import CodeConfig, Dropped, clean, refuse_path
+from corpus.code.expressions import UNKNOWN
 from corpus.code.license_texts import LONGEST_TEXT
 from corpus.code.statements import (
     Statement,
+    bundled_of,
     license_for,
     licenses_by_folder,
     statement_of,
@@ -20,6 +23,7 @@ from corpus.code.statements import (
 from corpus.counts import Counts
 from corpus.formats.documents import Document
 
+_MOST_BUNDLED = 1000
 UNREADABLE = "file that cannot be read from its archive"
 
 
@@ -43,7 +47,8 @@ def read_project(
 
     `members` is given the counts for faults it meets; the first time those are not counted.
     """
-    folders = licenses_by_folder(_statements(members(Counts())))
+    bundled: list[Bundled] = []
+    folders = licenses_by_folder(_statements(members(Counts()), bundled))
     for member in members(counts):
         counts.add("records")
         url = f"{name}/{member.path}"
@@ -53,7 +58,7 @@ def read_project(
             if content is None:
                 counts.skip(UNREADABLE, f"{member.origin} {url}")
                 continue
-            found = clean(member.path, content, license_for(member.path, folders), config)
+            found = clean(member.path, content, license_for(member.path, folders, bundled), config)
         else:
             found = refused
         if isinstance(found, Dropped):
@@ -68,11 +73,15 @@ def to_document(source: str, url: str, origin: str, path: str, text: str, licens
     return Document(source, url, origin, None, digest, license, path, text)
 
 
-def _statements(members: Iterable[Member]) -> Iterator[Statement]:
+def _statements(members: Iterable[Member], bundled: list[Bundled]) -> Iterator[Statement]:
+    """What the project states; what it does for some files by name goes to `bundled`."""
     for member in members:
-        if not states_license(member.path):
+        content = member.read(LONGEST_TEXT) if states_license(member.path) else None
+        if content is None:
             continue
-        content = member.read(LONGEST_TEXT)
-        statement = statement_of(member.path, content) if content is not None else None
+        bundled += bundled_of(member.path, content)
+        if len(bundled) > _MOST_BUNDLED:  # no project names so many: nothing of it is trusted
+            bundled[:] = [Bundled(("*",), UNKNOWN)]
+        statement = statement_of(member.path, content)
         if statement is not None:
             yield statement

@@ -8,10 +8,11 @@ own. Licence files that packaging moves aside count where they came from: those 
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from email.parser import HeaderParser
 from typing import Literal, NamedTuple
 
+from corpus.code.bundled import Bundled, divide
 from corpus.code.expressions import RESTRICTED, UNKNOWN, all_of, named_licenses
 from corpus.code.license_texts import LONGEST_TEXT, licenses_of_text, plain_words
 
@@ -79,11 +80,20 @@ def statement_of(path: str, content: bytes) -> Statement | None:
     folder = _holds_for(folder)
     text = content.decode("utf-8", "replace")
     if is_license_file(path):
-        return Statement(folder, "text", all_of(licenses_of_text(text[:LONGEST_TEXT])))
+        own, _ = divide(text[:LONGEST_TEXT])
+        return Statement(folder, "text", all_of(licenses_of_text(own))) if own else None
     stated = _stated(name, text)
     if not stated or not stated.strip():
         return None
     return Statement(folder, *_read_statement(stated.strip()))
+
+
+def bundled_of(path: str, content: bytes) -> list[Bundled]:
+    """The files for which a file states another licence than its own, with it."""
+    folder, _, name = path.rpartition("/")
+    text = content.decode("utf-8", "replace")
+    stated = text if is_license_file(path) else _stated(name, text) or ""
+    return divide(stated[:LONGEST_TEXT], _holds_for(folder))[1]
 
 
 def licenses_by_folder(statements: Iterable[Statement]) -> dict[str, str]:
@@ -98,14 +108,17 @@ def licenses_by_folder(statements: Iterable[Statement]) -> dict[str, str]:
     return {folder: _combine(found) for folder, found in by_folder.items()}
 
 
-def license_for(path: str, folders: dict[str, str]) -> str | None:
-    """The licence of the nearest folder above a file that has one, None where none has."""
+def license_for(path: str, folders: dict[str, str], bundled: Sequence[Bundled] = ()) -> str | None:
+    """The licence of the nearest folder above a file that has one, None where none has.
+
+    What licence files state for this file by name is asked for, too.
+    """
     folder = path.rpartition("/")[0]
-    while folder not in folders:
-        if not folder:
-            return None
+    while folder and folder not in folders:
         folder = folder.rpartition("/")[0]
-    return folders[folder]
+    stated = [folders[folder]] if folder in folders else []
+    stated += [part.license for part in bundled if part.holds_for(path)]
+    return all_of(stated) if stated else None
 
 
 def _combine(statements: list[Statement]) -> str:
@@ -144,7 +157,8 @@ def _read_statement(stated: str) -> tuple[Literal["text", "expression", "name"],
         expression = stated.removeprefix(_SPDX_MARK)
         return "expression", expression if named_licenses(expression) else UNKNOWN
     if "\n" in stated:  # a whole licence in a field
-        return "text", all_of(licenses_of_text(stated))
+        own, _ = divide(stated)
+        return "text", all_of(licenses_of_text(own))
     if _is_spdx(stated):
         return "expression", stated
     return "name", _NAMES.get(plain_words(stated).strip(), UNKNOWN)
