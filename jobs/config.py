@@ -54,7 +54,8 @@ class SourceConfig:
         looks = self.duplicates.by != "none"
         if not looks and any(rule.column == "duplicate_of" for rule in self.rules):
             raise ConfigError(
-                "the rule on 'duplicate_of' needs 'duplicates: {by: text}' or '{by: url}'"
+                "the rule on 'duplicate_of' needs 'duplicates: {by: text}', '{by: url}' or "
+                "'{by: c4_url}'"
             )
         for rule in self.rules:
             if rule.column in ("overlap", "overlap_with") and not self.overlap.enabled:

@@ -1,4 +1,4 @@
-"""Which documents of a source are copies of another: of the same text, or of the same URL.
+"""Which documents of a source are copies of another: of the same text, or of one URL.
 
 Of documents that share a key the one with the smallest doc_id stays, whatever the layout of the
 crawl. Keys are 128-bit hashes: among 10^12 documents two would share one by chance with a
@@ -14,10 +14,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpus import schema
 
-By = Literal["none", "text", "url"]
+By = Literal["none", "text", "url", "c4_url"]
 _ROW = np.dtype([("high", np.uint64), ("low", np.uint64), ("doc_id", np.uint64), ("row", np.int64)])
 _COPY = np.dtype([("row", np.int64), ("of", np.uint64)])
 _LOCAL = np.dtype([("row", np.int64), ("first", np.int64), ("of", np.uint64)])
@@ -25,9 +26,18 @@ _LOCAL = np.dtype([("row", np.int64), ("first", np.int64), ("of", np.uint64)])
 
 @dataclass(frozen=True)
 class DuplicatesConfig:
-    """What makes two documents copies: ledger column `duplicate_of`, for a rule to act on."""
+    """What makes two documents copies: ledger column `duplicate_of`, for a rule to act on.
+
+    `c4_url` is the URL as the code of the released C4 compares it: without its scheme and `www.`, a
+    query that begins with `utm_`, `ref` or `feed`, and slashes at its end.
+    """
 
     by: By = "none"
+
+    @property
+    def column(self) -> str:
+        """The documents' column that this is made of."""
+        return "url" if self.by == "c4_url" else self.by
 
 
 class Blob(NamedTuple):
@@ -38,13 +48,25 @@ class Blob(NamedTuple):
     local: bool = False  # copies within the shard, settled there
 
 
-def send(batches: Iterator[pa.RecordBatch], by: By, shard: int, bits: int) -> Iterator:
+def compared(batch: pa.RecordBatch, config: DuplicatesConfig) -> pa.Array:
+    """[N] strings: what documents that are copies share; null is shared with none."""
+    values = batch.column(config.column)
+    if config.by == "c4_url":
+        values = pc.replace_substring_regex(values, r"https?://(www\.)?", "")
+        values = pc.replace_substring_regex(values, r"\?(utm_|ref|feed).*", "")
+        values = pc.utf8_rtrim(values, "/")
+    return values
+
+
+def send(
+    batches: Iterator[pa.RecordBatch], config: DuplicatesConfig, shard: int, bits: int
+) -> Iterator:
     """(bucket, Blob) of a shard's documents; a bucket is what shares the top `bits` of its key.
 
     Of each key the shard sends its smallest doc_id alone, so what all documents of a crawl share
     costs a bucket one row a shard. The shard's own copies come with a bucket below 0.
     """
-    rows = _sorted(np.concatenate([np.empty(0, _ROW), *_rows(batches, by)]))
+    rows = _sorted(np.concatenate([np.empty(0, _ROW), *_rows(batches, config)]))
     again = _as_before(rows)
     first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows))))
     local = np.empty(np.count_nonzero(again), _LOCAL)
@@ -86,16 +108,17 @@ def column(num_rows: int, copies: Sequence[Blob]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(of, mask=missing)], schema=schema.DUPLICATE)
 
 
-def _rows(batches: Iterator[pa.RecordBatch], by: By) -> Iterator[np.ndarray]:
+def _rows(batches: Iterator[pa.RecordBatch], config: DuplicatesConfig) -> Iterator[np.ndarray]:
     start = 0
     for batch in batches:
-        keys = _keys(batch.column(by))
+        values = compared(batch, config)
+        keys = _keys(values)
         rows = np.empty(len(keys), _ROW)
         rows["high"], rows["low"] = keys[:, 0], keys[:, 1]
         rows["doc_id"] = batch.column("doc_id").to_numpy()
         rows["row"] = np.arange(start, start + len(rows))
         start += len(rows)
-        yield rows[batch.column(by).is_valid().to_numpy(zero_copy_only=False)]
+        yield rows[values.is_valid().to_numpy(zero_copy_only=False)]
 
 
 def _order(rows: np.ndarray) -> np.ndarray:

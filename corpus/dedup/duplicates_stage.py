@@ -10,7 +10,7 @@ from functools import partial
 
 from corpus import schema
 from corpus.batches import read_batches, unit_name
-from corpus.dedup.duplicates import Blob, By, DuplicatesConfig, column, find_copies, send
+from corpus.dedup.duplicates import Blob, DuplicatesConfig, column, find_copies, send
 from corpus.manifest import Manifest
 from corpus.output import Output, Unit, UnitRecord
 from corpus.spark import Engine, watch
@@ -26,12 +26,12 @@ def stage(source: str, text: Manifest, config: DuplicatesConfig) -> Stage:
         config=config,
         units=units,
         modules=("corpus.dedup.duplicates_stage",),
-        gather=partial(find_duplicates, config.by),
+        gather=partial(find_duplicates, config),
     )
 
 
 def find_duplicates(
-    by: By, engine: Engine, stage: Stage, folder: str, keys: Mapping[str, str]
+    config: DuplicatesConfig, engine: Engine, stage: Stage, folder: str, keys: Mapping[str, str]
 ) -> list[UnitRecord]:
     """Shuffles the documents' keys; every shard gets a file that says which of it are copies."""
     context = engine.session.sparkContext
@@ -42,7 +42,7 @@ def find_duplicates(
     tasks = engine.readers(len(shards))
     returned = (
         context.parallelize(shards, tasks)
-        .flatMap(partial(_send, units, by, bits))
+        .flatMap(partial(_send, units, config, bits))
         .partitionBy(1 << bits, int)
         .mapPartitions(_meet)
     )
@@ -55,9 +55,9 @@ def find_duplicates(
     return [records[unit.name] for unit in stage.units]
 
 
-def _send(units, by: By, bits: int, shard: int) -> Iterator[tuple[int, Blob]]:
+def _send(units, config: DuplicatesConfig, bits: int, shard: int) -> Iterator[tuple[int, Blob]]:
     path, _ = units.value[shard].payload
-    return send(read_batches(path, ["doc_id", by]), by, shard, bits)
+    return send(read_batches(path, ["doc_id", config.column]), config, shard, bits)
 
 
 def _meet(sent: Iterable[tuple[int, Blob]]) -> Iterator[tuple[int, Blob]]:

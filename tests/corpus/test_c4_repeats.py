@@ -3,6 +3,7 @@
 import hashlib
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 from corpus.c4.repeats import remove_repeats, split
 from corpus.c4.rules import FEW_LEFT, KEPT, PRESETS
 from corpus.c4.sentences import count_sentences
+from corpus.c4.stage import C4RulesConfig, clean
 from corpus.counts import Counts
 from corpus.dedup.lines import SeenLines, shard_hashes
+from corpus.sources.wet import WetConfig, read
+from corpus.storage import InputFile
 
 
 def without_repeats(pages: list[Page], preset: str, counts: Counts | None = None) -> list:
@@ -176,3 +180,18 @@ def test_hashes_are_of_what_is_stripped_and_in_small_letters() -> None:
     assert pieces.hashes.tolist() == [
         int.from_bytes(hashlib.sha1(form).digest()[:8], "little") for form in forms
     ]
+
+
+@pytest.mark.parametrize(("preset", "lost"), [("paper", 173), ("tfds", 193)])
+def test_pages_of_a_crawl(shared: Path, preset: str, lost: int) -> None:
+    """What the rules keep of real pages, whose line separators and scripts are of every kind."""
+    path = shared / "crawl/wet/crawl-00000.warc.wet.gz"
+    file = InputFile(str(path), path.name, path.stat().st_size)
+    batches = list(read(file, "web", WetConfig(min_chars=0), Counts()))
+    kept = [clean(batch, C4RulesConfig(preset), Counts()).to_pylist() for batch in batches]
+    pages = [
+        (row["doc_id"], row["text"], KEPT) for rows in kept for row in rows if row["c4"] == KEPT
+    ]
+    found = without_repeats(pages, preset)
+    assert found == plain(pages, preset)
+    assert sum(verdict == FEW_LEFT for verdict, _, _ in found) == lost

@@ -82,6 +82,40 @@ def test_golden_vectors(text: str, preset: str, verdict: str, left: str | None) 
     assert cleaned == left
 
 
+FOUR = "She said that it was four"
+RULES_OF_LINES = [
+    *((f"{FOUR}{mark}", None) for mark in (".", "?", "!", '"', "..")),
+    *(
+        (f"{FOUR}{mark}", c4.LINES[2])
+        for mark in ("", "...", "....", ",", ":", ")", "\u201d", "\u2026")
+    ),
+    *((f"{FOUR}, {phrase}, as said.", c4.LINES[5]) for phrase in c4.POLICIES),
+    (f"{FOUR}, terms  of use, as said.", None),
+    ("JAVASCRIPT is what it asks for.", c4.LINES[4]),
+    (f"{FOUR} {LONG}.", c4.LINES[1]),
+    (f"{FOUR} {LONG[2:]}.", None),  # the end mark is of the word
+    ("It has four words.", c4.LINES[3]),
+    ("Two[1] words[edit][citation needed].", c4.LINES[3]),
+]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("line", "fate"), RULES_OF_LINES)
+def test_each_rule_of_lines(line: str, fate: str | None, preset: str) -> None:
+    if preset == "paper" and "four words" in line:
+        fate = None  # three are enough
+    verdict, left, counts = both(f"{FIVE}\n{line}", preset)
+    assert verdict == c4.KEPT
+    assert left == (FIVE if fate else f"{FIVE}\n{line}")
+    assert counts == ({c4.LINES[0]: 1, fate: 1} if fate else {c4.LINES[0]: 2})
+
+
+def test_the_two_lists_are_what_is_published() -> None:
+    names = ("min_words", "min_sentences", "max_chars", "whole_page", "span_sentences")
+    values = {name: tuple(getattr(rules, n) for n in names) for name, rules in PRESETS.items()}
+    assert values == {"paper": (3, 5, 0, True, 3), "tfds": (5, 3, 190_000, False, 0)}
+
+
 def test_lines_are_counted_by_what_they_met() -> None:
     text = f"{GOOD}\nMenu\nTwo words.\nTurn JavaScript on to see this.\n{LONG} a b c d e.\n{GOOD}"
     _, _, counts = both(f"{text}\nSee the terms of use for that.", "tfds")

@@ -1,5 +1,6 @@
 """Copies of whole documents, against the rule said in plain Python, for any layout."""
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from corpus.annotate.ledger import AnnotateConfig
 from corpus.annotate.stages import ledger_stage
 from corpus.batches import read_table, unit_name
 from corpus.dedup import duplicates_stage
-from corpus.dedup.duplicates import DuplicatesConfig, column, find_copies, send
+from corpus.dedup.duplicates import DuplicatesConfig, column, compared, find_copies, send
 from corpus.models import ModelFiles
 from corpus.output import Output, Unit
 from corpus.spark import Engine, SparkConfig
 from corpus.stage import Stage, run
 
+BY_TEXT = DuplicatesConfig("text")
 Rows = list[tuple[int, str | None, str | None]]  # doc_id, url, text
 LID = Path(__file__).parents[2] / ".altiplano/models/lid.176.ftz"
 BIG = 2**64 - 1
@@ -92,7 +94,7 @@ def test_the_ledger_takes_the_column_row_by_row(tmp_path, engine, texts) -> None
 
 def test_a_bucket_has_one_row_of_a_key_from_each_shard() -> None:
     rows: Rows = [(n, None, "the same") for n in range(1000)]
-    sent = dict(send(iter([batch(rows[:500]), batch(rows[500:])]), "text", 7, 0))
+    sent = dict(send(iter([batch(rows[:500]), batch(rows[500:])]), BY_TEXT, 7, 0))
     assert {bucket: len(blob.rows) for bucket, blob in sent.items()} == {-8: 999 * 24, 0: 32}
 
 
@@ -105,7 +107,7 @@ def test_what_is_sent_and_met_is_the_rule(keys, bits) -> None:
     shards: list[Rows] = [[(next(ids), key, key) for key in shard] for shard in keys]
     buckets: dict[int, list] = {}
     for number, rows in enumerate(shards):
-        for bucket, blob in send(iter([batch(rows)] if rows else []), "text", number, bits):
+        for bucket, blob in send(iter([batch(rows)] if rows else []), BY_TEXT, number, bits):
             buckets.setdefault(bucket, []).append(blob)
     local = [blob for bucket, blobs in buckets.items() if bucket < 0 for blob in blobs]
     met = [find_copies(blobs) for bucket, blobs in buckets.items() if bucket >= 0]
@@ -115,3 +117,30 @@ def test_what_is_sent_and_met_is_the_rule(keys, bits) -> None:
         for number, rows in enumerate(shards)
     ]
     assert columns == expected(shards, "text")
+
+
+@pytest.mark.parametrize(
+    ("url", "form"),
+    [
+        ("http://www.a.test/b/", "a.test/b"),
+        ("https://a.test/b", "a.test/b"),
+        ("http://a.test/b?utm_source=c&d=1", "a.test/b"),
+        ("http://a.test/b/?ref=c", "a.test/b"),
+        ("http://a.test/b?feedback", "a.test/b"),
+        ("http://a.test/b?id=1&utm_source=c", "a.test/b?id=1&utm_source=c"),
+        ("http://archive.test/1/http://www.a.test//", "archive.test/1/a.test"),
+        ("http://WWW.a.test/é", "WWW.a.test/é"),
+        ("", ""),
+        (None, None),
+    ],
+)
+def test_urls_as_the_released_c4_compares_them(url: str | None, form: str | None) -> None:
+    rows = batch([(1, url, "x")])
+    assert compared(rows, DuplicatesConfig("c4_url")).to_pylist() == [form]
+    assert compared(rows, DuplicatesConfig("url")).to_pylist() == [url]
+
+
+@given(st.from_regex(r"(https?://(www\.)?)?[a/?.]*(utm_|ref|feed|\n)?[/a?]*", fullmatch=True))
+def test_urls_as_its_own_expressions_say(url: str) -> None:
+    form = re.sub(r"\?(utm_|ref|feed).*", "", re.sub(r"https?:\/\/(www\.)?", "", url)).rstrip("/")
+    assert compared(batch([(1, url, "x")]), DuplicatesConfig("c4_url")).to_pylist() == [form]

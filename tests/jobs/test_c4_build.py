@@ -11,7 +11,7 @@ from corpus import manifest as manifests
 from corpus.c4.rules import FEW_LEFT
 from corpus.config import build as build_config
 from corpus.errors import ConfigError
-from jobs.config import RunConfig
+from jobs.config import RunConfig, load_run
 from jobs.pipeline import build
 from jobs.report.explain import explain
 from jobs.report.page import write_report
@@ -105,6 +105,14 @@ def test_without_the_last_step(tmp_path, engine) -> None:
     built = build(config(tmp_path, **tree, rules=[]), engine.session)
     assert "unrepeated/c4" not in built
     assert built["documents"].counts.totals["documents"] == 2
+
+
+@pytest.mark.parametrize("preset", ["paper", "tfds"])
+def test_the_config_of_either_list(preset) -> None:
+    run = load_run(ROOT / "jobs/configs/c4.yaml", [f"corpus.sources.web.c4.preset={preset}"])
+    web = run.corpus.sources["web"]
+    assert (web.c4.preset, web.c4.removes_repeats, web.dedup_lines.enabled) == (preset, True, False)
+    assert [rule.column for rule in web.rules] == ["c4", "duplicate_of", "language"]
 
 
 @pytest.mark.parametrize(
