@@ -115,7 +115,8 @@ def choose(found: dict[str, np.ndarray], config: PagesConfig, counts: Counts) ->
             counts.add(f"{label} pages {name}", size)
             counts.add(f"{label} pages left over", len(part) - size)
         if not size:
-            raise DataError(_one_sided(name, len(both[0]), len(both[1]), config))
+            lacking = whole[is_reference[order] == (not len(both[0]))]
+            raise DataError(_one_sided(side, len(both[0]), len(both[1]), lacking, config))
         rows.append(np.concatenate([part[:size] for part in both]))
     chosen = np.concatenate(rows)
     sides = np.repeat([False, True], [len(part) for part in rows])
@@ -152,11 +153,22 @@ def _require_both_classes(is_reference: np.ndarray) -> None:
         )
 
 
-def _one_sided(name: str, references: int, random: int, config: PagesConfig) -> str:
-    few = "give more pages, or lower min_chars"
-    if config.split == "site":
-        few = "whole sites are on one side: give pages of more sites, or set pages.split=page"
+def _one_sided(
+    held_out: bool, references: int, random: int, lacking: np.ndarray, config: PagesConfig
+) -> str:
+    """What to do about a side without pages of a class; `lacking`: what each of them goes by."""
+    label = RANDOM if references else REFERENCE
+    pages, wholes, by_site = len(lacking), len(np.unique(lacking)), config.split == "site"
+    remedies = [f"give more {label} pages" + (" of other sites" if by_site else "")]
+    if by_site and pages > wholes:
+        remedies.append("set pages.split=page")
+    if wholes > 1:
+        change = "raise" if held_out else "lower"
+        remedies.append(f"{change} pages.held_out={config.held_out}")
+    of = f" on {wholes:,} site{'s' * (wholes > 1)}, each on one side whole" if by_site else ""
     return (
-        f"{references:,} reference and {random:,} random pages would be {name}, and a classifier "
-        f"needs both; {few}"
+        f"{references:,} reference and {random:,} random pages would be "
+        f"{'held out' if held_out else 'trained on'}, and a classifier needs both; there "
+        f"{'are' if pages > 1 else 'is'} {pages:,} {label} page{'s' * (pages > 1)} in all{of}: "
+        f"{', or '.join(remedies)} {_LEFT_OUT}"
     )

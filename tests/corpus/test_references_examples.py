@@ -70,7 +70,7 @@ def test_a_reference_wins_over_its_copies() -> None:
 
 def test_one_site_cannot_be_on_both_sides() -> None:
     rows = [(n % 2 == 0, n, n % 2, n) for n in range(100)]
-    with pytest.raises(DataError, match=r"whole sites are on one side: .* set pages\.split=page"):
+    with pytest.raises(DataError, match=r"on 1 site, each .* whole: .* set pages\.split=page \("):
         choose(facts(rows), PagesConfig(held_out=0.3), Counts())
     nothing = {name: values[:0] for name, values in facts([(True, 1, 1, 1)]).items()}
     with pytest.raises(DataError, match="none of the 0 pages is a reference"):
@@ -84,6 +84,25 @@ def test_a_class_without_any_page_gets_its_own_remedy() -> None:
     rows = [(True, n, n, n) for n in range(9)]
     with pytest.raises(DataError, match="all 9 pages are references; give a 'crawl' with others"):
         choose(facts(rows), PagesConfig(), Counts())
+
+
+@pytest.mark.parametrize(
+    ("references", "config", "said"),
+    [
+        (
+            [1],
+            {},
+            "1 reference page in all on 1 site, .*: give more reference pages of other sites ",
+        ),
+        ([1, 2, 3], {}, "3 reference pages in all on 3 sites, .* sites, or raise pages.held_out=0"),
+        ([1, 2, 3], {"split": "page"}, "in all: give more reference pages, or raise pages.held_ou"),
+        ([1, 2], {"held_out": 0.99}, "0 reference and . random pages would be trained .* or lower"),
+    ],
+)
+def test_few_pages_of_a_class_get_the_right_remedy(references, config, said) -> None:
+    rows = [(n in references, n, n, n) for n in range(300)]
+    with pytest.raises(DataError, match=said):
+        choose(facts(rows), PagesConfig(**{"held_out": 0.02, **config}), Counts())
 
 
 def test_a_digest_levels_case_and_white_space() -> None:
