@@ -21,7 +21,9 @@ def make_input_named_in(config: RunConfig) -> None:
     """Makes the demo's input where a config reads from it and it is not there yet."""
     inputs = [source.input for source in config.corpus.sources.values()]
     places = [place for place in inputs if isinstance(place, str)]
-    places.append(config.corpus.models.reference or "")
+    measured = any(source.annotate.perplexity for source in config.corpus.sources.values())
+    if measured and config.corpus.models.trains_lm:
+        places.append(config.corpus.models.reference or "")
     missing = [p for p in places if p and "://" not in p and not Path(p).exists()]
     # Where another input is missing the build says so at once, not after the minutes of a crawl.
     if missing and all(place.startswith(INPUT) for place in missing):

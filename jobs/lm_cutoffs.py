@@ -15,7 +15,7 @@ import pyarrow.fs as pafs
 from corpus import manifest as manifests
 from corpus import percentiles, storage
 from corpus.annotate.cutoffs import read_cutoff_table, read_percentiles
-from corpus.errors import DataError
+from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.models import LM_SUFFIXES
 from corpus.spark import Engine
@@ -51,8 +51,13 @@ def find(
 ) -> tuple[list[Language], dict[str, int]]:
     """The languages of the runs' ledgers, most documents first; those with too few apart.
 
-    DataError where a run has no ledger, its ledgers no perplexity, or two runs other models.
+    DataError where a run has no ledger, its ledgers no perplexity, or two runs other models;
+    ConfigError for a score that is none, and a number below 0.
     """
+    if not 0 <= min_score <= 1:
+        raise ConfigError(f"--min-language-score {min_score:g} must lie between 0 and 1")
+    if min_documents < 0:
+        raise ConfigError(f"--min-documents {min_documents} must be 0 or more")
     ledgers = [ledger for run in runs for ledger in _ledgers(run)]
     _require_one_model(ledgers)
     limits = read_cutoff_table(table, HEAD, MIDDLE) if table else {}

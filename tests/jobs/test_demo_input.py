@@ -12,9 +12,12 @@ from corpus.formats.time_limit import Failure, TimeLimitedExtractor
 from corpus.sources import READERS
 from corpus.storage import list_files
 from jobs import demo_crawl, demo_input, demo_modules
+from jobs.config import load_run
+from jobs.demo import INPUT, make_input_named_in
 from jobs.demo_input import DemoInputConfig
 from jobs.demo_texts import license_of
 
+ROOT = Path(__file__).parents[2]
 SMALL = DemoInputConfig(
     crawl_files=2,
     max_modules=12,
@@ -155,3 +158,25 @@ def test_modules_that_open_windows_are_never_chosen() -> None:
 def test_bad_config_is_refused() -> None:
     with pytest.raises(ConfigError, match="crawl_files=0 must be at least 1"):
         DemoInputConfig(crawl_files=0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "wanted"),
+    [
+        ([], True),
+        (["corpus.models.lm=models"], False),
+        (["corpus.sources.web.annotate.perplexity=false"], False),
+        (["corpus.models.reference=own.txt"], False),
+    ],
+)
+def test_a_crawl_of_ones_own_makes_the_reference_only_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], wanted: bool
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(demo_input, "make", made.append)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "crawl").mkdir()
+    (tmp_path / "own.txt").write_text("a text")
+    own = "corpus.sources.web.input=crawl"
+    make_input_named_in(load_run(ROOT / "jobs/configs/crawl.yaml", [own, *overrides]))
+    assert made == ([INPUT] if wanted else [])

@@ -152,6 +152,23 @@ def test_bad_input_is_told(tmp_path: Path, engine, table: Path) -> None:
         find(engine, [run], str(table))
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--min-language-score", "7"],
+        ["--min-language-score", "nan"],
+        ["--min-language-score", "-0.1"],
+        ["--min-documents", "-3"],
+    ],
+)
+def test_limits_that_are_none_are_told_in_one_line(tmp_path: Path, capsys, wrong) -> None:
+    run = write_run(tmp_path / "a", {"en": EN})
+    assert main(["lm", "cutoffs", str(run), *wrong]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert " ".join(wrong) in line
+    assert not (run / "cutoffs.csv").exists()
+
+
 def test_a_page_without_anything_to_compare_says_so() -> None:
     text = page([Language("uk", 30, tuple(map(float, range(100))))], {})
     assert "none of the crawl" in text
