@@ -7,10 +7,13 @@ against its own form, and its SHA-256 is printed for those who want to compare.
 
 import hashlib
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import sentencepiece
 from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -72,6 +75,7 @@ def _fetch(name: str, path: Path, base: str, retry: RetryConfig) -> Path:
     if path.exists():
         say(f"{path}: there already")
         return path
+    _require_host(base)
     part = path.with_name(name + ".part")
     try:
         with _watched(name, part):
@@ -88,6 +92,23 @@ def _fetch(name: str, path: Path, base: str, retry: RetryConfig) -> Path:
     os.replace(part, path)
     say(f"{path}  {path.stat().st_size / 1e6:,.1f} MB  SHA-256 {sha256}")
     return path
+
+
+def _require_host(base: str) -> None:
+    """DataError where a server's name has no address: a download would ask again for minutes."""
+    url = urlsplit(base)
+    host = url.hostname or ""
+    if url.scheme not in ("http", "https"):
+        return
+    if url.scheme in getproxies() and not proxy_bypass(host):
+        return  # the proxy looks the name up
+    try:
+        socket.getaddrinfo(host, url.port)
+    except (OSError, UnicodeError) as error:
+        raise DataError(
+            f"{host} has no address ({getattr(error, 'strerror', None) or error}); check the "
+            "network, or name another base by --from"
+        ) from None
 
 
 def _require_form(part: Path, name: str) -> None:

@@ -1,6 +1,7 @@
 """CCNet's models fetched from a real server on loopback that cuts, lies and answers 404."""
 
 import pydoc_data.topics
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,25 @@ def test_the_list_of_some(tmp_path: Path, capsys) -> None:
 def test_the_official_address_is_the_public_one() -> None:
     assert models_lm.BASE == "https://dl.fbaipublicfiles.com/cc_net/lm"
     assert len(models_lm.LANGUAGES) == len(set(models_lm.LANGUAGES)) == 48
+
+
+@pytest.mark.parametrize(
+    "base", ["http://no-such-host.invalid/lm", "https://" + "a" * 70 + ".test"]
+)
+def test_a_server_without_an_address_is_told_at_once(tmp_path, capsys, monkeypatch, base) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(models_lm, "download", lambda *_, **__: pytest.fail("it was asked"))
+    assert main(["models", "fetch", "lm", "de", "--to", str(tmp_path), "--from", base]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has no address" in line
+    assert "--from" in line
+
+
+def test_a_proxy_looks_names_up_itself(site, made, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("http_proxy", site.base)
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # which keeps the proxies it once saw
+    with pytest.raises(DataError, match="answered 404"):  # of the proxy, which is no real one
+        models_lm.fetch(["de"], tmp_path, "http://no-such-host.invalid/lm", ONCE)
+    assert site.requests
