@@ -7,8 +7,8 @@ other spans as well. `tfds`: a line that is repeated stays in one page, at its f
 
 Of the occurrences that one stays which is in the page of the smallest doc_id, and first there. So
 of each sentence, or line, that goes, one that is like it and stands before it in that order stays.
-Two are alike when they are so stripped and in small letters. A page that has too few sentences
-left is dropped.
+Two are alike when they are so stripped and in small letters. A page that has too few sentences left
+is dropped after that, with what it kept for others, as TFDS does.
 """
 
 from dataclasses import dataclass

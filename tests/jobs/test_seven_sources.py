@@ -62,7 +62,9 @@ def test_what_was_dropped_is_told_by_reason(run: Path) -> None:
     assert totals("decisions/c4")["dropped by c4"] == 2
     assert totals("cleaned/c4")["pages: too few sentences"] == 2
     page = Path(write_report(str(run))).read_text()
-    for said in ("Cleaned by C4&#x27;s rules", "Overlaps looked for", "Copies looked for"):
+    for said in ("Cleaned by C4&#x27;s rules", "Repeats removed by C4&#x27;s rules"):
+        assert said in page, said
+    for said in ("Overlaps looked for", "Copies looked for"):
         assert said in page, said
     for source in ("github", *INPUTS):
         assert f"<code>{source}</code>" in page
