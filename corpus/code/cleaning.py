@@ -47,6 +47,7 @@ class CodeConfig:
     license_headers: Literal["remove", "keep"] = "remove"
     max_file_bytes: int = 1 << 20
     max_archive_bytes: int = 8 << 30  # unpacked, tar headers too; what lies beyond is not read
+    split_bytes: int = 256 << 20  # of an export that a task takes
 
     def __post_init__(self) -> None:
         if not self.licenses:
@@ -58,7 +59,7 @@ class CodeConfig:
             for name in names:
                 if name not in known:
                     raise ConfigError(f"unknown name '{name}' in {key}{suggest(name, known)}")
-        for key in ("max_file_bytes", "max_archive_bytes"):
+        for key in ("max_file_bytes", "max_archive_bytes", "split_bytes"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"{key}={getattr(self, key)} must be at least 1")
 

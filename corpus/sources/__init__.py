@@ -42,7 +42,7 @@ READERS = {
     "arxiv": Reader(arxiv.read, arxiv.ArxivConfig, arxiv.SUFFIXES),
     "books": Reader(books.read, books.BooksConfig, books.SUFFIXES),
     "c4": Reader(c4.read, c4.C4Config, c4.SUFFIXES, c4.split),
-    "code": Reader(code.read, code.CodeConfig, code.SUFFIXES),
+    "code": Reader(code.read, code.CodeConfig, code.SUFFIXES, code.split),
     "code_trees": Reader(
         code_trees.read,
         code_trees.CodeTreesConfig,

@@ -15,6 +15,7 @@ import pyarrow.json as pj
 
 from corpus.counts import Counts
 from corpus.errors import ConfigError
+from corpus.formats.lines import line_start
 from corpus.formats.members import inflate_members
 from corpus.formats.records import MAX_RECORD_BYTES, OVERSIZE
 from corpus.formats.streams import Checked
@@ -117,7 +118,7 @@ class _Records:
 def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
     """Whole lines of the part, about 4 MiB at a time, each block with where it begins."""
     with open_input(file.uri) as raw:
-        start = 0 if file.name.endswith(".gz") else _line_start(Checked(raw, file.uri), file.start)
+        start = 0 if file.name.endswith(".gz") else line_start(Checked(raw, file.uri), file.start)
         waiting, size, dropping = [b""], 0, False
         for piece in _pieces(raw, file, start):
             if piece is None:
@@ -150,25 +151,12 @@ def _pieces(raw: pa.NativeFile, file: InputFile, start: int) -> Iterator[bytes |
                 yield inflated.data
     else:
         stream = Checked(raw, file.uri)
-        left = _line_start(stream, file.size if file.end is None else file.end) - start
+        left = line_start(stream, file.size if file.end is None else file.end) - start
         stream.seek(start)
         while left > 0 and (piece := stream.read(min(_PIECE, left))):
             left -= len(piece)
             yield piece
     yield b""
-
-
-def _line_start(stream: Checked, at: int) -> int:
-    """Where the first line begins that does so at a byte or after it."""
-    if at == 0:
-        return 0
-    stream.seek(at - 1)
-    position = at - 1
-    while piece := stream.read(1 << 16):
-        if (found := piece.find(b"\n")) >= 0:
-            return position + found + 1
-        position += len(piece)
-    return position
 
 
 def _parse(block: bytes, lines: _Lines, name: str, counts: Counts) -> _Records:

@@ -8,8 +8,8 @@ LLaMA section 2.1 keeps projects under the Apache, BSD and MIT licences only.
 """
 
 import io
-import itertools
 import json
+import math
 import zlib
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
@@ -25,10 +25,13 @@ from corpus.code.repository import Member, read_project, to_document
 from corpus.counts import Counts
 from corpus.formats import archives
 from corpus.formats.documents import Document, to_batches
+from corpus.formats.lines import line_start
 from corpus.formats.streams import Checked
 from corpus.storage import InputFile, open_input
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", *archives.SUFFIXES)
+
+NOT_PARQUET = "not a Parquet file, or a damaged one"
 
 # each by the first of these names that a row has
 _COLUMNS = {
@@ -43,15 +46,26 @@ _ROWS_A_BATCH = 256
 _JSON_EXPANSION = 6  # characters at most for a byte of content, as in \\u0001
 _OTHER_COLUMNS = 1 << 20  # bytes of a line beside its content
 _PIECE = 64 << 10
+_REQUEST = 4 << 20  # of a part, which may be on an object store
 _DAMAGE: Any = (EOFError, IsalError, zlib.error, igzip.BadGzipFile)  # isal's stubs say otherwise
+
+
+def split(file: InputFile, config: CodeConfig) -> list[InputFile]:
+    """The parts of an export that tasks may share; a row is read by the part it begins in.
+
+    Of Parquet that is where its row group begins. Archives and gzip files are one part each.
+    """
+    whole = file.name.lower().endswith((".gz", *archives.SUFFIXES))
+    return [file] if whole else file.parts(config.split_bytes)
 
 
 def read(
     file: InputFile, source: str, config: CodeConfig, counts: Counts
 ) -> Iterator[pa.RecordBatch]:
     """Yields one export's or archive's files as batches of `corpus.schema.DOCUMENT`, in order."""
-    counts.add("files")
-    counts.add("bytes_in", file.size)
+    if file.start == 0:
+        counts.add("files")
+    counts.add("bytes_in", (file.size if file.end is None else file.end) - file.start)
     is_archive = file.name.lower().endswith(archives.SUFFIXES)
     documents = _of_archive if is_archive else _of_export
     return to_batches(documents(file, source, config, counts), counts)
@@ -107,22 +121,46 @@ def _cleaned(path: str, row: Mapping[str, Any], config: CodeConfig) -> Cleaned |
 
 
 def _parquet_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Each row with its number in the file."""
     position = 0
     with open_input(file.uri) as raw:
         try:
             table = pq.ParquetFile(Checked(raw, file.uri))
             names = _named(table.schema_arrow.names)
-            missing = [name for name in _NEEDED if name not in names]
-            if missing:
-                counts.skip(f"no column {', '.join(missing)}", file.name)
-                return
-            for batch in table.iter_batches(_ROWS_A_BATCH, columns=list(names.values())):
-                columns = [_as_bytes(batch.column(name)).to_pylist() for name in names.values()]
-                for row in zip(*columns, strict=True):
-                    yield position, dict(zip(names, row, strict=True))
-                    position += 1
+            groups = _row_groups(table.metadata, file)
         except (pa.ArrowException, OSError, UnicodeError):
-            counts.skip("not a Parquet file, or a damaged one", f"{file.name}#{position}")
+            if file.start == 0:
+                counts.skip(NOT_PARQUET, f"{file.name}#0")
+            return
+        missing = [name for name in _NEEDED if name not in names]
+        if missing:
+            if file.start == 0:
+                counts.skip(f"no column {', '.join(missing)}", file.name)
+            return
+        columns = list(names.values())
+        try:
+            for group, position in groups:
+                for batch in table.iter_batches(_ROWS_A_BATCH, [group], columns):
+                    values = [_as_bytes(batch.column(name)).to_pylist() for name in columns]
+                    for row in zip(*values, strict=True):
+                        yield position, dict(zip(names, row, strict=True))
+                        position += 1
+        except (pa.ArrowException, OSError, UnicodeError):
+            counts.skip(NOT_PARQUET, f"{file.name}#{position}")
+
+
+def _row_groups(metadata: pq.FileMetaData, file: InputFile) -> list[tuple[int, int]]:
+    """The row groups that begin in a part, each with the number of its first row."""
+    end = file.size if file.end is None else file.end
+    found, row = [], 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        chunks = (group.column(i) for i in range(group.num_columns))
+        begins = min((c.dictionary_page_offset or c.data_page_offset for c in chunks), default=0)
+        if file.start <= min(max(begins, 0), file.size - 1) < end:
+            found.append((number, row))
+        row += group.num_rows
+    return found
 
 
 def _named(names: Container[str]) -> dict[str, str]:
@@ -143,20 +181,30 @@ def _as_bytes(column: pa.Array) -> pa.Array:
 def _json_rows(
     file: InputFile, most: int, counts: Counts
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The rows of a file whose lines are of `most` bytes at most; a longer one is counted."""
+    """Each row with the byte at which its line begins, unpacked.
+
+    Lines are of `most` bytes at most; a longer one is counted.
+    """
     with open_input(file.uri) as raw:
-        disk = io.BufferedReader(Checked(raw, file.uri), _PIECE)
-        packed = disk.read(2) == b"\x1f\x8b"
-        disk.seek(0)
+        stream = Checked(raw, file.uri)
+        packed = stream.read(2) == b"\x1f\x8b"
+        if packed and file.start > 0:  # whatever its name: it cannot be begun in its middle
+            return
+        at = 0 if packed else line_start(stream, file.start)
+        end = math.inf if packed or file.end is None else file.end
+        stream.seek(at)
+        disk = io.BufferedReader(stream, _REQUEST if file.is_part else _PIECE)
         lines: Any = igzip.IGzipFile(fileobj=disk) if packed else disk
-        for position in itertools.count():
-            place = f"{file.name}#{position}"
+        while at < end:
+            place = f"{file.name}#{at}"
             try:
                 line = lines.readline(most + 1)
+                begin, at = at, at + len(line)
                 if len(line) > most:
                     counts.skip(TOO_LARGE, f"{place} line over {most} bytes")
                     while line and not line.endswith(b"\n"):
                         line = lines.readline(_PIECE)
+                        at += len(line)
                     continue
             except _DAMAGE:
                 counts.skip("file cut short or damaged to its end", place)
@@ -167,7 +215,7 @@ def _json_rows(
             if row is None:
                 counts.skip("not a JSON object with the columns of an export", place)
             else:
-                yield position, row
+                yield begin, row
 
 
 def _parse(line: bytes) -> Mapping[str, Any] | None:

@@ -42,7 +42,8 @@ def test_every_format_gives_the_same_documents(tmp_path: Path) -> None:
             content = lines(*rows)
             (folder / name).write_bytes(gzip.compress(content) if "gz" in name else content)
         documents, counts = read(folder)
-        assert [d["origin"] for d in documents] == [f"{name}#0", f"{name}#1"]
+        second = 1 if name == "a.parquet" else len(lines(ROW))  # a row, or the byte of a line
+        assert [d["origin"] for d in documents] == [f"{name}#0", f"{name}#{second}"]
         assert counts.totals["records"] == 2
         found.append([(d["url"], d["title"], d["license"], d["text"]) for d in documents])
     assert found[0] == found[1] == found[2]
@@ -70,7 +71,7 @@ def test_every_format_gives_the_same_documents(tmp_path: Path) -> None:
 def test_what_is_left_out_is_counted(tmp_path: Path, row: object, reason: str) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(row, ROW))
     documents, counts = read(tmp_path)
-    assert [d["origin"] for d in documents] == ["a.jsonl#1"]
+    assert [d["origin"] for d in documents] == [f"a.jsonl#{len(lines(row))}"]
     assert counts.skipped == {reason: 1}
     ((place,),) = counts.examples.values()
     assert place.split(" ")[0] == "a.jsonl#0"
@@ -115,13 +116,15 @@ def test_the_columns_of_bigquerys_github_repos(tmp_path: Path) -> None:
 def test_licenses_in_free_text_are_one_reason(tmp_path: Path) -> None:
     stated = [None, "GPL-3.0 or later", "all rights reserved " * 500]
     stated += [f"licence {n}" for n in range(100)]
-    (tmp_path / "a.jsonl").write_bytes(lines(*({**ROW, "license": text} for text in stated)))
+    rows = [{**ROW, "license": text} for text in stated]
+    (tmp_path / "a.jsonl").write_bytes(lines(*rows))
     _, counts = read(tmp_path)
     assert counts.skipped == {"license not allowed": len(stated)}
     unstated, short, long, *_ = counts.examples["license not allowed"]
     assert unstated == "a.jsonl#0 me/it/a/b.py unstated"
-    assert short == "a.jsonl#1 me/it/a/b.py GPL-3.0 or later"
-    assert long.startswith("a.jsonl#2 me/it/a/b.py all rights reserved all")
+    assert short == f"a.jsonl#{len(lines(*rows[:1]))} me/it/a/b.py GPL-3.0 or later"
+    at = len(lines(*rows[:2]))
+    assert long.startswith(f"a.jsonl#{at} me/it/a/b.py all rights reserved all")
     assert len(json.dumps(counts.to_tree())) < 1000
 
 
@@ -161,7 +164,7 @@ def test_a_line_has_bounds(tmp_path: Path, name: str) -> None:
     documents, counts = read(tmp_path, code.CodeConfig(max_file_bytes=1000))
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
     tracemalloc.stop()
-    assert [d["origin"] for d in documents] == [f"{name}#0", f"{name}#2"]
+    assert [d["origin"] for d in documents] == [f"{name}#0", f"{name}#{len(lines(ROW) + long)}"]
     assert counts.skipped == {"file over max_file_bytes": 2}
 
 

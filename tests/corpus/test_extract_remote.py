@@ -53,10 +53,15 @@ def test_parts_on_s3_are_those_of_a_disk_and_copy_nothing(s3, dump, tmp_path, mo
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(crawl, "download", lambda *_: pytest.fail("a part was copied"))
     lines = "".join(json.dumps({"text": f"text {n}", "url": "u"}) + "\n" for n in range(1000))
+    source = {"repo_name": "r", "license": "mit", "content": "x = 1\n" * 99}
+    table = pa.Table.from_pylist([{**source, "path": f"{n}.py"} for n in range(1000)])
+    parquet = pa.BufferOutputStream()
+    pq.write_table(table, parquet, row_group_size=50)
     wiki, web = {"wikipedia": WIKI}, {"c4": {"split_bytes": 10_000}}
     for name, content, options in (
         ("wiki/enwiki-1-pages-articles1.xml-p1p1000.bz2", dump, wiki),
         ("c4/c4.json", lines.encode(), web),
+        ("code/code.parquet", parquet.getvalue().to_pybytes(), {"code": {"split_bytes": 5000}}),
     ):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(content)
