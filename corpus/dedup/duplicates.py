@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import schema
+from corpus.c4.rules import TOO_LONG
 
 By = Literal["none", "text", "url", "c4_url"]
 _ROW = np.dtype([("high", np.uint64), ("low", np.uint64), ("doc_id", np.uint64), ("row", np.int64)])
@@ -29,15 +30,16 @@ class DuplicatesConfig:
     """What makes two documents copies: ledger column `duplicate_of`, for a rule to act on.
 
     `c4_url` is the URL as the code of the released C4 compares it: without its scheme and `www.`, a
-    query that begins with `utm_`, `ref` or `feed`, and slashes at its end.
+    query that begins with `utm_`, `ref` or `feed`, and slashes at its end. That code has left pages
+    that are too long out before.
     """
 
     by: By = "none"
 
     @property
-    def column(self) -> str:
-        """The documents' column that this is made of."""
-        return "url" if self.by == "c4_url" else self.by
+    def columns(self) -> tuple[str, ...]:
+        """The documents' columns that this is made of, as far as they have them."""
+        return ("url", "c4") if self.by == "c4_url" else (self.by,)
 
 
 class Blob(NamedTuple):
@@ -50,8 +52,10 @@ class Blob(NamedTuple):
 
 def compared(batch: pa.RecordBatch, config: DuplicatesConfig) -> pa.Array:
     """[N] strings: what documents that are copies share; null is shared with none."""
-    values = batch.column(config.column)
+    values = batch.column(config.columns[0])
     if config.by == "c4_url":
+        if "c4" in batch.schema.names:
+            values = pc.if_else(pc.equal(batch.column("c4"), TOO_LONG), None, values)
         values = pc.replace_substring_regex(values, r"https?://(www\.)?", "")
         values = pc.replace_substring_regex(values, r"\?(utm_|ref|feed).*", "")
         values = pc.utf8_rtrim(values, "/")

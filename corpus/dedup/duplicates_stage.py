@@ -57,7 +57,7 @@ def find_duplicates(
 
 def _send(units, config: DuplicatesConfig, bits: int, shard: int) -> Iterator[tuple[int, Blob]]:
     path, _ = units.value[shard].payload
-    return send(read_batches(path, ["doc_id", config.column]), config, shard, bits)
+    return send(read_batches(path, ["doc_id", *config.columns]), config, shard, bits)
 
 
 def _meet(sent: Iterable[tuple[int, Blob]]) -> Iterator[tuple[int, Blob]]:

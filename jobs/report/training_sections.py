@@ -141,9 +141,11 @@ def _work_of(run: Run, stage: StageSpeed) -> tuple[int, int]:
     """Bytes of text and documents a stage went through: its output's, or else its input's."""
     kind, _, name = stage.stage.partition("/")
     source = next((source for source in run.sources if source.name == name), None)
-    of_input = None
-    if source and kind in ("ledger", "line_hashes"):
-        of_input = source.text if kind == "ledger" else source.extracted
+    inputs = {}
+    if source:
+        inputs = {"ledger": source.text, "line_hashes": source.extracted}
+        inputs["span_hashes"] = source.cleaned
+    of_input = inputs.get(kind)
     if of_input is None:
         return stage.text_bytes, stage.documents
     totals = of_input.counts.totals

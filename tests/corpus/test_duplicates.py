@@ -13,6 +13,7 @@ from corpus import schema
 from corpus.annotate.ledger import AnnotateConfig
 from corpus.annotate.stages import ledger_stage
 from corpus.batches import read_table, unit_name
+from corpus.c4.rules import TOO_LONG, VERDICTS
 from corpus.dedup import duplicates_stage
 from corpus.dedup.duplicates import DuplicatesConfig, column, compared, find_copies, send
 from corpus.models import ModelFiles
@@ -42,7 +43,7 @@ def batch(rows: Rows) -> pa.RecordBatch:
 def expected(shards: list[Rows], by: str) -> list[list[int | None]]:
     """The document that stays is the one of smallest id; what has no key has no copy."""
     smallest: dict[str, int] = {}
-    place = {"url": 1, "text": 2}[by]
+    place = {"url": 1, "text": 2, "c4_url": 1}[by]
     for row in sorted((row for shard in shards for row in shard), key=lambda row: row[0]):
         if row[place] is not None:
             smallest.setdefault(row[place], row[0])
@@ -65,7 +66,7 @@ def texts(tmp_path_factory, engine):
     return run(stage, str(tmp_path_factory.mktemp("texts")), engine).manifest
 
 
-@pytest.mark.parametrize("by", ["text", "url"])
+@pytest.mark.parametrize("by", ["text", "url", "c4_url"])
 def test_copies_are_found_in_any_layout(tmp_path, engine, texts, monkeypatch, by) -> None:
     monkeypatch.setattr("corpus.dedup.duplicates_stage.BUCKET_DOCUMENTS", 30)  # several buckets
     written = []
@@ -138,6 +139,16 @@ def test_urls_as_the_released_c4_compares_them(url: str | None, form: str | None
     rows = batch([(1, url, "x")])
     assert compared(rows, DuplicatesConfig("c4_url")).to_pylist() == [form]
     assert compared(rows, DuplicatesConfig("url")).to_pylist() == [url]
+
+
+def test_pages_that_c4_finds_too_long_are_no_copies_and_have_none() -> None:
+    rows = pa.RecordBatch.from_pylist(
+        [{"doc_id": n, "url": "http://a.test/", "c4": c4} for n, c4 in enumerate(VERDICTS)],
+        schema.CLEANED,
+    )
+    forms = compared(rows, DuplicatesConfig("c4_url")).to_pylist()
+    assert forms == [None if verdict == TOO_LONG else "a.test" for verdict in VERDICTS]
+    assert None not in compared(rows, DuplicatesConfig("url")).to_pylist()
 
 
 @given(st.from_regex(r"(https?://(www\.)?)?[a/?.]*(utm_|ref|feed|\n)?[/a?]*", fullmatch=True))

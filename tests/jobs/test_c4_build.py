@@ -13,8 +13,10 @@ from corpus.config import build as build_config
 from corpus.errors import ConfigError
 from jobs.config import RunConfig, load_run
 from jobs.pipeline import build
+from jobs.report.data import read_run
 from jobs.report.explain import explain
 from jobs.report.page import write_report
+from jobs.report.training_sections import _work_of
 
 GOOD = "The river rises in the hills here. It flows to the north from there. Then it meets the sea."
 ROWS = [
@@ -90,6 +92,9 @@ def test_repeats_go_and_are_told(tmp_path, engine, capsys, preset, unit, gone) -
     page = Path(write_report(run)).read_text()
     assert f"{gone} taken out: <b>repeated {unit}" in page
     assert f"{3 - len(kept)} pages to drop: <b>{FEW_LEFT}" in page
+    known = read_run(run)
+    (speed,) = (speed for speed in known.speeds if speed.stage == "span_hashes/c4")
+    assert _work_of(known, speed)[1] == 3
     for row in REPEATED:
         explain(row["url"], run)
     said = " ".join(capsys.readouterr().out.split())
