@@ -41,6 +41,7 @@ from corpus.storage import InputFile, open_input
 
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a frame that holds the dictionary of the others
 _CHUNK = 64 << 10
+_LONG_START = 5 << 20  # bytes that begin a file: a gzip header may hold a name of any length
 _HEAD = 4096  # bytes of a member that tell whether it begins with a record
 _PANIC = "PanicException"  # of FastWARC on some damage; no module has it, and it is no Exception
 
@@ -128,7 +129,8 @@ class _Archive:
         self._packing = next((p for p in PACKINGS if head.startswith(p.magic)), None)
         self._plain = self._packing is None and not head.startswith(_ZSTD_DICTIONARY)
         if self._packing is not None:
-            head = self._packing.head(self._stream.read_at(self._packing.enough, 0))
+            known = (self._stream.read_at(n, 0) for n in (self._packing.enough, _LONG_START))
+            head = next(filter(None, map(self._packing.head, known)), b"")
         self._begin = len(BOM_UTF8) if head.startswith(BOM_UTF8) and self._plain else 0
         head = head[self._begin :]
         first = head.lstrip()
@@ -142,7 +144,7 @@ class _Archive:
 
     def records(self, kind: str, begin: int) -> Iterator[RawRecord]:
         start: int | None = begin or self._begin
-        if not self._starts_well:
+        if not self._starts_well and begin == 0:
             start = None if self._plain else self._next_start()
             if start is None:
                 self._counts.skip(NOT_WARC, self._file.name)

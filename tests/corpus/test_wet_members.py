@@ -112,6 +112,19 @@ def test_what_is_not_one_record_is_left_to_the_other_readers(tmp_path: Path, odd
     assert read_on_at(path, wet.WetConfig()) == (0, 0)
 
 
+@pytest.mark.parametrize("odd", [record(lines()) * 2, b""])
+def test_a_long_gzip_header_is_no_damage(tmp_path: Path, odd: bytes) -> None:
+    first = packed(record(lines()))
+    first = first[:3] + b"\x08" + first[4:10] + b"a" * 100_000 + b"\0" + first[10:]
+    path = tmp_path / "a.wet.gz"
+    for others in ([], [record(lines())] * 5):
+        path.write_bytes(first + packed(*others, odd, record(lines())))
+        for config in CONFIGS:
+            rows, counts = read(path, config)
+            assert len(rows) == 2 + len(others) + (2 if odd else 0)
+            assert not counts.skipped
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_a_header_with_a_checksum_is_left_to_readers_that_check_it(
     tmp_path: Path, right: bool
