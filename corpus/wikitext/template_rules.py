@@ -105,6 +105,12 @@ def joined(places: list[str], names: dict[str, str]) -> str:
     return "".join(places)
 
 
+def label(places: list[str], names: dict[str, str]) -> str:
+    """What stands for an address; an address is no text."""
+    text = at(places, 1)
+    return "" if "://" in text or text.startswith("www.") else text
+
+
 def third(places: list[str], names: dict[str, str]) -> str:
     return at(places, 2)
 

@@ -66,6 +66,7 @@ _NAMES: dict[Rule, str] = {
         拡張漢字 僻字 ind indice нобр""",
     rules.second: """lang langx langi lng cizojazyčně språk sprog jezik język língua langue jazyk
         cjazyk язык text-lang en_langue citation_étrangère vjazyce2 wikt-lang јез wt""",
+    rules.label: "url",
     rules.third: "ill-wd",
     rules.third_or_first: "le tsl translink",
     rules.last: "transl transliteration translit color colored farbe font",

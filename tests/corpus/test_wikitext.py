@@ -115,6 +115,7 @@ TEMPLATES = {
     "老舍{{bd|1899年|2月3日|1966年|8月24日}}": "老舍（1899年2月3日－1966年8月24日）",
     "{{読み仮名|夏目|なつめ}}と{{ルビ|漱石|そうせき}}": "夏目（なつめ）と漱石",
     "B{{music|flat}} {{uc:abc}} {{lc:ABC}} {{formatnum:5}}": "B♭ ABC abc 5",
+    "* {{url|http://a.org|FIBPlus}} — it ({{url|http://a.org|www.a.org}})": "- FIBPlus — it",
     # what they do not show
     "a{{anchor|here}} b{{sfn|Ann|1999}}{{efn|a note}}{{rp|30}}": "a b",
     "== A ==\n{{...}}\n": "",
