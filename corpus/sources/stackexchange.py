@@ -24,8 +24,9 @@ from corpus.errors import ConfigError
 from corpus.formats.documents import Document, to_batches
 from corpus.formats.streams import Checked
 from corpus.stackexchange import rows
+from corpus.stackexchange.encoding import Utf8
 from corpus.stackexchange.html_text import html_to_text
-from corpus.stackexchange.lines import Lines
+from corpus.stackexchange.row_stream import RowStream
 from corpus.stackexchange.sites import chosen, site_of
 from corpus.stackexchange.spill import Spill
 from corpus.storage import InputFile, open_input
@@ -35,9 +36,10 @@ SUFFIXES = ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", ".7z",
 
 OTHER_SITE = "site not asked for"
 NO_POSTS = "archive without Posts.xml"
+NO_ROWS = "Posts.xml without a row"
 CUT = "file cut short or damaged to its end"
 NOT_A_ROW = "row not well formed"
-OVERSIZE = f"row over {Lines.MOST_BYTES >> 20} MiB"
+OVERSIZE = f"row over {RowStream.MOST_BYTES >> 20} MiB"
 OTHER_POST = "neither question nor answer"
 NO_QUESTION = "answer without its question"
 TWICE = "number of an earlier question"
@@ -104,9 +106,7 @@ def _documents(
             counts.skip(OTHER_SITE, name)
             continue
         with Spill() as spill:
-            lines = Lines(_Sorting(name, spill, counts).add, partial(counts.skip, OVERSIZE, name))
-            unpack(lines.feed)
-            lines.end()
+            _sort(name, unpack, spill, counts)
             for run in spill.runs():
                 yield from _threads(run, name, site, source, config, counts)
 
@@ -171,6 +171,18 @@ def _unpack(stream: Any, name: str, counts: Counts, feed: Feed) -> None:
         feed(piece)
 
 
+def _sort(name: str, unpack: Callable[[Feed], None], spill: Spill, counts: Counts) -> None:
+    """Brings a site's posts to the spill."""
+    before = counts.totals["records"] + counts.skipped.total()
+    stream = RowStream(_Sorting(name, spill, counts).add, partial(counts.skip, OVERSIZE, name))
+    utf8 = Utf8(stream.feed)
+    unpack(utf8.feed)
+    utf8.end()
+    stream.end()
+    if counts.totals["records"] + counts.skipped.total() == before:
+        counts.skip(NO_ROWS, name)
+
+
 class _Sorting:
     """Gives each row its thread's number: a question's own, or the one that an answer is to."""
 
@@ -180,24 +192,22 @@ class _Sorting:
     def __init__(self, name: str, spill: Spill, counts: Counts) -> None:
         self._name, self._spill, self._counts = name, spill, counts
 
-    def add(self, line: bytes) -> None:
-        if not rows.is_row(line):
-            return  # the declaration, the enclosing tags
+    def add(self, row: bytes) -> None:
         self._counts.add("records")
-        post = self._POST.match(line, 4)
-        parent = self._PARENT.search(line) if post and post[2] == b"2" else None
+        post = self._POST.match(row, 4)
+        parent = self._PARENT.search(row) if post and post[2] == b"2" else None
         if post and post[2] in (b"1", b"2") and (post[2] == b"1" or parent):
-            self._spill.add(int(parent[1] if parent else post[1]), line)
+            self._spill.add(int(parent[1] if parent else post[1]), row)
             return
-        columns = rows.columns(line)  # the columns may stand in another order
+        columns = rows.columns(row)  # the columns may stand in another order
         if columns is not None and columns.get("PostTypeId") not in (_QUESTION, _ANSWER):
             self._counts.skip(OTHER_POST, f"{self._name}#{columns.get('Id')}")
             return
         found = _post(columns)
         if found is None:
-            self._counts.skip(NOT_A_ROW, f"{self._name}#{_shown(line)}")
+            self._counts.skip(NOT_A_ROW, f"{self._name}#{_shown(row)}")
         else:
-            self._spill.add(found.thread, line)
+            self._spill.add(found.thread, row)
 
 
 def _post(columns: dict[str, str] | None) -> _Post | None:
@@ -212,8 +222,8 @@ def _post(columns: dict[str, str] | None) -> _Post | None:
     return _Post(int(number), int(thread), int(score[0]) if score else 0, columns)
 
 
-def _shown(line: bytes) -> str:
-    return line[:80].decode("utf-8", "replace")
+def _shown(row: bytes) -> str:
+    return row[:80].decode("utf-8", "replace")
 
 
 def _threads(
@@ -226,10 +236,10 @@ def _threads(
 ) -> Iterator[Document]:
     questions: dict[int, _Post] = {}
     answers: dict[int, list[_Post]] = {}
-    for line in run:
-        post = _post(rows.columns(line))
+    for row in run:
+        post = _post(rows.columns(row))
         if post is None:
-            counts.skip(NOT_A_ROW, f"{name}#{_shown(line)}")
+            counts.skip(NOT_A_ROW, f"{name}#{_shown(row)}")
         elif post.columns["PostTypeId"] == _ANSWER:
             answers.setdefault(post.thread, []).append(post)
         elif questions.setdefault(post.id, post) is not post:

@@ -1,13 +1,14 @@
-"""The rows of a dump's `Posts.xml`: one post a line, its columns as attributes.
+"""The rows of a dump's `Posts.xml`: a tag a post, its columns as attributes.
 
 A row of the usual form is taken apart by one expression, without a tree; any other that XML allows
-on a line goes to the standard parser. So a damaged row costs itself only.
+goes to the standard parser.
 """
 
 import re
 from xml.etree.ElementTree import ParseError, fromstring
 
 _ROW = re.compile(rb"<row(?: +[A-Za-z_]\w*=\"[^\"<\x00-\x1f]*\")* */>")
+_TAG = re.compile(rb"<row\b(?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+>")
 _READ = frozenset("Id PostTypeId ParentId Score CreationDate ContentLicense Title Body".split())
 _ENTITY = re.compile(r"&(?:#(\d+)|#[xX]([0-9a-fA-F]+)|(lt|gt|quot|apos|amp));")
 _UNKNOWN = re.compile(r"&(?!(?:#\d+|#x[0-9a-fA-F]+|lt|gt|quot|apos|amp);)")
@@ -25,19 +26,17 @@ _NAMED = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
 _LAST_CHARACTER = 0x10FFFF
 
 
-def is_row(line: bytes) -> bool:
-    """Whether a line means to be a row, damaged or not."""
-    return line.startswith(b"<row")
+def columns(row: bytes) -> dict[str, str] | None:
+    """The columns that are read of a row, by name; None where what begins here is no whole row.
 
-
-def columns(line: bytes) -> dict[str, str] | None:
-    """The columns that are read of a row, by name; None where the line is no whole row of XML."""
+    What stands behind the row's tag is not read.
+    """
     try:
-        text = line.decode()
+        text = row.decode()
     except UnicodeDecodeError:
         return None
-    if not _ROW.fullmatch(line) or _UNKNOWN.search(text):
-        return _by_parser(line)
+    if not _ROW.fullmatch(row) or _UNKNOWN.search(text):
+        return _by_parser(row)
     parts = text[len("<row") :].split('"')  # ` Name=`, its value, the next name, …
     found = dict(zip(parts[::2], parts[1::2], strict=False))
     if len(found) < len(parts) // 2:
@@ -68,9 +67,12 @@ def _character(match: re.Match[str]) -> str:
     return chr(code) if code <= _LAST_CHARACTER else "\ufffd"
 
 
-def _by_parser(line: bytes) -> dict[str, str] | None:
+def _by_parser(row: bytes) -> dict[str, str] | None:
+    tag = _TAG.match(row)
+    if tag is None:
+        return None
     try:
-        found = fromstring(line).attrib
+        found = fromstring(tag[0].removesuffix(b">").removesuffix(b"/") + b"/>").attrib
     except (ParseError, ValueError):
         return None
     return {name: value for name, value in found.items() if name in _READ}

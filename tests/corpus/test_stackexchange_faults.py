@@ -43,6 +43,32 @@ def test_rows_that_say_two_things_or_none(tmp_path: Path, row: str) -> None:
     assert counts.skipped == {reader.NOT_A_ROW: 1}
 
 
+@pytest.mark.parametrize("between", ["", " ", "\n", "\r\n  ", "<!-- > -->\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "windows-1252"])
+def test_rows_are_found_however_the_file_is_written(tmp_path: Path, between, encoding) -> None:
+    rows = [QUESTION.format(number).replace("b", "é/> ", 1) for number in range(1, 4)]
+    rows[1] = rows[1].replace(' Title="t2"', '\r\n\tTitle="t\n2"').replace(" />", "></row>")
+    damaged = '<row Id="9" PostTypeId="1" Title="never closed'
+    document = between.join([*rows[:2], damaged, rows[2]])
+    head = f'<?xml version="1.0" encoding="{encoding.removesuffix("-be")}"?><posts>'
+    path = tmp_path / "Posts.xml"
+    path.write_bytes(f"{head}{between}{document}{between}</posts>".encode(encoding))
+    found, counts = read_file(path, "a.b/Posts.xml")
+    assert [d["text"] for d in found] == ["t1\n\né/> 1", "t 2\n\né/> 2", "t3\n\né/> 3"]
+    assert counts.skipped == {reader.NOT_A_ROW: 1}
+    assert counts.totals["records"] == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"<posts></posts>", b"<posts><rows/></posts>"])
+def test_a_dump_without_a_row_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "Posts.xml"
+    path.write_bytes(content)
+    found, counts = read_file(path, "a.b/Posts.xml")
+    assert not found
+    assert counts.skipped == {reader.NO_ROWS: 1}
+    assert counts.examples == {reader.NO_ROWS: ["a.b/Posts.xml"]}
+
+
 def test_of_two_questions_of_a_number_the_first_stays(tmp_path: Path) -> None:
     path = tmp_path / "Posts.xml"
     path.write_text(f"{QUESTION.format(1)}\n{QUESTION.format(1).replace('t1', 'other')}\n")

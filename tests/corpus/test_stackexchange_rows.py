@@ -1,12 +1,15 @@
-"""What the reader of Stack Exchange's dumps is made of: lines, rows, and the names of sites."""
+"""What the reader of Stack Exchange's dumps is made of: encodings, rows, and the names of sites."""
 
+import re
 from xml.etree.ElementTree import fromstring
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.stackexchange.lines import Lines
+from corpus.stackexchange.encoding import Utf8, encoding_of
+from corpus.stackexchange.row_stream import RowStream
 from corpus.stackexchange.rows import columns, unescape
 from corpus.stackexchange.sites import LARGEST_28, chosen, site_of
 
@@ -32,25 +35,88 @@ def test_the_preset_has_28_sites() -> None:
     assert chosen(()) is None
 
 
-@given(st.lists(st.binary(max_size=30) | st.sampled_from([b"\n", b"<row ", b"\r\n"]), max_size=20))
-def test_lines_are_the_same_in_any_pieces(pieces: list[bytes]) -> None:
+def rows_of(pieces: list[bytes]) -> list[bytes]:
     taken: list[bytes] = []
-    lines = Lines(taken.append, lambda: None)
+    stream = RowStream(taken.append, lambda: None)
     for piece in pieces:
-        lines.feed(piece)
-    lines.end()
-    assert taken == [line.strip() for line in b"".join(pieces).split(b"\n") if line.strip()]
+        stream.feed(piece)
+    stream.end()
+    return taken
 
 
-def test_an_endless_line_is_let_go(monkeypatch) -> None:
-    monkeypatch.setattr(Lines, "MOST_BYTES", 10)
+MARKUP = st.sampled_from([b"\n", b"<row ", b"<row\n", b"<rows>", b"<", b"<ro", b"\r\n", b"/>"])
+
+
+@given(st.lists(st.binary(max_size=30) | MARKUP, max_size=20))
+def test_rows_are_the_same_in_any_pieces(pieces: list[bytes]) -> None:
+    whole = b"".join(pieces)
+    taken = rows_of(pieces)
+    assert taken == rows_of([whole]) == rows_of([bytes([byte]) for byte in whole])
+    assert len(taken) == len(re.findall(rb"<row(?![^ \t\r\n/>])", whole))
+    assert not any(b"\n" in row for row in taken)
+
+
+VALUE = st.text(st.sampled_from(list("a>/='\u00e9 \n\t")), max_size=6)
+GAP = st.sampled_from(["", " ", "\n", "\r\n  ", "<!-- a > b -->", "words", "\n<other/>"])
+
+
+@given(st.lists(st.tuples(VALUE, VALUE, st.sampled_from(["/>", " />", "\n></row>"]), GAP)), GAP)
+def test_rows_are_those_of_the_tree_however_they_are_laid_out(posts, first: str) -> None:
+    said = "".join(
+        f'<row Id="1"\nBody={quoteattr(body)} Title="{escape(title)}"{end}{gap}'
+        for body, title, end, gap in posts
+    )
+    document = f'<?xml version="1.0"?><posts>{first}{said}</posts>'
+    expected = [dict(row.attrib) for row in fromstring(document).iter("row")]
+    assert [columns(row) for row in rows_of([document.encode()])] == expected
+
+
+def test_an_endless_row_is_let_go(monkeypatch) -> None:
+    monkeypatch.setattr(RowStream, "MOST_BYTES", 10)
     taken: list[bytes] = []
     told: list[None] = []
-    lines = Lines(taken.append, lambda: told.append(None))
-    for piece in (b"ab\n12345", b"678", b"9012", b"3456\ncd\n12345678901"):
-        lines.feed(piece)
-    lines.end()
-    assert (taken, len(told)) == ([b"ab", b"cd"], 2)
+    stream = RowStream(taken.append, lambda: told.append(None))
+    for piece in (
+        b"preamble of any length<row a",
+        b"5678901",
+        b"2345",
+        b"67<row b",
+        b"<row 1234567890",
+    ):
+        stream.feed(piece)
+    stream.end()
+    assert (taken, len(told)) == ([b"<row b"], 2)
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        (b'<?xml version="1.0" encoding="utf-8"?>', None),
+        (b"<posts>", None),
+        (b"", None),
+        ("\ufeff<posts>".encode("utf-16-le"), "utf-16-le"),
+        ("\ufeff<posts>".encode("utf-32-be"), "utf-32-be"),
+        ('<?xml version="1.0"?>'.encode("utf-16-be"), "utf-16-be"),
+        (b"<?xml version='1.0' encoding='windows-1251'?>", "cp1251"),
+        *(
+            (f'<?xml version="1.0" encoding="{name}"?>'.encode(), None)
+            for name in ("US-ASCII", "utf-16", "idna", "rot13", "zlib", "undefined", "no-such")
+        ),
+    ],
+)
+def test_the_encoding_is_that_of_the_mark_or_the_declaration(head: bytes, encoding) -> None:
+    assert encoding_of(head) == encoding
+
+
+@given(st.text(max_size=400), st.sampled_from(["utf-16-le", "utf-32-be"]), st.integers(1, 300))
+def test_any_encoding_comes_as_utf_8_in_any_pieces(text: str, codec: str, size: int) -> None:
+    content = f"\ufeff{text}".encode(codec)
+    given_on: list[bytes] = []
+    utf8 = Utf8(given_on.append)
+    for at in range(0, len(content), size):
+        utf8.feed(content[at : at + size])
+    utf8.end()
+    assert b"".join(given_on).decode() == f"\ufeff{text}"
 
 
 ATTRIBUTE = st.lists(
