@@ -72,8 +72,14 @@ def config_hash(config: Any) -> str:
 
 def suggest(key: str, known: Iterable[str]) -> str:
     """What to say after an unknown name: the nearest known one, or all of them."""
-    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else f"; known keys: {', '.join(sorted(known))}"
+    known = sorted(known)
+    return nearest(key, known) or f"; known keys: {', '.join(known)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to say after an unknown name that is like a known one; nothing of one that is not."""
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ depend on how many tasks share the work.
 import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from corpus import schema, storage
@@ -55,9 +55,7 @@ class InputConfig:
         names = reader_names(self.reader)
         for name in self.options:
             if name not in names:
-                raise ConfigError(
-                    f"options for '{name}', but reader '{self.reader}' uses {', '.join(names)}"
-                )
+                raise ConfigError(_misplaced(name, self.reader))
         for name in names:
             self.reader_config(name)
         if isinstance(self.input, CrawlConfig) and self.input.kind not in names:
@@ -77,6 +75,18 @@ def reader_names(reader: str) -> tuple[str, ...]:
         known = ", ".join(["crawl", *READERS])
         raise ConfigError(f"no reader '{reader}'; choose one of {known}")
     return (reader,)
+
+
+def _misplaced(name: str, reader: str) -> str:
+    """What to say of a key of `options` that is no module of the reader."""
+    names = reader_names(reader)
+    own = [n for n in names if name in {f.name for f in fields(READERS[n].config)}]
+    if own:
+        places = " or ".join(f"'options.{n}.{name}'" for n in own)
+        return f"unknown key 'options.{name}'; this option's place is {places}"
+    keys = " and ".join(f"'options.{n}'" for n in names)
+    other = f"are for reader '{name}'" if name in READERS else "are of no reader"
+    return f"'options.{name}' {other}, but the reader is '{reader}', whose are {keys}"
 
 
 def stage(source: str, config: InputConfig) -> Stage:
@@ -117,6 +127,12 @@ def _files(
         return units(config.input, config.reader_config(readers[0])), None
     suffixes = tuple(suffix for name in readers for suffix in READERS[name].suffixes)
     files = storage.list_files(config.input, suffixes)
+    for name in readers:
+        if (check := READERS[name].check) is not None:
+            try:
+                check(files, config.reader_config(name))
+            except ConfigError as error:
+                raise ConfigError(f"{error} (in 'options.{name}')") from None
     with ThreadPoolExecutor(storage.AT_ONCE) as pool:
         fingerprints = list(pool.map(storage.fingerprint, [file.uri for file in files]))
     return list(zip(files, fingerprints, strict=True)), None

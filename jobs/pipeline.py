@@ -3,7 +3,7 @@
 import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,19 +13,17 @@ import yaml
 
 from corpus import cutoffs, decide, documents, extract, mixture, models, reference, storage
 from corpus.annotate import stages as annotate
-from corpus.annotate.cutoffs import read_cutoff_table
-from corpus.annotate.language import require_identifier
-from corpus.annotate.references import require_classifier
 from corpus.c4 import repeats_stage
 from corpus.c4 import stage as c4
 from corpus.config import to_tree
 from corpus.dedup import duplicates_stage, overlap_stage
 from corpus.dedup import stages as dedup
-from corpus.errors import AltiplanoError, ConfigError, DataError
+from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.spark import Engine
 from corpus.stage import Stage, StageRun, forget, run
-from jobs.config import STEPS, CorpusConfig, RunConfig, SourceConfig
+from jobs import checks
+from jobs.config import RunConfig, SourceConfig
 from tokenizer import stages as tokens
 
 if TYPE_CHECKING:
@@ -90,9 +88,9 @@ def _corpus(work: Build) -> Manifest:
     sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
     needs_lm = any(source.annotate.perplexity for source in sources.values())
     models.require_models(config.models, needs_lm)
-    _require_classifiers(config)
-    _require_tables(sources)
-    _require_known(work.redo, config)
+    checks.require_classifiers(config)
+    checks.require_lists(sources)
+    checks.require_known(work.redo, config)
     stages = {name: _extraction(name, source) for name, source in sources.items()}
     resolved = yaml.safe_dump(to_tree(work.config), sort_keys=False, allow_unicode=True)
     storage.put_bytes(storage.join(work.config.output, "config.yaml"), resolved.encode())
@@ -108,26 +106,8 @@ def _corpus(work: Build) -> Manifest:
         for name, source in sources.items()
     }
     kept = work.bring(documents.stage(tables))
-    _require_kept(work.config, tables)
+    checks.require_kept(work.config, tables)
     return kept
-
-
-def _require_kept(config: RunConfig, tables: dict[str, documents.SourceTables]) -> None:
-    """DataError where the rules left nothing of a source that the mixture wants, or of all."""
-    totals = {name: table.decisions.counts.totals for name, table in tables.items()}
-    nothing = not any(counts["kept"] for counts in totals.values())
-    for name, counts in totals.items():
-        if not counts["kept"] and (nothing or config.mixture.weights.get(name)):
-            reasons = ", ".join(f"{n:,} {r}" for r, n in counts.items() if r.startswith("dropped"))
-            if not reasons:
-                raise DataError(
-                    f"line dedup left no text of source '{name}'; is its input there twice? "
-                    f"(corpus.sources.{name}.dedup_lines)"
-                )
-            raise DataError(
-                f"no document of source '{name}' was kept: {reasons}; "
-                f"change its rules (corpus.sources.{name}.rules)"
-            )
 
 
 def _extraction(name: str, source: SourceConfig) -> Stage:
@@ -135,35 +115,8 @@ def _extraction(name: str, source: SourceConfig) -> Stage:
         return extract.stage(name, source.raw())
     except DataError as error:
         raise DataError(f"{error} (corpus.sources.{name}.input)") from None
-
-
-def _require_classifiers(config: CorpusConfig) -> None:
-    """Reads the fastText models: a wrong one would be found after extraction and dedup."""
-    require_identifier(config.models.lid)
-    wanted = any(source.annotate.references for source in config.sources.values())
-    if config.models.references is not None and wanted:
-        require_classifier(config.models.references)
-
-
-def _require_tables(sources: Mapping[str, SourceConfig]) -> None:
-    """Reads the cutoff tables before any work is done, for they are asked for at its end."""
-    for name, source in sources.items():
-        buckets = source.buckets
-        if source.annotate.perplexity and buckets.table is not None:
-            try:
-                read_cutoff_table(buckets.table, buckets.head, buckets.middle)
-            except AltiplanoError as error:
-                key = f"corpus.sources.{name}.buckets"
-                raise type(error)(f"{error} ({key})") from None
-
-
-def _require_known(redo: Sequence[str], config: CorpusConfig) -> None:
-    """ConfigError for a stage to redo that no build of this config has."""
-    known = ["lm", "documents", "tokenizer", "shards"]
-    known += [f"{step}/{source}" for step in STEPS for source in config.sources]
-    for name in redo:
-        if name not in known:
-            raise ConfigError(f"--redo {name}: no such stage; there are {', '.join(known)}")
+    except ConfigError as error:
+        raise ConfigError(f"{error} (corpus.sources.{name})") from None
 
 
 def _source(

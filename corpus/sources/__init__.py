@@ -4,7 +4,7 @@ A reader is `read(file, source, config, counts)`, which yields Arrow batches of
 `corpus.schema.DOCUMENT`; `READERS` maps the name a config gives a format to it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -34,6 +34,8 @@ class Reader(NamedTuple):
     split: Callable[[InputFile, Any], list[InputFile]] | None = None
     # What stands for files below an input folder, each with its fingerprint, where folders do.
     units: Callable[[str, Any], list[tuple[InputFile, str]]] | None = None
+    # Holds a config against the listed files before any is read; ConfigError where it cannot be.
+    check: Callable[[Sequence[InputFile], Any], None] | None = None
 
 
 READERS = {
@@ -50,7 +52,10 @@ READERS = {
         units=code_trees.units,
     ),
     "stackexchange": Reader(
-        stackexchange.read, stackexchange.StackExchangeConfig, stackexchange.SUFFIXES
+        stackexchange.read,
+        stackexchange.StackExchangeConfig,
+        stackexchange.SUFFIXES,
+        check=stackexchange.check,
     ),
     "wikipedia": Reader(
         wikipedia.read, wikipedia.WikipediaConfig, wikipedia.SUFFIXES, wikipedia.split

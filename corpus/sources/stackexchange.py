@@ -12,7 +12,7 @@ import lzma
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ from corpus.stackexchange import rows
 from corpus.stackexchange.encoding import Utf8
 from corpus.stackexchange.html_text import html_to_text
 from corpus.stackexchange.row_stream import RowStream
-from corpus.stackexchange.sites import chosen, site_of
+from corpus.stackexchange.sites import chosen, require_sites, site_of
 from corpus.stackexchange.spill import Spill
 from corpus.storage import InputFile, open_input
 
@@ -73,6 +73,11 @@ class StackExchangeConfig:
         for name in ("min_answers", "min_chars"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}={getattr(self, name)} must be >= 0")
+
+
+def check(files: Sequence[InputFile], config: StackExchangeConfig) -> None:
+    """ConfigError for a site named that no file is of."""
+    require_sites(files, config.sites)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from corpus.config import nearest
 from corpus.counts import Counts
 from corpus.errors import ConfigError
 from corpus.formats import mediawiki
@@ -18,7 +19,7 @@ from corpus.formats.documents import Document, to_batches
 from corpus.formats.mediawiki import Site, WikiPage
 from corpus.storage import InputFile
 from corpus.wikitext.clean import clean
-from corpus.wikitext.names import LLAMA_LANGUAGES, REDIRECT_WORDS, hidden_links
+from corpus.wikitext.names import LANGUAGES, LLAMA_LANGUAGES, REDIRECT_WORDS, hidden_links
 
 SUFFIXES = mediawiki.SUFFIXES
 
@@ -29,7 +30,6 @@ NOT_WIKITEXT = "not wikitext"
 NO_ID = "page without an id or title"
 
 _ARTICLES = 0  # the namespace
-_LANGUAGE = re.compile(r"[a-z]{2,}(-[a-z]+)*")
 _REDIRECT = re.compile(rf"\s*#(?:{'|'.join(REDIRECT_WORDS)})\s*:?\s*\[\[", re.I)
 _LEAST_PART = 1 << 16
 
@@ -45,8 +45,12 @@ class WikipediaConfig:
 
     def __post_init__(self) -> None:
         for language in self.languages:
-            if not _LANGUAGE.fullmatch(language):
-                raise ConfigError(f"languages: '{language}' is no language code, such as de")
+            if language not in LANGUAGES:
+                near = nearest(language, LANGUAGES)
+                raise ConfigError(
+                    f"languages: '{language}' is no language of a Wikipedia{near or ', such as de'}"
+                    "; [] reads the dumps of every language"
+                )
         if self.min_chars < 1:
             raise ConfigError(
                 f"min_chars={self.min_chars} must be at least 1; empty texts are none"

@@ -1,6 +1,12 @@
 """Stack Exchange's sites by name, as the files of their dumps have it."""
 
 import re
+from collections.abc import Sequence
+
+from corpus.config import nearest
+from corpus.errors import ConfigError
+from corpus.formats.streams import Checked
+from corpus.storage import InputFile, open_input
 
 # The paper takes "the 28 largest websites" and names none: by their number of questions in 2023.
 LARGEST_28 = (
@@ -52,3 +58,30 @@ def chosen(sites: tuple[str, ...]) -> frozenset[str] | None:
     if not sites:
         return None
     return frozenset(site for name in sites for site in PRESETS.get(name, (name,)))
+
+
+def require_sites(files: Sequence[InputFile], sites: tuple[str, ...]) -> None:
+    """ConfigError for a site named that no file is of: a typo would be seen when all is read.
+
+    Sites of a preset may be missing. What a tar holds is not known before it is read.
+    """
+    named = [site for site in sites if site not in PRESETS]
+    if not named or any(_TAR.search(file.name) for file in files):
+        return
+    known = {site_of(file.name) for file in files}
+    if not known.issuperset(named):
+        known |= {site_of(place) for file in files for place in _places_in_7z(file)}
+    for site in named:
+        if site not in known:
+            said = nearest(site, {*known, *PRESETS}) or f"; it has {', '.join(sorted(known)[:9])}"
+            raise ConfigError(f"sites: the input has no '{site}'{said}")
+
+
+def _places_in_7z(file: InputFile) -> list[str]:
+    if not file.name.endswith(".7z"):
+        return []
+    from corpus.stackexchange import archives  # slow to import
+
+    with open_input(file.uri) as stream:
+        members = archives.members(Checked(stream, file.uri), "Posts.xml") or []
+    return [f"{file.name}/{member}" for member in members]

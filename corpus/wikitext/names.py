@@ -37,9 +37,8 @@ _LANGUAGES = """aa ab ace ady af ak als alt am ami an ang ann anp ar arc ary arz
     ss st stq su sv sw syl szl szy ta tay tcy tdd te tet tg th ti tig tk tl tly tn to tpi tr trv ts
     tt tum tw ty tyv udm ug uk ur uz ve vec vep vi vls vo vro wa war wo wuu xal xh xmf yi yo yue za
     zea zgh zh zh-cfr zh-classical zh-cn zh-min-nan zh-tw zh-yue zu"""
-HIDDEN_LINKS = frozenset(
-    name.replace("_", " ") for name in f"{_FILE} {_CATEGORY} {_LANGUAGES}".split()
-)
+LANGUAGES = frozenset(_LANGUAGES.split())
+HIDDEN_LINKS = LANGUAGES | {name.replace("_", " ") for name in f"{_FILE} {_CATEGORY}".split()}
 
 REDIRECT_WORDS = """redirect weiterleitung redirection redirección redireccion redirecció rinvia
     rinvio rimando redirecionamento doorverwijzing tam przekieruj patrz přesměruj presmeruj

@@ -8,7 +8,7 @@ import py7zr
 import pytest
 
 from corpus.counts import Counts
-from corpus.errors import DataError
+from corpus.errors import ConfigError, DataError
 from corpus.sources import stackexchange as reader
 from corpus.sources.stackexchange import StackExchangeConfig, read
 from corpus.stackexchange.html_text import html_to_text
@@ -135,3 +135,27 @@ def test_sites_in_tars(name: str, site: str) -> None:
 
 def test_breaks_in_code_are_lines() -> None:
     assert html_to_text("<pre>a = 1<br>b = 2</pre>") == "a = 1\nb = 2"
+
+
+def listed(folder: Path, *names: str) -> list[InputFile]:
+    return [InputFile(str(folder / name), name, 1) for name in names]
+
+
+def test_a_site_that_no_file_is_of_is_told_before_reading(tmp_path: Path) -> None:
+    files = listed(tmp_path, "beer.stackexchange.com/Posts.xml", "es.stackoverflow.com.Posts.xml")
+    reader.check(files, StackExchangeConfig(sites=("beer.stackexchange.com", "largest_28")))
+    with pytest.raises(ConfigError, match=r"no 'beeer.*did you mean 'beer\.stackexchange\.com'"):
+        reader.check(files, StackExchangeConfig(sites=("beeer.stackexchange.com",)))
+    with pytest.raises(ConfigError, match=r"no 'beeer'; it has beer\.stackexchange\.com, es"):
+        reader.check(files, StackExchangeConfig(sites=("beeer",)))
+    reader.check(listed(tmp_path, "all.tar.gz"), StackExchangeConfig(sites=("beeer",)))
+
+
+def test_sites_within_a_7z_are_known_by_its_list(tmp_path: Path) -> None:
+    with py7zr.SevenZipFile(tmp_path / "two.7z", "w") as archive:
+        for site in ("a.stackexchange.com", "b.stackexchange.com"):
+            archive.writestr(QUESTION.format(1), f"{site}/Posts.xml")
+    files = listed(tmp_path, "two.7z")
+    reader.check(files, StackExchangeConfig(sites=("b.stackexchange.com",)))
+    with pytest.raises(ConfigError, match=r"no 'c\.stackexchange\.com'"):
+        reader.check(files, StackExchangeConfig(sites=("c.stackexchange.com",)))

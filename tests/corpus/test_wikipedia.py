@@ -137,6 +137,15 @@ def test_a_file_name_counts_only_where_the_dump_states_nothing(tmp_path):
     assert counts.examples == {wikipedia.OTHER_LANGUAGE: [f"{path.name} eo"]}
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("xx", "'xx' is no language"), ("ger", "'ger' is no"), ("simpel", "did you mean 'simple'?")],
+)
+def test_a_code_of_no_language_is_told_with_the_nearest(code, words):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        WikipediaConfig(languages=("de", code))
+
+
 @pytest.mark.parametrize("wrong", [{"languages": ("EN",)}, {"min_chars": 0}, {"part_bytes": 9}])
 def test_bad_config(wrong):
     with pytest.raises(ConfigError):

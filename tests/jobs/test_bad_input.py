@@ -59,6 +59,19 @@ def run_folder(tiny_inputs, tmp_path) -> Path:
         ("corpus.sources.web.rules=[{column: perplexty, max: 1}]", ["did you mean 'perplexity'"]),
         ("corpus.sources.web.dedup_lines.group_shards=-1", ["group_shards=-1", "dedup_lines"]),
         ("corpus.sources.web.options={wet: {min_chars: -5}}", ["min_chars=-5", "must be >= 0"]),
+        (
+            "corpus.sources.web.options={min_chars: abc}",
+            ["unknown key 'options.min_chars'", "'options.warc.min_chars' or 'options.wet.min_c"],
+        ),
+        ("corpus.sources.web.options={books: {}}", ["'options.books' are for reader 'books'"]),
+        (
+            "corpus.sources.web.c4={preset: paper, bad_words: nofile.txt}",
+            ["nofile.txt is not there", "(corpus.sources.web.c4.bad_words)"],
+        ),
+        (
+            "corpus.sources.web.c4={preset: paper, bad_words: /}",
+            ["/ cannot be read", "(corpus.sources.web.c4.bad_words)"],
+        ),
         ("spark.partitions=-1", ["partitions=-1", "spark"]),
         ("corpus.sources.web.buckets.table=/nope.csv", ["/nope.csv", "corpus.sources.web.buckets"]),
         ("corpus.models.lm=/nope", ["/nope", "corpus.models.lm", "altiplano models fetch lm"]),
@@ -89,6 +102,12 @@ def test_a_file_that_is_no_such_model_is_told_before_any_work(run_folder, key):
     line = one_line(altiplano(run_folder, "build", "config.yaml", "--set", override))
     assert "text.ftz is no fastText model" in line
     assert f"(corpus.models.{key})" in line
+    assert not (run_folder / "run/extracted").exists()
+
+
+def test_a_list_that_is_not_there_is_told_before_any_work(run_folder):
+    override = "corpus.sources.web.c4={preset: paper, bad_words: nofile.txt}"
+    one_line(altiplano(run_folder, "build", "config.yaml", "--set", override))
     assert not (run_folder / "run/extracted").exists()
 
 
