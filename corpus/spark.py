@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _RAISED = re.compile(r"[A-Za-z_]\w*(Error|Exception): ")  # the end of a Python traceback
 _LOCAL = re.compile(r"local(?:\[(\*|\d+)(?:, *\d+)?\])?")  # a master on this machine: its threads
+_CLUSTER_TASKS = 1_000  # of tens of milliseconds each, where they are more than its cores
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"  # where spark-submit runs its JVM, which has its settings
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 # The log would warn of an archive of classes that does not fit, which is then passed over.
@@ -94,8 +95,14 @@ class Engine:
         return [results[i] for i in range(len(items))]
 
     def readers(self, files: int) -> int:
-        """Tasks to read many small files with: no more than keep every core busy."""
-        slots = 2 * self.session.sparkContext.defaultParallelism
+        """Tasks to read many small files with: no more than keep every core busy.
+
+        A cluster's executors may still be on their way, so that it seems to have two cores.
+        """
+        context = self.session.sparkContext
+        slots = 2 * context.defaultParallelism
+        if not _LOCAL.fullmatch(context.master or ""):
+            slots = max(slots, _CLUSTER_TASKS)
         return max(1, min(self.config.partitions or slots, files))
 
     def _runs_at_most(self, tasks: int) -> bool:

@@ -60,6 +60,23 @@ def test_a_local_master_says_how_many_tasks_run_at_a_time(master, most, bounded)
     assert Engine(SparkConfig(), session)._runs_at_most(most) is bounded
 
 
+@pytest.mark.parametrize(
+    ("master", "cores", "partitions", "files", "tasks"),
+    [
+        ("local[4]", 4, 0, 80_000, 8),
+        ("local[4]", 4, 0, 3, 3),
+        ("local[4]", 4, 100, 80_000, 100),
+        ("yarn", 2, 0, 80_000, 1_000),  # executors yet to come
+        ("spark://head:7077", 4_000, 0, 80_000, 8_000),
+        ("yarn", 2, 0, 0, 1),
+    ],
+)
+def test_readers_keep_every_core_busy(master, cores, partitions, files, tasks) -> None:
+    context = SimpleNamespace(master=master, defaultParallelism=cores)
+    engine = Engine(SparkConfig(partitions=partitions), SimpleNamespace(sparkContext=context))
+    assert engine.readers(files) == tasks
+
+
 START = """
 from corpus.spark import Engine, SparkConfig
 context = Engine(SparkConfig("local[1]", "512m")).session.sparkContext
