@@ -2,12 +2,14 @@
 
 Posts come sanitised: a few dozen tags, always closed. So one pass over the tags is enough. Blocks
 are parted by a blank line, list items begin with `- ` or their number, links leave their text and
-images what they say instead. Code blocks keep every space and line; everywhere else white space is
-one space.
+images what they say instead, powers are raised characters; scripts and styles go. Code blocks keep
+every space and line; everywhere else white space is one space.
 """
 
 import html
 import re
+
+from corpus.formats.superscripts import raise_powers
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>\"']*(?:(?:\"[^\"]*\"|'[^']*')[^<>\"']*)*)>")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
@@ -20,7 +22,9 @@ _GAPS = {
     **dict.fromkeys("p pre blockquote h1 h2 h3 h4 h5 h6 hr ul ol table dl".split(), 2),
     **dict.fromkeys("div li tr dt dd".split(), 1),
 }
-_LAYOUT = frozenset([*_GAPS, "br", "img", "td", "th"])  # the other tags only mark text up
+_HIDDEN = frozenset(["script", "style"])  # what stands in them is no text
+# the other tags only mark text up
+_LAYOUT = frozenset([*_GAPS, *_HIDDEN, "br", "img", "td", "th"])
 # What the site's editor puts in for an author who says nothing of an image.
 _PLACEHOLDERS = ("enter image description here", "alt text", "image")
 _INDENT = "  "
@@ -29,7 +33,8 @@ _DEEPEST = 8  # levels of lists that are indented
 
 def html_to_text(source: str) -> str:
     """The text of a post's HTML; of anything else, some text."""
-    pieces = _TAG.split(_without_comments(source))
+    source = _without_comments(source)
+    pieces = _TAG.split(raise_powers(source) if "<sup" in source else source)
     page = _Page()
     page.text(pieces[0])
     for at in range(1, len(pieces), 4):
@@ -59,12 +64,15 @@ class _Page:
 
     def __init__(self) -> None:
         self.out: list[str] = []
+        self._hidden = ""  # the tag that hides all up to its end
         self._gap = 0  # new lines owed before the next text
         self._pre = 0
         self._lists: list[int] = []  # the number of the next item; 0 where items have none
         self._glued = False  # right after an item's mark: its first block stands on the same line
 
     def text(self, text: str) -> None:
+        if self._hidden:
+            return
         if self._pre:
             self._put(html.unescape(text) if "&" in text else text)
             return
@@ -80,7 +88,11 @@ class _Page:
             self._put(html.unescape(text) if "&" in text else text)
 
     def tag(self, name: str, closes: bool, attributes: str) -> None:
-        if name == "pre":
+        if self._hidden:
+            self._hidden = "" if closes and name == self._hidden else self._hidden
+        elif name in _HIDDEN:
+            self._hidden = "" if closes else name
+        elif name == "pre":
             self._code(closes)
         elif self._pre:  # code is marked up inside for its colours only
             if name == "br":

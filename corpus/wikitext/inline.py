@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Set
 
+from corpus.formats.superscripts import raise_powers
 from corpus.wikitext.hidden import EXTENSIONS
 from corpus.wikitext.marks import BREAK, GONE
 
@@ -23,7 +24,6 @@ _QUOTES = re.compile(r"''+")
 _MAGIC_WORD = re.compile(r"__([^\W_]++(?:_[^\W_]++)*+)__")
 _LEFT = re.compile(r"\[\[|\]\]|\{\{+|\}\}+|\{\||\|\}|'''+|</?ref\b[^<>\n]*>?", re.I)
 _ENTITY = re.compile(r"&(?:[a-zA-Z]\w{1,30}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
-_POWER = re.compile(r"<sup[^<>]*>([^<>]*+)</sup>", re.I)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)(?=[\s/>])[^<>]*+>")
 _LINE_TAGS = frozenset(
     """br p div li ul ol dl dt dd tr th td caption hr blockquote center h1 h2 h3 h4 h5 h6 table
@@ -34,14 +34,12 @@ _TEXT_TAGS = EXTENSIONS | frozenset(
     s samp small span strike strong sub sup time tt u var wbr col colgroup noinclude onlyinclude
     img a""".split()
 )
-_DIGITS = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
-_POWERS = re.compile(r"[+\-−]?\d{1,6}[+\-−]?|[+\-−]|n")
 
 
 def plain(text: str, hidden: Set[str]) -> str:
     """The text of lines without their markup; `hidden` are the prefixes of links without text."""
     text = _VARIANTS.sub(_variant, text)
-    text = _POWER.sub(_power, text)
+    text = raise_powers(text)
     text = _TAG.sub(_tag, text)
     text = _EXTERNAL.sub(lambda match: match[1].strip() or GONE, text)
     for _ in range(_MAX_DEPTH):
@@ -86,12 +84,6 @@ def _variant(match: re.Match[str]) -> str:
     first = (content if bar else flags).partition(";")[0]
     code, colon, form = first.partition(":")
     return form.strip() if colon and re.fullmatch(r"\s*[a-z]{2,3}(?:-[a-z]+)?\s*", code) else first
-
-
-def _power(match: re.Match[str]) -> str:
-    """10<sup>6</sup> must not become 106."""
-    content = match[1].strip()
-    return content.translate(_DIGITS) if _POWERS.fullmatch(content) else content
 
 
 def _tag(match: re.Match[str]) -> str:
