@@ -141,6 +141,7 @@ class _Archive:
         self._start = 0  # offset where reading began or was taken up again
         self._last = 0  # offset of the last record seen
         self._last_length = 0  # of its block, bytes
+        self._seen = False  # any record since reading began or was taken up again
 
     def records(self, kind: str, begin: int) -> Iterator[RawRecord]:
         start: int | None = begin or self._begin
@@ -150,17 +151,26 @@ class _Archive:
                 self._counts.skip(NOT_WARC, self._file.name)
                 return
             self._counts.skip(DAMAGED, f"{self._file.name}#0")
+        before: str | None = None  # where a fault was that may be the next record's own
         while start is not None:
+            failed = False
             try:
                 start = yield from self._records_from(start, kind)
             except OSError:
-                start = self._next_start()
-                fault = CUT if start is None else DAMAGED
-                self._counts.skip(fault, f"{self._file.name}#{self._last}")
+                start, failed = self._next_start(), True
+            if before is not None and (self._seen or not failed):
+                self._counts.skip(DAMAGED, before)
+            before = None
+            if failed:
+                place = f"{self._file.name}#{self._last}"
+                if self._seen and start is not None and self._follows_last(start):
+                    before = place
+                else:
+                    self._counts.skip(CUT if start is None else DAMAGED, place)
 
     def _records_from(self, start: int, kind: str) -> Generator[RawRecord, None, int | None]:
         """Records up to what is taken for the file's end; where there are more, if there are."""
-        self._start = start
+        self._start, self._seen = start, False
         self._stream.seek(start)
         previous, again = -1, 0  # offset of the record before, and how many more it had there
         try:
@@ -168,6 +178,7 @@ class _Archive:
                 self._stream, parse_http=False, quirks_mode=self._line_end == b"\n"
             ):
                 self._last, self._last_length = record.stream_pos, record.content_length
+                self._seen = True
                 again = again + 1 if self._last == previous else 0
                 previous = self._last
                 headers = _headers(record)
@@ -206,9 +217,20 @@ class _Archive:
         if self._packing is not None:
             return next_member(self._stream, after, self._packing)
         if self._plain:
-            found = find(self._stream, b"\nWARC/1.", max(after, self._block_end()) - 1)
+            after = max(after, self._block_end()) if self._seen else after
+            found = find(self._stream, b"\nWARC/1.", after - 1)
             return None if found is None else found + 1
         return None
+
+    def _follows_last(self, start: int) -> bool:
+        """Whether a record begins right behind the last one, and that one is whole."""
+        if self._plain:
+            return start <= self._block_end() + len(RECORD_END)
+        if self._packing is not GZIP_MEMBERS:
+            return False
+        members = inflate_members(self._stream, self._file.uri, self._last)
+        behind = next((m for m, data in members if data is None or m != self._last), None)
+        return behind == start
 
     def _block_end(self) -> int:
         """Offset just after the last record's block, in an uncompressed file.

@@ -152,6 +152,17 @@ def test_a_damaged_gzip_member_costs_that_record_only(tmp_path: Path, at: int) -
     assert set(counts.skipped) <= {DAMAGED, CUT}
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("long", [[0], [3], [6], [2, 5], [3, 4], [3, 4, 5]])
+def test_headers_too_long_to_be_read_are_a_fault_a_record(tmp_path: Path, pack, long) -> None:
+    records = list(RECORDS)
+    for at in long:
+        records[at] = records[at].replace(b"WARC-Type", b"X: " + b"x" * 100_000 + b"\r\nWARC-Type")
+    found, counts = numbers(tmp_path, b"".join(map(pack, records)))
+    assert found == [i for i in range(1, 6) if i not in long]
+    assert sum(counts.skipped.values()) == len(long)
+
+
 def test_garbage_between_plain_records_is_passed_over(tmp_path: Path) -> None:
     content = b"".join([*RECORDS[:3], b"garbage\r\n\xff\0", *RECORDS[3:]])
     content = content.replace(b"garbage", b"garbage\r\n")
