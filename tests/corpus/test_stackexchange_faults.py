@@ -87,6 +87,12 @@ def test_what_comes_before_a_cut_is_kept(tmp_path: Path) -> None:
     assert counts.skipped[reader.CUT] == 1
 
 
+def test_a_packed_tar_cut_in_its_first_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "sites.tar.gz"
+    path.write_bytes(gzip.compress(b"")[:3])
+    assert read_file(path, path.name)[1].skipped == {reader.CUT: 1}
+
+
 def test_an_archive_of_two_sites(tmp_path: Path) -> None:
     path = tmp_path / "sites.7z"
     with py7zr.SevenZipFile(path, "w") as packed:
