@@ -1,207 +1,241 @@
 r"""What the scanner does at the commands that structure a paper.
 
-Each function is called where its command stands, with the place of its backslash; the frame's
+Each function is called where its command stands, with the place of its backslash; the scanner's
 position is after the command's name.
 """
 
 import re
+from functools import lru_cache
 
-from corpus.latex.arguments import Frame
-from corpus.latex.comments import inline_end
+import numpy as np
+
+from corpus.kernels import tex_state as fields
+from corpus.kernels.tex_comments import LSTINLINE, MINTINLINE, VERB, inline_end
+from corpus.kernels.tex_state import State
 from corpus.latex.conditionals import CONDITIONALS
+from corpus.latex.definition_text import MACHINERY_WORDS
 from corpus.latex.definitions import DEFINITIONS
 from corpus.latex.inputs import ARGUMENT, END_DOCUMENT, INPUTS
-from corpus.latex.macros import bracket_end
 from corpus.latex.scanner import Action, Scanner
+from corpus.latex.state import Meaning, vocabulary
 
-_UPPER = "part chapter section beginsection head heading".split()
-_LOWER = "subsection subsubsection paragraph subparagraph".split()
-_TITLED = re.compile(r"[ \t]*+\*?[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,500}\]\s*+)?\{")
+_UPPER = b"part chapter section beginsection head heading".split()
+_LOWER = b"subsection subsubsection paragraph subparagraph".split()
+_TITLED = re.compile(rb"[ \t]*+\*?[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,500}\]\s*+)?\{")
 _REFERENCES = re.compile(
-    r"\s*+\*?\s*+\{[\s{]*+(?:\\[A-Za-z]+[\s{]*+)?(?:references|bibliography|literature(?= cited))"
-    r"(?: cited)?[\s.:]*+\}",
+    rb"\s*+\*?\s*+\{[\s{]*+(?:\\[A-Za-z]+[\s{]*+)?(?:references|bibliography|literature(?= cited))"
+    rb"(?: cited)?[\s.:]*+\}",
     re.I,
 )
-_FLOATS = frozenset("figure table longtable sidewaystable sidewaysfigure wrapfigure".split())
+_FLOATS = b"figure table longtable sidewaystable sidewaysfigure wrapfigure".split()
 
 # environments that go: references, and what is no text
-_REMOVED = frozenset("thebibliography references bibdiv biblist comment filecontents".split())
+_REMOVED = b"thebibliography references bibdiv biblist comment filecontents".split()
 
-_ENVIRONMENT = re.compile(r"[ \t]*+\n?[ \t]*+\{([^{}\\\n]{1,100})\}")
-_NEXT_TOKEN = re.compile(r"[ \t]*+\\(?:[A-Za-z@]+|.)", re.S)
+_ENVIRONMENT = re.compile(rb"[ \t]*+\n?[ \t]*+\{([^{}\\\n]{1,100})\}")
+_NEXT_TOKEN = re.compile(rb"[ \t]*+\\(?:[A-Za-z@]+|.[\x80-\xbf]*+)", re.S)
 _FRAGILE = re.compile(r"[\\{}$]")
-_END_REFERENCES = "\\endthebibliography"
+_END_REFERENCES = b"\\endthebibliography"
+_INLINE = {b"verb": VERB, b"lstinline": LSTINLINE, b"mintinline": MINTINLINE}
+_LONGEST_INLINE = 10_500  # bytes of an argument and what stands before it
 
 
-def _begin(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = _ENVIRONMENT.match(frame.text, at + len("\\begin"))
+def _begin(scanner: Scanner, at: int) -> None:
+    match = scanner.match(_ENVIRONMENT, at + len(b"\\begin"))
     if match is None:
-        scanner.keep(frame, at)
+        scanner.keep(at)
         return
-    name, frame.position = match[1], match.end()
-    plain = name.rstrip("*")
-    if name == "document":
-        if not scanner.in_body:
+    name, scanner.position = match[1], match.end()
+    plain = name.rstrip(b"*")
+    if name == b"document":
+        if not scanner.registers[fields.IN_BODY]:
             scanner.truncate(0)
-            scanner.in_body = True
+            scanner.registers[fields.IN_BODY] = True
     elif plain in _REMOVED or plain in scanner.verbatim:
-        end = _environment_end(scanner, frame, name, match.end())
-        frame.position = end or match.end()
+        end = _environment_end(scanner, name, match.end())
+        scanner.position = end or match.end()
         if end and plain in _REMOVED:
-            scanner.drop_line(frame)
+            scanner.drop_line()
         else:
-            scanner.write(frame.text[at : frame.position], verbatim=end is not None)
+            scanner.keep(at, verbatim=end is not None)
     else:
         if plain in _FLOATS:  # set after the references, but none of them
             scanner.end_references()
-        scanner.keep(frame, at)
+        scanner.keep(at)
 
 
-def _environment_end(scanner: Scanner, frame: Frame, name: str, start: int) -> int | None:
-    close = f"\\end{{{name}}}"
-    end = -1 if scanner.is_spent else frame.text.find(close, start)
+def _environment_end(scanner: Scanner, name: bytes, start: int) -> int | None:
+    close = b"\\end{%b}" % name
+    end = -1 if scanner.is_spent else scanner.find(close, start)
     if end < 0:
-        scanner.charge(len(frame.text) - start)
+        scanner.charge(scanner.end - start)
         return None
     return end + len(close)
 
 
-def _end(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = _ENVIRONMENT.match(frame.text, at + len("\\end"))
+def _end(scanner: Scanner, at: int) -> None:
+    match = scanner.match(_ENVIRONMENT, at + len(b"\\end"))
     plain_tex = match is None and not scanner.has_document
-    if plain_tex or (match and match[1] == "document"):
-        _stop(scanner, frame, at)
+    if plain_tex or (match and match[1] == b"document"):
+        _stop(scanner, at)
     else:
-        scanner.keep(frame, at)
+        scanner.keep(at)
 
 
-def _stop(scanner: Scanner, frame: Frame, at: int) -> None:
-    while scanner.frames:
+def _stop(scanner: Scanner, at: int) -> None:
+    while scanner.registers[fields.NUM_FRAMES]:
         scanner.leave()
 
 
-def _section(scanner: Scanner, frame: Frame, at: int) -> None:
-    name = frame.text[at + 1 : frame.position]
-    if scanner.in_body and _is_heading(frame.text, name, frame.position):
+def _section(scanner: Scanner, at: int) -> None:
+    name, registers = scanner.piece(at + 1, scanner.position), scanner.registers
+    if registers[fields.IN_BODY] and _is_heading(scanner, name):
         scanner.end_references()
-        if _REFERENCES.match(frame.text, frame.position):
-            scanner.references = len(scanner.out)
-        elif name in _LOWER and scanner.subsection is None:
-            scanner.subsection = len(scanner.out)
-        elif name not in _LOWER and scanner.section is None:
-            scanner.section = len(scanner.out)
-    scanner.keep(frame, at)
+        place = fields.SUBSECTION if name in _LOWER else fields.SECTION
+        if scanner.match(_REFERENCES, scanner.position):
+            registers[fields.REFERENCES] = scanner.written
+        elif registers[place] < 0:
+            registers[place] = scanner.written
+    scanner.keep(at)
 
 
-def _is_heading(text: str, name: str, place: int) -> bool:
+def _is_heading(scanner: Scanner, name: bytes) -> bool:
     """Whether it has a title: a command may also be named, as in `\\titleformat{\\section}`."""
-    if name in ("head", "heading"):
-        return text.find("\\end" + name, place, place + 500) > 0
-    return name == "beginsection" or _TITLED.match(text, place) is not None
+    place = scanner.position
+    if name in (b"head", b"heading"):
+        return scanner.find(b"\\end" + name, place, place + 500) > 0
+    return name == b"beginsection" or scanner.match(_TITLED, place) is not None
 
 
-def _appendix(scanner: Scanner, frame: Frame, at: int) -> None:
+def _appendix(scanner: Scanner, at: int) -> None:
     scanner.end_references()
-    scanner.keep(frame, at)
+    scanner.keep(at)
 
 
-def _verbatim_inline(scanner: Scanner, frame: Frame, at: int) -> None:
-    end = inline_end(frame.text, frame.text[at : frame.position], frame.position)
-    frame.position = end or frame.position
-    scanner.write(frame.text[at : frame.position], verbatim=end is not None)
+def _verbatim_inline(scanner: Scanner, at: int) -> None:
+    start = scanner.position
+    name = _INLINE[scanner.piece(at + 1, start)]
+    argument = scanner.piece(start, min(scanner.end, start + _LONGEST_INLINE))
+    size = inline_end(np.frombuffer(argument, np.uint8), name, 0, len(argument))
+    scanner.position = start + max(size, 0)
+    scanner.keep(at, verbatim=size >= 0)
 
 
-def _bibliography(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = ARGUMENT.match(frame.text, frame.position)
+def _bibliography(scanner: Scanner, at: int) -> None:
+    match = scanner.match(ARGUMENT, scanner.position)
     if match:
-        frame.position = match.end()
-    elif frame.text.startswith("[", frame.position) and not scanner.is_spent:
-        end = bracket_end(frame.text, frame.position)
-        if end < 0:
-            scanner.charge(len(frame.text) - frame.position)
-        else:
-            frame.position = end
-    scanner.drop_line(frame)
+        scanner.position = match.end()
+    elif not scanner.is_spent:
+        reader = scanner.reader()
+        if reader.at(scanner.position) == b"[":
+            end = reader.bracket(scanner.position)
+            if end < 0:
+                scanner.charge_for(reader)
+            else:
+                scanner.position = end
+    scanner.drop_line()
 
 
-def _bibliography_as_command(scanner: Scanner, frame: Frame, at: int) -> None:
+def _bibliography_as_command(scanner: Scanner, at: int) -> None:
     r"""`\thebibliography{9}`, used without `\begin`: to its end, or the document's."""
-    if not scanner.in_body or not frame.text.startswith("{", frame.position):
-        scanner.keep(frame, at)
+    if not scanner.registers[fields.IN_BODY] or scanner.reader().at(scanner.position) != b"{":
+        scanner.keep(at)
         return
-    end = frame.text.find(_END_REFERENCES, at)
+    end = scanner.find(_END_REFERENCES, at)
     if end >= 0:
-        frame.position = end + len(_END_REFERENCES)
-        scanner.drop_line(frame)
+        scanner.position = end + len(_END_REFERENCES)
+        scanner.drop_line()
         return
-    end = frame.text.find(END_DOCUMENT, at)
-    frame.position = end if end >= 0 else len(frame.text)
+    end = scanner.find(END_DOCUMENT, at)
+    scanner.position = end if end >= 0 else scanner.end
 
 
-def _references(scanner: Scanner, frame: Frame, at: int) -> None:
+def _references(scanner: Scanner, at: int) -> None:
     r"""AMS-TeX's `\Refs … \endRefs`."""
-    end = -1 if scanner.is_spent else frame.text.find("\\endRefs", frame.position)
+    end = -1 if scanner.is_spent else scanner.find(b"\\endRefs", scanner.position)
     if end < 0:
-        scanner.charge(len(frame.text) - frame.position)
-        scanner.keep(frame, at)
+        scanner.charge(scanner.end - scanner.position)
+        scanner.keep(at)
     else:
-        frame.position = end + len("\\endRefs")
-        scanner.drop_line(frame)
+        scanner.position = end + len(b"\\endRefs")
+        scanner.drop_line()
 
 
-def _title(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = ARGUMENT.match(frame.text, frame.position)
+def _title(scanner: Scanner, at: int) -> None:
+    match = scanner.match(ARGUMENT, scanner.position)
     if match and scanner.title is None:
-        title = " ".join(match[1].replace("\\\\", " ").replace("~", " ").split())
+        title = match[1].decode("utf-8", "surrogatepass").replace("\\\\", " ").replace("~", " ")
+        title = " ".join(title.split())
         scanner.title = title if title and not _FRAGILE.search(title) else None
-    scanner.keep(frame, at)
+    scanner.keep(at)
 
 
-def _at_letter(value: bool) -> Action:
-    def action(scanner: Scanner, frame: Frame, at: int) -> None:
-        scanner.at_letter = value
-        scanner.drop_line(frame)
-
-    return action
-
-
-def _quote(scanner: Scanner, frame: Frame, at: int) -> None:
+def _quote(scanner: Scanner, at: int) -> None:
     r"""`\string\x`: the command after it is only named."""
-    token = _NEXT_TOKEN.match(frame.text, frame.position)
-    frame.position = token.end() if token else frame.position
-    scanner.keep(frame, at)
+    token = scanner.match(_NEXT_TOKEN, scanner.position)
+    scanner.position = token.end() if token else scanner.position
+    scanner.keep(at)
 
 
-def _xspace(scanner: Scanner, frame: Frame, at: int) -> None:
-    """Gone from the end of a macro: the space it would give back was never taken away."""
-    if scanner.frames[frame.base] is frame:
-        scanner.keep(frame, at)
-
-
-COMMANDS: dict[str, Action] = {
+COMMANDS: dict[bytes, Action] = {
     **DEFINITIONS,
     **CONDITIONALS,
-    "begin": _begin,
+    b"begin": _begin,
+    **dict.fromkeys([b"begin{document}", b"begin{document*}"], _begin),
     **{
-        f"begin{{{name}{star}}}": _begin
-        for name in ["document", *_REMOVED, *_FLOATS]
-        for star in ("", "*")
+        b"begin{%b%b}" % (name, star): _begin
+        for name in [*_REMOVED, *_FLOATS]
+        for star in (b"", b"*")
     },
-    "end": _end,
-    "end{document}": _end,
-    **dict.fromkeys(["enddocument", "bye"], _stop),
+    b"end": _end,
+    b"end{document}": _end,
+    **dict.fromkeys([b"enddocument", b"bye"], _stop),
     **dict.fromkeys([*_UPPER, *_LOWER], _section),
-    "appendix": _appendix,
-    **dict.fromkeys(["verb", "lstinline", "mintinline"], _verbatim_inline),
+    b"appendix": _appendix,
+    **dict.fromkeys(_INLINE, _verbatim_inline),
     **INPUTS,
     **dict.fromkeys(
-        ["bibliography", "nobibliography", "bibliographystyle", "printbibliography"], _bibliography
+        [b"bibliography", b"nobibliography", b"bibliographystyle", b"printbibliography"],
+        _bibliography,
     ),
-    "thebibliography": _bibliography_as_command,
-    "Refs": _references,
-    "title": _title,
-    "makeatletter": _at_letter(True),
-    "makeatother": _at_letter(False),
-    **dict.fromkeys(["string", "noexpand", "meaning"], _quote),
-    "xspace": _xspace,
+    b"thebibliography": _bibliography_as_command,
+    b"Refs": _references,
+    b"title": _title,
+    **dict.fromkeys([b"string", b"noexpand", b"meaning"], _quote),
 }
+ACTIONS = [*dict.fromkeys(COMMANDS.values())]
+
+# What the kernel does itself, where it can
+_KINDS = {
+    **dict.fromkeys(_UPPER, fields.HEADING),
+    **dict.fromkeys(_LOWER, fields.LOW_HEADING),
+    **{b"begin{%b%b}" % (name, star): fields.FLOAT for name in _FLOATS for star in (b"", b"*")},
+    **dict.fromkeys(
+        [b"newcommand", b"renewcommand", b"DeclareRobustCommand", b"newrobustcmd"],
+        fields.NEWCOMMAND,
+    ),
+    b"providecommand": fields.PROVIDECOMMAND,
+    b"DeclareMathOperator": fields.OPERATOR,
+    **dict.fromkeys([b"def", b"gdef", b"edef", b"xdef"], fields.DEF),
+    b"xspace": fields.XSPACE,
+    b"makeatletter": fields.AT_LETTER_ON,
+    b"makeatother": fields.AT_LETTER_OFF,
+    **dict.fromkeys(MACHINERY_WORDS, fields.MACHINERY_WORD),
+}
+
+# What structures a paper: redefined for its looks, never for its text.
+_PROTECTED = [*rb"item label document fi else or \ { } % [ ] ( ) & $ # _".split(), b" ", b"\n"]
+
+
+@lru_cache(maxsize=16)
+def vocabulary_of(verbatim: frozenset[bytes]) -> State:
+    """What commands mean before a paper is read whose `verbatim` environments are copied."""
+    meanings = dict.fromkeys(_PROTECTED, Meaning(fields.NOTHING))
+    for name, action in COMMANDS.items():
+        meanings[name] = Meaning(_KINDS.get(name, fields.ACTION), ACTIONS.index(action))
+    for name, kind in _KINDS.items():
+        meanings.setdefault(name, Meaning(kind))
+    for name in verbatim:
+        for star in (b"", b"*"):
+            meanings[b"begin{%b%b}" % (name, star)] = Meaning(fields.ACTION, ACTIONS.index(_begin))
+    return vocabulary(meanings)

@@ -6,84 +6,82 @@ both stay, as they are written.
 
 import re
 
-from corpus.latex.arguments import Frame
 from corpus.latex.scanner import Action, Scanner
 
 _PRIMITIVES = frozenset(
-    "if ifcat ifnum ifdim ifodd ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox ifx ifeof "
-    "iftrue iffalse ifcase ifdefined ifcsname iffontchar ifpdf ifxetex ifluatex".split()
+    b"if ifcat ifnum ifdim ifodd ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox ifx ifeof "
+    b"iftrue iffalse ifcase ifdefined ifcsname iffontchar ifpdf ifxetex ifluatex".split()
 )
-_TOKEN = re.compile(r"\\(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
-_NEWIF = re.compile(r"\s*+\{?\s*+\\if([A-Za-z@]+)\s*+\}?")
+_TOKEN = re.compile(rb"\\(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
+_NEWIF = re.compile(rb"\s*+\{?\s*+\\if([A-Za-z@]+)\s*+\}?")
 
 
-def _new_if(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = _NEWIF.match(frame.text, frame.position)
+def _new_if(scanner: Scanner, at: int) -> None:
+    match = scanner.match(_NEWIF, scanner.position)
     if match is None:
-        scanner.keep(frame, at)
+        scanner.keep(at)
         return
-    frame.position = match.end()
+    scanner.position = match.end()
     name = match[1]
     scanner.flags[name] = False
-    scanner.meanings["if" + name] = _choose(name)
-    scanner.meanings[name + "true"] = _set(name, True)
-    scanner.meanings[name + "false"] = _set(name, False)
-    scanner.drop_line(frame)
+    scanner.act_at(b"if" + name, _choose(name))
+    scanner.act_at(name + b"true", _set(name, True))
+    scanner.act_at(name + b"false", _set(name, False))
+    scanner.drop_line()
 
 
-def _set(name: str, value: bool) -> Action:
-    def action(scanner: Scanner, frame: Frame, at: int) -> None:
+def _set(name: bytes, value: bool) -> Action:
+    def action(scanner: Scanner, at: int) -> None:
         scanner.flags[name] = value
-        scanner.drop_line(frame)
+        scanner.drop_line()
 
     return action
 
 
-def _choose(name: str) -> Action:
-    def action(scanner: Scanner, frame: Frame, at: int) -> None:
-        _branch(scanner, frame, at, scanner.flags.get(name, False))
+def _choose(name: bytes) -> Action:
+    def action(scanner: Scanner, at: int) -> None:
+        _branch(scanner, at, scanner.flags.get(name, False))
 
     return action
 
 
-def _false(scanner: Scanner, frame: Frame, at: int) -> None:
-    _branch(scanner, frame, at, False)
+def _false(scanner: Scanner, at: int) -> None:
+    _branch(scanner, at, False)
 
 
-def _true(scanner: Scanner, frame: Frame, at: int) -> None:
-    _branch(scanner, frame, at, True)
+def _true(scanner: Scanner, at: int) -> None:
+    _branch(scanner, at, True)
 
 
-def _branch(scanner: Scanner, frame: Frame, at: int, value: bool) -> None:
+def _branch(scanner: Scanner, at: int, value: bool) -> None:
     """Reads on in one branch; a conditional that nothing ends stays as it is written."""
-    start, otherwise, depth = frame.position, None, 0
-    for match in _TOKEN.finditer(frame.text, start) if not scanner.is_spent else ():
+    text, start, otherwise, depth = scanner.text, scanner.position, None, 0
+    for match in () if scanner.is_spent else _TOKEN.finditer(text, start, scanner.end):
         name = match[1]
-        if name == "else":
+        if name == b"else":
             otherwise = match if depth == 0 and otherwise is None else otherwise
-        elif name == "fi":
+        elif name == b"fi":
             depth -= 1
             if depth < 0:
-                middle = otherwise or match
                 if value:
-                    first, last = start, middle.start()
+                    first, last = start, (otherwise or match).start()
                 else:
                     first, last = (otherwise.end() if otherwise else match.start()), match.start()
-                while first < last and frame.text[first] in " \t":  # as after any command
+                while first < last and text[first] in b" \t":  # as after any command
                     first += 1
-                frame.position = match.end()
+                scanner.position = match.end()
                 if not scanner.charge(last - first):
                     break
                 if first == last:
-                    scanner.drop_line(frame)
+                    scanner.drop_line()
                 else:
-                    scanner.push_branch(frame, first, last)
+                    scanner.push_branch(first, last)
                 return
-        elif name in _PRIMITIVES or name[2:] in scanner.flags or "@" in name:
+        elif name in _PRIMITIVES or name[2:] in scanner.flags or b"@" in name:
             depth += 1
-    scanner.charge(len(frame.text) - start)
-    frame.position = start
-    scanner.keep(frame, at)
+    scanner.charge(scanner.end - start)
+    scanner.position = start
+    scanner.keep(at)
 
 
-CONDITIONALS: dict[str, Action] = {"newif": _new_if, "iffalse": _false, "iftrue": _true}
+CONDITIONALS: dict[bytes, Action] = {b"newif": _new_if, b"iffalse": _false, b"iftrue": _true}

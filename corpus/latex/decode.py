@@ -46,6 +46,28 @@ def declared_codec(content: bytes) -> str | None:
     return None
 
 
+def is_utf8(content: bytes) -> bool:
+    """Whether a TeX file is UTF-8 as it is, without a byte order mark."""
+    if content.isascii():
+        return True
+    try:
+        content.decode()
+    except UnicodeError:
+        return False
+    return not any(content.startswith(mark) for mark, _ in BYTE_ORDER_MARKS)
+
+
+def to_utf8(content: bytes, declared: str | None = None) -> bytes:
+    """A TeX file as UTF-8, with line ends as newlines; never raises."""
+    if is_utf8(content):
+        return _with_newlines(content) if b"\r" in content else content
+    return decode(content, declared).encode("utf-8", "surrogatepass")
+
+
+def _with_newlines(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
 def decode(content: bytes, declared: str | None = None) -> str:
     """The text of a TeX file, with line ends as newlines; never raises."""
     return _text(content, declared).replace("\r\n", "\n").replace("\r", "\n")

@@ -1,135 +1,220 @@
 r"""How definitions are written: what stands after `\newcommand`, `\def`, `\let` and their like.
 
-Arguments, optional ones, delimited parameters. Everything is read in one pass from a place in a
-text, whose `Ends` count what was read; what cannot be read is None.
+Most are read by the kernel; this reads the others: delimited parameters, several optional ones,
+bodies of one token, names that are no letters. What cannot be read is None.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 
-from corpus.latex.macros import SLOT, Ends, Macro, group_end, macro
+import numpy as np
 
-_MAX_PARAMETERS = 9
+from corpus.kernels.tex_state import DELIMITED, MANDATORY, MAX_PARAMETERS, OPTIONAL, SLOT
+from corpus.kernels.tex_text import bracket_end, group_end
 
-Definition = tuple[Macro, int]  # and the place after it
-
-_NAME = r"(?:\{\s*+\\(?P<braced>[A-Za-z@]+|.)\s*+\}|\\(?P<bare>[A-Za-z@]+|.))"
-_NEWCOMMAND = re.compile(rf"\s*+\*?\s*+{_NAME}\s*+(?:\[\s*+(?P<count>\d)\s*+\]\s*+)?", re.S)
-_OPERATOR = re.compile(rf"\s*+(?P<star>\*?)\s*+{_NAME}\s*+", re.S)
-_DEF = re.compile(r"\s*+\\(?P<bare>[A-Za-z@]+|.)(?P<parameters>[^{}]{0,200})", re.S)
-_LET = re.compile(
-    r"\s*+\\(?P<bare>[A-Za-z@]+|.)[ \t]*+=?[ \t]?(?P<meaning>\\(?:[A-Za-z@]+|.)|[^\s\\{}])", re.S
+_NAME = (
+    rb"(?:\{\s*+\\(?P<braced>[A-Za-z@]+|.[\x80-\xbf]*+)\s*+\}"
+    rb"|\\(?P<bare>[A-Za-z@]+|.[\x80-\xbf]*+))"
 )
-_TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|[^\s{}\\]", re.S)
+_NEWCOMMAND = re.compile(rb"\s*+\*?\s*+" + _NAME + rb"\s*+(?:\[\s*+(?P<count>\d)\s*+\]\s*+)?", re.S)
+_OPERATOR = re.compile(rb"\s*+(?P<star>\*?)\s*+" + _NAME + rb"\s*+", re.S)
+_DEF = re.compile(rb"\s*+\\(?P<bare>[A-Za-z@]+|.[\x80-\xbf]*+)(?P<parameters>[^{}]{0,200})", re.S)
+_LET = re.compile(
+    rb"\s*+\\(?P<bare>[A-Za-z@]+|.[\x80-\xbf]*+)[ \t]*+=?[ \t]?"
+    rb"(?P<meaning>\\(?:[A-Za-z@]+|.[\x80-\xbf]*+)|[^\s\\{}][\x80-\xbf]*+)",
+    re.S,
+)
+_TOKEN = re.compile(rb"\\(?:[A-Za-z@]+|.[\x80-\xbf]*+)|[^\s{}\\][\x80-\xbf]*+", re.S)
+
+_PARAMETER = re.compile(rb"#([#1-9])")
+_SLOT = re.compile(rb"(\\.)|#([#1-9])", re.S)
+
+# TeX programs itself with these, and with all that has an @: out of place they mean nothing,
+# but as names that a definition gives.
+MACHINERY_WORDS = frozenset(
+    [b"csname", b"expandafter", b"futurelet", b"catcode", b"afterassignment"]
+)
+_TARGET = re.compile(
+    rb"\\(?:(?:re|provide)?newcommand\*?\s*+\{?|[gex]?def|let)\s*+\\[A-Za-z]*@[A-Za-z@]*\}?"
+)
+_ENVIRONMENT = rb"(?:begin|end)\{[^{}\\\n]{1,100}\}"
+_COMMAND = re.compile(rb"\\(" + _ENVIRONMENT + rb"|[A-Za-z]+|.[\x80-\xbf]*+)", re.S)
+_COMMAND_AT = re.compile(rb"\\(" + _ENVIRONMENT + rb"|[A-Za-z@]+|.[\x80-\xbf]*+)", re.S)
 
 
-def read_newcommand(ends: Ends, start: int, at_letter: bool) -> Definition | None:
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A macro as the kernels read it (`corpus.kernels.tex_state`), and the place after it."""
+
+    name: bytes
+    signature: bytes
+    body: bytes
+    end: int
+    machinery: tuple[bytes, ...] = ()  # commands in its body that only TeX's programming knows
+    final: bool = False  # the meaning a command had before it was redefined: read no further
+    same_as: bytes | None = None  # the command whose meaning it takes over, should that be a macro
+
+
+@dataclass
+class Reader:
+    """A text [bytes] uint8 up to `end`; `seen` counts the bytes that were searched for ends."""
+
+    text: np.ndarray
+    end: int
+    seen: int = 0
+
+    def match(self, pattern: re.Pattern[bytes], place: int) -> re.Match[bytes] | None:
+        return pattern.match(self.text.data, place, self.end)
+
+    def at(self, place: int) -> bytes:
+        """The byte at a place; none at the end."""
+        return self.text[place : min(place + 1, self.end)].tobytes()
+
+    def piece(self, first: int, last: int) -> bytes:
+        return self.text[first:last].tobytes()
+
+    def group(self, start: int) -> int:
+        """The place after the group that begins at a place, or -1."""
+        return self._count(start, group_end(self.text, start, self.end))
+
+    def bracket(self, start: int) -> int:
+        return self._count(start, bracket_end(self.text, start, self.end))
+
+    def after_spaces(self, place: int) -> int:
+        while self.at(place).isspace():
+            place += 1
+        return place
+
+    def _count(self, start: int, end: int) -> int:
+        self.seen += (end if end >= 0 else self.end) - start
+        return end
+
+
+def read_newcommand(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     r"""What follows `\newcommand`; None where it is none that can be read."""
-    text = ends.text
-    head = _NEWCOMMAND.match(text, start)
+    head = reader.match(_NEWCOMMAND, start)
     if head is None:
         return None
     place, default = head.end(), None
     count = int(head["count"] or 0)
-    if count and text.startswith("[", place):
-        end = ends.bracket(place)
+    if count and reader.at(place) == b"[":
+        end = reader.bracket(place)
         if end < 0:
             return None
-        default, place = text[place + 1 : end - 1], _after_spaces(text, end)
-    body = _body(ends, place)
-    if body is None:
-        return None
-    name = head["braced"] or head["bare"]
-    return macro(name, body[0], ("",) * (count + 1), (default,), at_letter), body[1]
+        default, place = reader.piece(place + 1, end - 1), reader.after_spaces(end)
+    defaults = [default, *[None] * (count - 1)] if count else []
+    return _definition(reader, head["braced"] or head["bare"], defaults, place, at_letter)
 
 
-def read_document_command(ends: Ends, start: int, at_letter: bool) -> Definition | None:
+def read_document_command(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     r"""What follows `\NewDocumentCommand`, of mandatory and optional arguments with a default."""
-    text = ends.text
-    head = _OPERATOR.match(text, start)
-    if head is None or head["star"] or not text.startswith("{", head.end()):
+    head = reader.match(_OPERATOR, start)
+    if head is None or head["star"] or reader.at(head.end()) != b"{":
         return None
-    end = ends.group(head.end())
-    defaults = _specification(text[head.end() + 1 : end - 1]) if end >= 0 else None
-    body = _body(ends, _after_spaces(text, end)) if defaults is not None else None
-    if body is None or defaults is None:
+    end = reader.group(head.end())
+    defaults = _specification(reader.piece(head.end() + 1, end - 1)) if end >= 0 else None
+    if defaults is None:
         return None
-    name = head["braced"] or head["bare"]
-    return macro(name, body[0], ("",) * (len(defaults) + 1), defaults, at_letter), body[1]
+    place = reader.after_spaces(end)
+    return _definition(reader, head["braced"] or head["bare"], defaults, place, at_letter)
 
 
-def _specification(text: str) -> list[str | None] | None:
+def _specification(text: bytes) -> list[bytes | None] | None:
     """The defaults that `m O{d} +m` gives; None where it has other kinds of arguments."""
-    defaults: list[str | None] = []
+    reader = Reader(np.frombuffer(text, np.uint8).copy(), len(text))
+    defaults: list[bytes | None] = []
     place = 0
-    while (place := _after_spaces(text, place)) < len(text):
-        if text[place] == "+":
+    while (place := reader.after_spaces(place)) < len(text):
+        if text[place : place + 1] == b"+":
             place += 1
-        elif text[place] == "m":
+        elif text[place : place + 1] == b"m":
             defaults.append(None)
             place += 1
-        elif text.startswith("O{", place) and (end := group_end(text, place + 1)) >= 0:
+        elif text.startswith(b"O{", place) and (end := reader.group(place + 1)) >= 0:
             defaults.append(text[place + 2 : end - 1])
             place = end
         else:
             return None
-    return defaults if len(defaults) <= _MAX_PARAMETERS else None
+    return defaults if len(defaults) <= MAX_PARAMETERS else None
 
 
-def read_operator(ends: Ends, start: int, at_letter: bool) -> Definition | None:
+def read_operator(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     r"""What follows `\DeclareMathOperator`."""
-    head = _OPERATOR.match(ends.text, start)
-    body = head and _body(ends, head.end())
+    head = reader.match(_OPERATOR, start)
+    body = head and _body(reader, head.end())
     if not head or not body:
         return None
+    text = b"\\operatorname%b{%b}" % (head["star"], body[0])
     name = head["braced"] or head["bare"]
-    return macro(name, f"\\operatorname{head['star']}{{{body[0]}}}", at_letter=at_letter), body[1]
+    return Definition(name, b"", _with_slots(text, 0), body[1], _machinery(text, at_letter))
 
 
-def read_def(ends: Ends, start: int, at_letter: bool) -> Definition | None:
+def read_def(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     r"""What follows `\def`."""
-    text = ends.text
-    head = _DEF.match(text, start)
-    if head is None or not text.startswith("{", head.end()):
+    head = reader.match(_DEF, start)
+    if head is None or reader.at(head.end()) != b"{":
         return None
-    parts = SLOT.split(head["parameters"])
+    parts = _PARAMETER.split(head["parameters"])
     numbers = parts[1::2]
-    if numbers != [str(n) for n in range(1, len(numbers) + 1)] or "#" in "".join(parts[::2]):
+    if numbers != [b"%d" % n for n in range(1, len(numbers) + 1)] or b"#" in b"".join(parts[::2]):
         return None
-    end = ends.group(head.end())
+    end = reader.group(head.end())
     if end < 0:
         return None
-    delimiters = [part.strip(" \t\n") if part.isspace() else part for part in parts[::2]]
-    body = text[head.end() + 1 : end - 1]
-    return macro(head["bare"], body, delimiters, (), at_letter), end
+    ahead, *delimiters = (part.strip(b" \t\n") if part.isspace() else part for part in parts[::2])
+    signature = ahead + b"".join(
+        bytes([DELIMITED]) + each if each else bytes([MANDATORY]) for each in delimiters
+    )
+    body = reader.piece(head.end() + 1, end - 1)
+    slots = _with_slots(body, len(numbers))
+    return Definition(head["bare"], signature, slots, end, _machinery(body, at_letter))
 
 
-def read_let(
-    ends: Ends, start: int, meaning: Callable[[str], Macro | None], at_letter: bool
-) -> Definition | None:
+def read_let(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     r"""What follows `\let`: what a macro means now, or a command of TeX's own."""
-    head = _LET.match(ends.text, start)
+    head = reader.match(_LET, start)
     if head is None:
         return None
-    name, target = head["bare"], head["meaning"]
-    known = meaning(target[1:]) if target.startswith("\\") else None
-    if known is not None:
-        return replace(known, name=name), head.end()
-    text = "" if target == "\\relax" else target
-    return Macro(name, (text,), final=True, at_letter=at_letter, constant=text), head.end()
+    target = head["meaning"]
+    other = target[1:] if target.startswith(b"\\") else None
+    text = b"" if target == b"\\relax" else target
+    return Definition(head["bare"], b"", text, head.end(), final=True, same_as=other)
 
 
-def _body(ends: Ends, place: int) -> tuple[str, int] | None:
-    text = ends.text
-    if text.startswith("{", place):
-        end = ends.group(place)
-        return None if end < 0 else (text[place + 1 : end - 1], end)
-    token = _TOKEN.match(text, place)
+def _definition(
+    reader: Reader, name: bytes, defaults: list[bytes | None], place: int, at_letter: bool
+) -> Definition | None:
+    """A macro of undelimited arguments, those optional that have a default."""
+    body = _body(reader, place)
+    if body is None:
+        return None
+    signature = b"".join(
+        bytes([MANDATORY]) if each is None else bytes([OPTIONAL]) + each for each in defaults
+    )
+    slots = _with_slots(body[0], len(defaults))
+    return Definition(name, signature, slots, body[1], _machinery(body[0], at_letter))
+
+
+def _body(reader: Reader, place: int) -> tuple[bytes, int] | None:
+    if reader.at(place) == b"{":
+        end = reader.group(place)
+        return None if end < 0 else (reader.piece(place + 1, end - 1), end)
+    token = reader.match(_TOKEN, place)
     return (token[0], token.end()) if token else None
 
 
-def _after_spaces(text: str, place: int) -> int:
-    while place < len(text) and text[place].isspace():
-        place += 1
-    return place
+def _with_slots(body: bytes, parameters: int) -> bytes:
+    """A body with `#1` to `#9` as bytes of their own."""
+
+    def slot(match: re.Match[bytes]) -> bytes:
+        if match[1] or not match[2].isdigit():
+            return match[1] or b"#"
+        number = int(match[2])
+        return bytes([SLOT + number - 1]) if number <= parameters else match[0]
+
+    return _SLOT.sub(slot, body)
+
+
+def _machinery(body: bytes, at_letter: bool) -> tuple[bytes, ...]:
+    commands = (_COMMAND_AT if at_letter else _COMMAND).findall(_TARGET.sub(b"", body))
+    return tuple(c for c in commands if c in MACHINERY_WORDS or (b"@" in c and c != b"@"))

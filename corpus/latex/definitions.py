@@ -6,92 +6,81 @@ An environment's definition stays as it is written: what it stands for is not ex
 import re
 from collections.abc import Callable
 
-from corpus.latex.arguments import Frame
 from corpus.latex.definition_text import (
     Definition,
+    Reader,
     read_def,
     read_document_command,
     read_let,
     read_newcommand,
     read_operator,
 )
-from corpus.latex.macros import Ends
 from corpus.latex.scanner import Action, Scanner
 
-_UNREAD = 16  # characters that a definition which cannot be read counts for beside those read
-_NEXT_COMMAND = re.compile(r"[ \t]*+\\([A-Za-z@]+)")
+_UNREAD = 16  # bytes that a definition which cannot be read counts for beside those read
+_NEXT_COMMAND = re.compile(rb"[ \t]*+\\([A-Za-z@]+)")
 
 
-_Read = Callable[[Ends, int, bool], Definition | None]
-
-
-def _defines(read: _Read, keep_old: bool = False) -> Action:
-    def action(scanner: Scanner, frame: Frame, at: int) -> None:
-        at_letter = scanner.at_letter if frame.at_letter is None else frame.at_letter
-        ends = Ends(frame.text)
-        definition = None if scanner.is_spent else read(ends, frame.position, at_letter)
+def _defines(
+    read: Callable[[Reader, int, bool], Definition | None], keep_old: bool = False
+) -> Action:
+    def action(scanner: Scanner, at: int) -> None:
+        reader, at_letter = scanner.reader(), scanner.is_at_letter
+        definition = None if scanner.is_spent else read(reader, scanner.position, at_letter)
         if definition is None:
-            scanner.charge(ends.seen + _UNREAD)
-            scanner.keep(frame, at)
+            scanner.charge_for(reader, _UNREAD)
+            scanner.keep(at)
             return
-        macro, frame.position = definition
-        if not (keep_old and macro.name in scanner.meanings):
-            scanner.define(macro.name, macro)
-        scanner.drop_line(frame)
+        scanner.position = definition.end
+        if not (keep_old and scanner.is_known(definition.name)):
+            scanner.define(definition, at_letter)
+        scanner.drop_line()
 
     return action
 
 
-def _let(scanner: Scanner, frame: Frame, at: int) -> None:
-    def read(ends: Ends, start: int, at_letter: bool) -> Definition | None:
-        return read_let(ends, start, scanner.macro, at_letter)
-
-    _defines(read)(scanner, frame, at)
-
-
-def _prefix(scanner: Scanner, frame: Frame, at: int) -> None:
+def _prefix(scanner: Scanner, at: int) -> None:
     """`\\long`, `\\global`: gone where a definition follows."""
-    following = _NEXT_COMMAND.match(frame.text, frame.position)
+    following = scanner.match(_NEXT_COMMAND, scanner.position)
     if not following or following[1] not in _DEFINING:
-        scanner.keep(frame, at)
+        scanner.keep(at)
 
 
-def _new_environment(scanner: Scanner, frame: Frame, at: int) -> None:
+def _new_environment(scanner: Scanner, at: int) -> None:
     """Left as it is, its parts unread: a `\\begin{verbatim}` there begins nothing."""
-    text, place = frame.text, frame.position
-    place += text[place : place + 1] == "*"
+    reader, place = scanner.reader(), scanner.position
+    place += reader.at(place) == b"*"
     for _ in range(0 if scanner.is_spent else 8):
-        while place < len(text) and text[place].isspace():
-            place += 1
-        opening = text[place : place + 1]
-        if opening not in ("{", "["):
+        place = reader.after_spaces(place)
+        opening = reader.at(place)
+        if opening not in (b"{", b"["):
             break
-        ends = Ends(text)
-        end = ends.group(place) if opening == "{" else ends.bracket(place)
+        reader.seen = 0
+        end = reader.group(place) if opening == b"{" else reader.bracket(place)
         if end < 0:
-            scanner.charge(ends.seen)
+            scanner.charge_for(reader)
             break
-        place = frame.position = end
-    scanner.keep(frame, at)
+        place = scanner.position = end
+    scanner.keep(at)
 
 
-_DEFINING: dict[str, Action] = {
+_DEFINING: dict[bytes, Action] = {
     **dict.fromkeys(
-        ["newcommand", "renewcommand", "DeclareRobustCommand", "newrobustcmd"],
+        [b"newcommand", b"renewcommand", b"DeclareRobustCommand", b"newrobustcmd"],
         _defines(read_newcommand),
     ),
     **dict.fromkeys(
-        ["NewDocumentCommand", "RenewDocumentCommand", "DeclareDocumentCommand"],
+        [b"NewDocumentCommand", b"RenewDocumentCommand", b"DeclareDocumentCommand"],
         _defines(read_document_command),
     ),
-    "providecommand": _defines(read_newcommand, keep_old=True),
-    **dict.fromkeys(["DeclareMathOperator"], _defines(read_operator)),
-    **dict.fromkeys(["def", "gdef", "edef", "xdef"], _defines(read_def)),
-    "let": _let,
+    b"providecommand": _defines(read_newcommand, keep_old=True),
+    b"DeclareMathOperator": _defines(read_operator),
+    **dict.fromkeys([b"def", b"gdef", b"edef", b"xdef"], _defines(read_def)),
+    b"let": _defines(read_let),
 }
 
-DEFINITIONS: dict[str, Action] = {
+DEFINITIONS: dict[bytes, Action] = {
     **_DEFINING,
-    **dict.fromkeys(["long", "global", "protected", "outer"], _prefix),
-    **dict.fromkeys(["newenvironment", "renewenvironment"], _new_environment),
+    **dict.fromkeys([b"long", b"global", b"protected", b"outer"], _prefix),
+    **dict.fromkeys([b"newenvironment", b"renewenvironment"], _new_environment),
 }

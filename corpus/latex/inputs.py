@@ -6,56 +6,66 @@ Only files of the paper's archive are read, by the names they have in it; no pat
 import posixpath
 import re
 
-from corpus.latex.arguments import Frame
+from corpus.kernels.tex_state import FILE, IN_BODY, KIND, NOTHING, NUM_FRAMES
 from corpus.latex.scanner import Action, Scanner
 
-ARGUMENT = re.compile(r"[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,1000}\][ \t]*+)?\{([^{}]{0,2000})\}")
-_STYLES = re.compile(r"\s*+(?:\[([^\[\]]{0,1000})\]\s*+)?\{([^{}]{0,2000})\}")
-_PLAIN_FILE = re.compile(r"[ \t]*+([^\s{}\\%]{1,200})[ \t]?")
-_TWO_ARGUMENTS = re.compile(r"\s*+\{([^{}]{0,500})\}\s*+\{([^{}]{0,500})\}")
-DOCUMENT = re.compile(r"\\begin[ \t]*+\{document\}")
-END_DOCUMENT = "\\end{document}"
+ARGUMENT = re.compile(rb"[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,1000}\][ \t]*+)?\{([^{}]{0,2000})\}")
+_STYLES = re.compile(rb"\s*+(?:\[([^\[\]]{0,1000})\]\s*+)?\{([^{}]{0,2000})\}")
+_PLAIN_FILE = re.compile(rb"[ \t]*+([^\s{}\\%]{1,200})[ \t]?")
+_TWO_ARGUMENTS = re.compile(rb"\s*+\{([^{}]{0,500})\}\s*+\{([^{}]{0,500})\}")
+_DOCUMENT = re.compile(rb"\\begin[ \t]*+\{document\}")
+END_DOCUMENT = b"\\end{document}"
 
 
-def _input(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = ARGUMENT.match(frame.text, frame.position) or _PLAIN_FILE.match(
-        frame.text, frame.position
-    )
+def document_start(text: bytes) -> int:
+    r"""The place after a file's `\begin{document}`; -1 where it has none."""
+    match = _DOCUMENT.search(text) if b"{document}" in text else None
+    return match.end() if match else -1
+
+
+def _input(scanner: Scanner, at: int) -> None:
+    match = scanner.match(ARGUMENT, scanner.position)
+    match = match or scanner.match(_PLAIN_FILE, scanner.position)
     if match is None:
-        scanner.keep(frame, at)
+        scanner.keep(at)
         return
-    frame.position = match.end()
-    name = match[1].strip().strip('"')
+    scanner.position = match.end()
+    name = _decoded(match[1]).strip().strip('"')
     if name.endswith(".bbl"):  # what BibTeX made of the references
-        scanner.drop_line(frame)
+        scanner.drop_line()
     else:
-        _read_in(scanner, frame, at, name)
+        _read_in(scanner, at, name)
 
 
-def _import(scanner: Scanner, frame: Frame, at: int) -> None:
-    match = _TWO_ARGUMENTS.match(frame.text, frame.position)
+def _import(scanner: Scanner, at: int) -> None:
+    match = scanner.match(_TWO_ARGUMENTS, scanner.position)
     if match is None:
-        scanner.keep(frame, at)
+        scanner.keep(at)
         return
-    frame.position = match.end()
-    _read_in(scanner, frame, at, posixpath.join(match[1].strip(), match[2].strip()))
+    scanner.position = match.end()
+    folder, name = _decoded(match[1]).strip(), _decoded(match[2]).strip()
+    _read_in(scanner, at, posixpath.join(folder, name))
 
 
-def _read_in(scanner: Scanner, frame: Frame, at: int, name: str) -> None:
+def _decoded(name: bytes) -> str:
+    return name.decode("utf-8", "surrogatepass")
+
+
+def _read_in(scanner: Scanner, at: int, name: str) -> None:
     file = _find(scanner, name, ("", ".tex", ".ltx"))
-    opened = [f.file for f in scanner.frames if f.file]
+    opened = scanner.open_files
     if file is None or file in opened or len(opened) >= scanner.limits.max_open_files:
-        scanner.counts["inputs_not_found" if file is None else "inputs_recursive"] += 1
-        scanner.keep(frame, at)
+        scanner.inputs["inputs_not_found" if file is None else "inputs_recursive"] += 1
+        scanner.keep(at)
         return
     text = scanner.files[file]
     if not scanner.charge(len(text)):  # the same file, time and again
-        scanner.keep(frame, at)
+        scanner.keep(at)
         return
-    body = DOCUMENT.search(text) if scanner.in_body else None
-    if body:  # a paper of its own (subfiles, standalone)
-        end = text.find(END_DOCUMENT, body.end())
-        text = text[body.end() : end if end >= 0 else None]
+    start = document_start(text) if scanner.registers[IN_BODY] else -1
+    if start >= 0:  # a paper of its own (subfiles, standalone)
+        end = text.find(END_DOCUMENT, start)
+        text = text[start : end if end >= 0 else None]
     scanner.push_file(file, text)
 
 
@@ -66,8 +76,8 @@ def _find(scanner: Scanner, name: str, suffixes: tuple[str, ...]) -> str | None:
         if name.startswith(("/", "~")) or inside.startswith(".."):
             scanner.outside.append(name)
             return None
-    current = next((f.file for f in reversed(scanner.frames) if f.file), "")
-    for folder in (scanner.folder, posixpath.dirname(current), ""):
+    current = next(iter(scanner.open_files[-1:]), "")
+    for folder in dict.fromkeys([scanner.folder, posixpath.dirname(current), ""]):
         path = posixpath.normpath(posixpath.join(folder, name))
         for suffix in suffixes:
             if path + suffix in scanner.files:
@@ -81,16 +91,19 @@ def _package(suffix: str) -> Action:
     The options of LaTeX 2.09's `\documentstyle[a,b]{c}` are packages too.
     """
 
-    def action(scanner: Scanner, frame: Frame, at: int) -> None:
-        match = _STYLES.match(frame.text, frame.position)
-        options = match[1] if match and frame.text.startswith("\\documentstyle", at) else None
+    def action(scanner: Scanner, at: int) -> None:
+        style = scanner.piece(at, scanner.position) == b"\\documentstyle"
+        match = scanner.match(_STYLES, scanner.position)
+        options = match[1] if match and style else None
         if match:
-            frame.position = match.end()
-        scanner.keep(frame, at)
-        names = [*(options or "").split(","), *match[2].split(",")] if match else []
-        opened = {f.file for f in scanner.frames if f.file}
+            scanner.position = match.end()
+        scanner.keep(at)
+        if not match:
+            return
+        names = [*(options or b"").split(b","), *match[2].split(b",")]
+        opened = scanner.open_files
         for name in reversed(names):  # the last one pushed is read first
-            file = _find(scanner, name.strip(), (suffix,))
+            file = _find(scanner, _decoded(name).strip(), (suffix,))
             if not file or file in opened or len(opened) >= scanner.limits.max_open_files:
                 continue
             if scanner.charge(len(scanner.files[file])):
@@ -99,15 +112,31 @@ def _package(suffix: str) -> Action:
     return action
 
 
-def _end_input(scanner: Scanner, frame: Frame, at: int) -> None:
-    while scanner.frames and not scanner.leave().file:
-        pass
+def _end_input(scanner: Scanner, at: int) -> None:
+    while scanner.registers[NUM_FRAMES]:
+        is_file = scanner.rows[scanner.frame, FILE] >= 0
+        scanner.leave()
+        if is_file:
+            break
 
 
-INPUTS: dict[str, Action] = {
-    **dict.fromkeys(["input", "include", "subfile", "subfileinclude"], _input),
-    **dict.fromkeys(["import", "subimport", "inputfrom", "includefrom"], _import),
-    **dict.fromkeys(["usepackage", "RequirePackage", "documentstyle"], _package(".sty")),
-    **dict.fromkeys(["documentclass", "LoadClass"], _package(".cls")),
-    "endinput": _end_input,
+_PACKAGES = {
+    ".sty": [b"usepackage", b"RequirePackage", b"documentstyle"],
+    ".cls": [b"documentclass", b"LoadClass"],
+}
+
+
+def forget_packages(scanner: Scanner) -> None:
+    """Packages mean nothing where the archive holds none."""
+    for suffix, commands in _PACKAGES.items():
+        if not any(name.endswith(suffix) for name in scanner.files):
+            for command in commands:
+                scanner.state.names[scanner.number(command), KIND] = NOTHING
+
+
+INPUTS: dict[bytes, Action] = {
+    **dict.fromkeys([b"input", b"include", b"subfile", b"subfileinclude"], _input),
+    **dict.fromkeys([b"import", b"subimport", b"inputfrom", b"includefrom"], _import),
+    **{name: _package(suffix) for suffix, names in _PACKAGES.items() for name in names},
+    b"endinput": _end_input,
 }

@@ -6,26 +6,25 @@ document. A paper without a section keeps its body.
 """
 
 import posixpath
-import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from corpus.latex.commands import COMMANDS
+from corpus.kernels import tex_state as fields
+from corpus.kernels.tex_tidy import tidy
+from corpus.latex.commands import ACTIONS, vocabulary_of
 from corpus.latex.comments import strip_comments, verbatim_names
-from corpus.latex.decode import declared_codec, decode
-from corpus.latex.inputs import DOCUMENT
+from corpus.latex.decode import declared_codec, is_utf8, to_utf8
+from corpus.latex.inputs import document_start, forget_packages
 from corpus.latex.main_file import AUTO_IGNORE, find_mains
 from corpus.latex.scanner import Limits, Scanner
-
-_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A paper's files as text, and which of them are papers of their own, the likeliest first."""
+    """A paper's files as UTF-8, and which of them are papers of their own, the likeliest first."""
 
-    texts: Mapping[str, str]
+    texts: Mapping[str, bytes]
     mains: list[str]
 
     @property
@@ -46,59 +45,64 @@ class Paper:
 
 def read_source(files: Mapping[str, bytes], lone_is_main: bool = True) -> Source:
     """Decodes a paper's files, by path, and finds its main files."""
-    codecs = (declared_codec(content) for content in files.values())
-    declared = next((codec for codec in codecs if codec), None)
-    texts = {name: decode(content, declared) for name, content in files.items()}
+    declared = None
+    if not all(map(is_utf8, files.values())):
+        codecs = (declared_codec(content) for content in files.values())
+        declared = next((codec for codec in codecs if codec), None)
+    texts = {name: to_utf8(content, declared) for name, content in files.items()}
     return Source(texts, find_mains(texts, lone_is_main))
 
 
 def clean(source: Source, main: str, limits: Limits | None = None) -> Paper:
     """The text of the paper whose main file is `main`; never raises on any source."""
-    verbatim = verbatim_names("\n".join(source.texts.values()))
+    scanner = scanned(source, main, limits or Limits())
+    return Paper(_tidied(scanner), scanner.title, scanner.counts, scanner.outside)
+
+
+def scanned(source: Source, main: str, limits: Limits) -> Scanner:
+    """The pass over a paper's source, once it is done."""
+    verbatim = verbatim_names(source.texts.values())
     texts = _WithoutComments(source.texts, verbatim)
     scanner = Scanner(
         texts,
         verbatim,
-        COMMANDS,
-        limits or Limits(),
+        vocabulary_of(verbatim),
+        ACTIONS,
+        limits,
         folder=posixpath.dirname(main),
-        has_document=DOCUMENT.search(texts[main]) is not None,
+        has_document=document_start(texts[main]) >= 0,
         size=sum(map(len, source.texts.values())),
     )
+    forget_packages(scanner)
     scanner.run(main)
-    return Paper(_join(scanner), scanner.title, scanner.counts, scanner.outside)
+    return scanner
 
 
-class _WithoutComments(dict[str, str]):
+class _WithoutComments(dict[str, bytes]):
     """A paper's files, rid of their comments when they are first asked for."""
 
-    def __init__(self, texts: Mapping[str, str], verbatim: frozenset[str]) -> None:
+    def __init__(self, texts: Mapping[str, bytes], verbatim: frozenset[bytes]) -> None:
         super().__init__()
         self._texts, self._verbatim = texts, verbatim
 
     def __contains__(self, name: object) -> bool:
         return name in self._texts
 
-    def __missing__(self, name: str) -> str:
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __missing__(self, name: str) -> bytes:
         text = self[name] = strip_comments(self._texts[name], self._verbatim)
         return text
 
 
-def _join(scanner: Scanner) -> str:
-    """The pieces that were written, from the first section on; blank lines are one at most."""
-    first = scanner.section if scanner.section is not None else scanner.subsection or 0
-    parts: list[str] = []
-    start = first
-    for index in scanner.raw:
-        if index >= first:
-            parts += [_tidy("".join(scanner.out[start:index])), scanner.out[index]]
-            start = index + 1
-    parts.append(_tidy("".join(scanner.out[start:])))
-    text = "".join(parts).strip()
-    return text + "\n" if text else ""
-
-
-def _tidy(text: str) -> str:
-    lines = text.split("\n")
-    ended = [line.rstrip(" \t") for line in lines[:-1]]
-    return _BLANK_LINES.sub("\n\n", "\n".join([*ended, lines[-1]]))
+def _tidied(scanner: Scanner) -> str:
+    """What was written from the first section on; blank lines are one at most."""
+    registers = scanner.registers
+    first = registers[fields.SECTION]
+    first = first if first >= 0 else max(registers[fields.SUBSECTION], 0)
+    raw = scanner.state.raw[: registers[fields.NUM_RAW]]
+    raw = raw[raw[:, 0] >= first] - first
+    text = tidy(scanner.state.out[first : scanner.written], raw).tobytes()
+    decoded = text.decode("utf-8", "surrogatepass").strip()
+    return decoded + "\n" if decoded else ""

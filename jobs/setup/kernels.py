@@ -25,6 +25,7 @@ from corpus.dedup.lines import LineDedupConfig, SeenLines, remove_lines, shard_h
 from corpus.dedup.shingles import shingle_set
 from corpus.kernels import sweep
 from corpus.kernels.shingles import count_common
+from corpus.latex import paper
 from corpus.lm import train_lm
 from corpus.lm_config import LmConfig
 from corpus.references.training import ClassifierConfig, train_classifier
@@ -36,6 +37,11 @@ _RECORD = (
     "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://a.test/\r\n"
     "Content-Length: {}\r\n\r\n{}\r\n\r\n"
 )
+_PAPER = r"""\documentclass{article}\begin{document}
+\newcommand{\a}[1]{#1} \def\x[#1]{\a}  % a comment
+\section{References}\x[1] \verb|x| \bibliography[a]
+\appendix
+"""
 
 
 def compile_all(lid: str, tools: Path) -> None:
@@ -60,6 +66,7 @@ def compile_all(lid: str, tools: Path) -> None:
         count_common(shingles, shingles)
         clean_batch(pa.array([_TEXT], pa.large_string()), PRESETS["tfds"], Counter())
         _remove_repeats(batch)
+        _read_paper()
         references = _classifier(folder)
         for structure in ("probing", "trie"):
             models = folder / structure
@@ -84,6 +91,13 @@ def _remove_repeats(documents: pa.RecordBatch) -> None:
     seen = SeenLines(np.zeros(1, np.uint64), np.zeros(1, np.uint64))
     for rules in PRESETS.values():
         remove_repeats(pages, np.ones(2, bool), seen, rules, Counts())
+
+
+def _read_paper() -> None:
+    """A paper with all that compiled code has a part in."""
+    text = _PAPER + "".join(f"\\def\\{'x' * n}{{}}" for n in range(2, 1200))
+    source = paper.read_source({"paper.tex": text.encode()})
+    paper.clean(source, "paper.tex")
 
 
 def _classifier(folder: Path) -> str:

@@ -57,6 +57,7 @@ def body(text: str, preamble: str = "") -> str:
         (r"\NewDocumentCommand{\x}{m O{d} +m}{#1#2#3}", r"\x ab \x a[b]c", "adb abc"),
         (r"\newcommand{\x}{a}", r"\string\x \verb|\x| \\x", r"\string\x \verb|\x| \\x"),
         (r"\newcommand{\x}{a}", r"\xy \x1", r"\xy a1"),
+        (r"\newcommand{\x}[1]{issue~\#1, #1}", r"\x{7}", r"issue~\#1, 7"),
     ],
 )  # fmt: skip
 def test_macros_are_expanded(definitions: str, use: str, text: str) -> None:
@@ -212,6 +213,15 @@ def test_packages_of_the_archive_give_their_definitions_and_no_text() -> None:
         assert paper(f"{first}\\begin{{document}}\\x\\y", **files).text == "ab@c\n"
 
 
+def test_a_newline_goes_with_a_definition_only_where_nothing_else_stands_on_its_line() -> None:
+    assert body("a\\def\\x{1}  \\def\\y{2}\nb\n  \\def\\x{3}\nc") == "a\nb\n  c"
+
+
+def test_what_a_package_begins_is_no_text() -> None:
+    found = paper("\\usepackage{b}\\begin{document}x", b__sty="\\begin{document}y\\section{S}")
+    assert found.text == "x\n"
+
+
 def test_blank_lines_and_spaces_at_the_end_of_lines_go() -> None:
     assert body("a  \n\n\n\n  b\t\nc") == "a\n\n  b\nc"
 
@@ -246,7 +256,9 @@ def test_no_source_breaks_it_or_makes_it_run_away(main: list[str], other: list[s
 def test_no_command_is_slow_before_a_long_run(run: str) -> None:
     """A pattern that tries every way to share out a run of blanks would take hours here."""
     for command in COMMANDS:
-        source = f"\\newcommand{{\\x}}[2][]{{#1}}\\begin{{document}}\\{command}{run * 3000}!"
+        source = (
+            f"\\newcommand{{\\x}}[2][]{{#1}}\\begin{{document}}\\{command.decode()}{run * 3000}!"
+        )
         clean(read_source({"main.tex": source.encode()}), "main.tex")
 
 
