@@ -6,38 +6,29 @@ plain or packed, or the `.7z` it comes in;
 a tar may hold several.
 """
 
-import bz2
-import gzip
-import lzma
 import re
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
 from corpus.counts import Counts
 from corpus.errors import ConfigError
 from corpus.formats.documents import Document, to_batches
-from corpus.formats.streams import Checked
 from corpus.stackexchange import rows
+from corpus.stackexchange.dumps import TARS, Feed, dumps
 from corpus.stackexchange.encoding import Utf8
 from corpus.stackexchange.html_text import html_to_text
 from corpus.stackexchange.row_stream import RowStream
 from corpus.stackexchange.sites import chosen, require_sites, site_of
 from corpus.stackexchange.spill import Spill
-from corpus.storage import InputFile, open_input
+from corpus.storage import InputFile
 
-_TARS = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
-SUFFIXES = ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", ".7z", *_TARS)
+SUFFIXES = ("Posts.xml", "Posts.xml.gz", "Posts.xml.bz2", "Posts.xml.xz", ".7z", *TARS)
 
 OTHER_SITE = "site not asked for"
-NO_POSTS = "archive without Posts.xml"
 NO_ROWS = "Posts.xml without a row"
-CUT = "file cut short or damaged to its end"
 NOT_A_ROW = "row not well formed"
 OVERSIZE = f"row over {RowStream.MOST_BYTES >> 20} MiB"
 OTHER_POST = "neither question nor answer"
@@ -48,10 +39,6 @@ FEW_ANSWERS = "fewer answers than asked for"
 SHORT = "shorter than min_chars"
 
 _QUESTION, _ANSWER = "1", "2"
-_PIECE = 1 << 20
-Feed = Callable[[bytes], object]
-_OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
-_DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, tarfile.TarError)
 _ID, _SCORE = re.compile(r"[0-9]{1,18}"), re.compile(r"-?[0-9]{1,18}")
 
 
@@ -105,7 +92,7 @@ def _documents(
     counts.add("files")
     counts.add("bytes_in", file.size)
     sites = chosen(config.sites)
-    for name, unpack in _dumps(file, counts):
+    for name, unpack in dumps(file, counts):
         site = site_of(name)
         if sites is not None and site not in sites:
             counts.skip(OTHER_SITE, name)
@@ -114,66 +101,6 @@ def _documents(
             _sort(name, unpack, spill, counts)
             for run in spill.runs():
                 yield from _threads(run, name, site, source, config, counts)
-
-
-def _dumps(file: InputFile, counts: Counts) -> Iterator[tuple[str, Callable[[Feed], None]]]:
-    """The posts of a file, by name: a function that feeds all bytes of them, as far as whole."""
-    with open_input(file.uri) as stream:
-        raw = Checked(stream, file.uri)  # a disk that fails is no damaged file
-        if file.name.endswith(".7z"):
-            yield from _in_7z(raw, file.name, counts)
-        elif file.name.endswith(_TARS):
-            yield from _in_tar(raw, file.name, counts)
-        else:
-            opener = _OPENERS.get(file.name.rpartition(".")[2])
-            unpacked: Any = opener(raw) if opener else raw
-            yield file.name, partial(_unpack, unpacked, file.name, counts)
-
-
-def _in_tar(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Callable]]:
-    found = False
-    try:
-        with tarfile.open(fileobj=raw, mode="r|*") as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if member.isfile() else None
-                if stream is not None and member.name.endswith("Posts.xml"):
-                    found = True
-                    place = f"{name}/{member.name}"
-                    yield place, partial(_unpack, stream, place, counts)
-    except (*_DAMAGE, TypeError):  # so tarfile ends on a gzip header that is cut short
-        counts.skip(CUT, name)
-        return
-    if not found:
-        counts.skip(NO_POSTS, name)
-
-
-def _in_7z(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Callable]]:
-    from corpus.stackexchange import archives  # slow to import
-
-    def unpack(member: str, place: str, feed: Feed) -> None:
-        if not archives.feed_member(raw, member, feed):
-            counts.skip(CUT, place)
-
-    members = archives.members(raw, "Posts.xml")
-    if not members:
-        counts.skip(CUT if members is None else NO_POSTS, name)
-        return
-    for member in members:
-        place = name if len(members) == 1 else f"{name}/{member}"
-        yield place, partial(unpack, member, place)
-
-
-def _unpack(stream: Any, name: str, counts: Counts, feed: Feed) -> None:
-    read = getattr(stream, "read1", stream.read)  # what comes before damage comes before its error
-    while True:
-        try:
-            piece = read(_PIECE)
-        except _DAMAGE:
-            counts.skip(CUT, name)
-            return
-        if not piece:
-            return
-        feed(piece)
 
 
 def _sort(name: str, unpack: Callable[[Feed], None], spill: Spill, counts: Counts) -> None:

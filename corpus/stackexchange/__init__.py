@@ -1,1 +1,1 @@
-"""StackExchange's dumps: rows of posts, posts joined into threads, HTML to text, the sites."""
+"""Stack Exchange's dumps: files, rows, posts joined into threads, HTML to text, the sites."""

@@ -17,7 +17,7 @@ from corpus.counts import Counts
 from corpus.errors import ConfigError
 from corpus.sources import stackexchange as reader
 from corpus.sources.stackexchange import StackExchangeConfig, read
-from corpus.stackexchange import spill
+from corpus.stackexchange import dumps, spill
 from corpus.storage import InputFile
 
 SITE = "beer.stackexchange.com"
@@ -165,7 +165,7 @@ def test_packed_files_are_the_same_and_cut_ones_give_what_comes_before(tmp_path:
         found, counts = read_file(path)
         assert 0 < len(found) < len(expected)
         assert [d["text"] for d in found] == [d["text"] for d in expected][: len(found)]
-        assert counts.skipped[reader.CUT] == 1
+        assert counts.skipped[dumps.CUT] == 1
 
 
 def test_7z_archives(tmp_path: Path) -> None:
@@ -177,11 +177,11 @@ def test_7z_archives(tmp_path: Path) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[200] ^= 0xFF
     path.write_bytes(damaged)
-    assert read_file(path, path.name)[1].skipped[reader.CUT] == 1
+    assert read_file(path, path.name)[1].skipped[dumps.CUT] == 1
     path.write_bytes(b"not an archive")
-    assert read_file(path, path.name)[1].skipped == {reader.CUT: 1}
+    assert read_file(path, path.name)[1].skipped == {dumps.CUT: 1}
     archive(path, Comments=b"<comments/>")
-    assert read_file(path, path.name)[1].skipped == {reader.NO_POSTS: 1}
+    assert read_file(path, path.name)[1].skipped == {dumps.NO_POSTS: 1}
 
 
 @pytest.mark.parametrize("kind", ["", ".gz", ".bz2", ".xz"])
@@ -199,12 +199,12 @@ def test_a_tar_of_sites(tmp_path: Path, kind: str) -> None:
     assert found[3]["url"] == "https://wine.stackexchange.com/questions/100000"
     assert len({document["doc_id"] for document in found}) == 4
     path.write_bytes(path.read_bytes()[:200])  # of gzip, tarfile takes it for an empty archive
-    assert read_file(path, path.name)[1].skipped in ({reader.CUT: 1}, {reader.NO_POSTS: 1})
+    assert read_file(path, path.name)[1].skipped in ({dumps.CUT: 1}, {dumps.NO_POSTS: 1})
     path.write_bytes(b"")
-    assert read_file(path, path.name)[1].skipped == {reader.CUT: 1}
+    assert read_file(path, path.name)[1].skipped == {dumps.CUT: 1}
     with tarfile.open(path, f"w:{kind[1:]}") as packed:
         packed.add(folder / SITE / "Users.xml", "Users.xml")
-    assert read_file(path, path.name)[1].skipped == {reader.NO_POSTS: 1}
+    assert read_file(path, path.name)[1].skipped == {dumps.NO_POSTS: 1}
 
 
 def test_a_full_disk_is_not_taken_for_a_damaged_archive(tmp_path: Path, monkeypatch) -> None:

@@ -11,6 +11,7 @@ from corpus.counts import Counts
 from corpus.errors import ConfigError, DataError
 from corpus.sources import stackexchange as reader
 from corpus.sources.stackexchange import StackExchangeConfig, read
+from corpus.stackexchange import dumps
 from corpus.stackexchange.html_text import html_to_text
 from corpus.stackexchange.sites import site_of
 from corpus.storage import InputFile
@@ -84,13 +85,13 @@ def test_what_comes_before_a_cut_is_kept(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress("\n".join(rows).encode())[:-20_000])
     found, counts = read_file(path, "a.b/Posts.xml.gz")
     assert len(found) > 15_000
-    assert counts.skipped[reader.CUT] == 1
+    assert counts.skipped[dumps.CUT] == 1
 
 
 def test_a_packed_tar_cut_in_its_first_bytes(tmp_path: Path) -> None:
     path = tmp_path / "sites.tar.gz"
     path.write_bytes(gzip.compress(b"")[:3])
-    assert read_file(path, path.name)[1].skipped == {reader.CUT: 1}
+    assert read_file(path, path.name)[1].skipped == {dumps.CUT: 1}
 
 
 def test_an_archive_of_two_sites(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_failing_disk_is_no_damage(tmp_path: Path, monkeypatch, name: str) -> 
         def tell(self):
             return 0
 
-    monkeypatch.setattr(reader, "open_input", lambda uri: Failing())
+    monkeypatch.setattr(dumps, "open_input", lambda uri: Failing())
     with pytest.raises(DataError, match="reset"):
         list(read(InputFile("u", name, 9), "s", StackExchangeConfig(), Counts()))
 
