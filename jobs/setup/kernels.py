@@ -95,7 +95,8 @@ def _remove_repeats(documents: pa.RecordBatch) -> None:
 
 def _read_paper() -> None:
     """A paper with all that compiled code has a part in."""
-    text = _PAPER + "".join(f"\\def\\{'x' * n}{{}}" for n in range(2, 1200))
+    definitions = "".join(f"\\def\\{'x' * n}{{}}" for n in range(2, 1200))
+    text = f"{_PAPER}{definitions}\\end{{document}}"
     source = paper.read_source({"paper.tex": text.encode()})
     paper.clean(source, "paper.tex")
 
