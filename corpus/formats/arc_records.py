@@ -44,7 +44,7 @@ def read_arc(file: InputFile, stream: pa.NativeFile, counts: Counts) -> Iterator
     head = stream.read_at(4096, 0)
     packed = head.startswith(GZIP)
     if not (gunzip_head(head) if packed else head).lstrip().startswith(_FILE):
-        counts.skip(NOT_ARC, file.name)
+        counts.note(NOT_ARC, file.name)
         return
     if packed:
         source = _Source(inflate_members(stream, file.uri, begins=_begins_record), packed)
@@ -64,7 +64,7 @@ def read_arc(file: InputFile, stream: pa.NativeFile, counts: Counts) -> Iterator
                 counts.skip(found, f"{file.name}#{source.origin}")
         except _BrokenError:
             fault = DAMAGED if source.goes_on() else CUT
-            counts.skip(fault, f"{file.name}#{source.origin}")
+            counts.note(fault, f"{file.name}#{source.origin}")
 
 
 def _next_fields(source: "_Source", name: str, counts: Counts) -> re.Match[bytes] | None:
@@ -77,7 +77,7 @@ def _next_fields(source: "_Source", name: str, counts: Counts) -> re.Match[bytes
             return fields
         if line.strip() and not lost:
             lost = True
-            counts.skip(DAMAGED, f"{name}#{source.line_at}")
+            counts.note(DAMAGED, f"{name}#{source.line_at}")
     return None
 
 

@@ -73,13 +73,13 @@ def archive_files(file: InputFile, max_bytes: int, counts: Counts) -> Iterator[A
             try:
                 found = next(entries, None)
             except _DAMAGE:
-                counts.skip(CUT, file.name)
+                counts.note(CUT, file.name)
                 return
             if found is None:
                 return
             total += found.size
             if total > max_bytes:
-                counts.skip(OVERSIZE, f"{file.name}#{found.position}")
+                counts.note(OVERSIZE, f"{file.name}#{found.position}")
                 return
             yield found
 
@@ -155,17 +155,17 @@ def _tar_files(
     try:
         tar = _OnePassTar(fileobj=_Unpacked(plain), tarinfo=Entry)  # type: ignore[arg-type]
     except _DAMAGE:
-        counts.skip(NOT_ARCHIVE, file.name)
+        counts.note(NOT_ARCHIVE, file.name)
         return
     while (entry := tar.next()) is not None:
         position += 1
         if tar.offset > max_bytes:  # where the next header stands
-            counts.skip(OVERSIZE, f"{file.name}#{position}")
+            counts.note(OVERSIZE, f"{file.name}#{position}")
             return
         if entry.isreg() and entry.size >= 0:
             yield ArchiveFile(_path(entry.name), position, entry.size, _tar_content(tar, entry))
     if tar.broken:
-        counts.skip(CUT, f"{file.name}#{position + 1}")
+        counts.note(CUT, f"{file.name}#{position + 1}")
 
 
 def _tar_content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Callable[[int], bytes | None]:
@@ -206,7 +206,7 @@ def _zip_files_in_order(disk: Checked, file: InputFile, counts: Counts) -> Itera
                 return None
 
         yield ArchiveFile(_path(entry.name), position, entry.size, read)
-    counts.skip(NOT_ARCHIVE if position < 0 else CUT, f"{file.name}#{position + 1}")
+    counts.note(NOT_ARCHIVE if position < 0 else CUT, f"{file.name}#{position + 1}")
 
 
 def _zip_content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[int], bytes | None]:

@@ -100,7 +100,7 @@ def read_pages(
     site = site or read_site(file)
     if not site.is_dump:
         if file.start == 0:
-            counts.skip(NOT_A_DUMP, file.name)
+            counts.note(NOT_A_DUMP, file.name)
         return
     place = file.name
     assembler = _Assembler()
@@ -108,7 +108,12 @@ def read_pages(
         for xml in assembler.add(piece):
             page = _parse(xml, site.wiki) if isinstance(xml, bytes) else None
             if page is None:
-                counts.skip(DAMAGED_PAGE if isinstance(xml, bytes) else xml, place)
+                if isinstance(xml, bytes):
+                    counts.skip(DAMAGED_PAGE, place)
+                elif xml == LARGE_PAGE:
+                    counts.skip(xml, place)
+                else:
+                    counts.note(xml, place)
                 continue
             counts.add("pages")
             place = f"{file.name}#{page.title}"
@@ -116,7 +121,7 @@ def read_pages(
         if assembler.done:
             return
     for fault in assembler.end():
-        counts.skip(fault, place)
+        counts.note(fault, place)
 
 
 class _Assembler:

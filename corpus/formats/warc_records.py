@@ -87,7 +87,7 @@ def read_records(file: InputFile, kind: str, counts: Counts, start: int = 0) -> 
         counts.add("files")
         counts.add("bytes_in", file.size)
     if file.size == 0:
-        counts.skip("empty file", file.name)
+        counts.note("empty file", file.name)
         return
     with open_input(file.uri) as stream:
         if not file.name.lower().endswith(arc_records.SUFFIXES):
@@ -95,7 +95,7 @@ def read_records(file: InputFile, kind: str, counts: Counts, start: int = 0) -> 
         elif kind == arc_records.KIND:
             yield from arc_records.read_arc(file, stream, counts)
         else:
-            counts.skip(f"ARC file, which holds no {kind} records", file.name)
+            counts.note(f"ARC file, which holds no {kind} records", file.name)
 
 
 class _Stream:
@@ -148,9 +148,9 @@ class _Archive:
         if not self._starts_well and begin == 0:
             start = None if self._plain else self._next_start()
             if start is None:
-                self._counts.skip(NOT_WARC, self._file.name)
+                self._counts.note(NOT_WARC, self._file.name)
                 return
-            self._counts.skip(DAMAGED, f"{self._file.name}#0")
+            self._counts.note(DAMAGED, f"{self._file.name}#0")
         before: str | None = None  # where a fault was that may be the next record's own
         while start is not None:
             failed = False
@@ -159,14 +159,14 @@ class _Archive:
             except OSError:
                 start, failed = self._next_start(), True
             if before is not None and (self._seen or not failed):
-                self._counts.skip(DAMAGED, before)
+                self._counts.note(DAMAGED, before)
             before = None
             if failed:
                 place = f"{self._file.name}#{self._last}"
                 if self._seen and start is not None and self._follows_last(start):
                     before = place
                 else:
-                    self._counts.skip(CUT if start is None else DAMAGED, place)
+                    self._counts.note(CUT if start is None else DAMAGED, place)
 
     def _records_from(self, start: int, kind: str) -> Generator[RawRecord, None, int | None]:
         """Records up to what is taken for the file's end; where there are more, if there are."""
@@ -260,7 +260,7 @@ class _Archive:
             following, whole = None, True
         if not whole:
             fault = CUT if following is None else DAMAGED
-            self._counts.skip(fault, f"{self._file.name}#{self._last}")
+            self._counts.note(fault, f"{self._file.name}#{self._last}")
         return following
 
     def _members_after_last(self) -> tuple[int | None, bool]:

@@ -72,13 +72,13 @@ def read_groups(file: InputFile, counts: Counts, start: int = 0) -> Iterator[Gro
         counts.add("files")
         counts.add("bytes_in", file.size)
     if file.size == 0:
-        counts.skip("empty file", file.name)
+        counts.note("empty file", file.name)
         return
     found = 0
     with open_input(file.uri) as stream:
         head = stream.read_at(8, 0)
         if head.startswith(tuple(packing.magic for packing in PACKINGS if packing.magic != GZIP)):
-            counts.skip(OTHERWISE_PACKED, file.name)
+            counts.note(OTHERWISE_PACKED, file.name)
             return
         packed = head.startswith(GZIP)
         pieces = (inflate_members if packed else read_plain)(stream, file.uri, start)
@@ -86,7 +86,7 @@ def read_groups(file: InputFile, counts: Counts, start: int = 0) -> Iterator[Gro
             found += len(group.heads)
             yield group
     if not found and not counts.skipped:
-        counts.skip(NOT_WARC, file.name)
+        counts.note(NOT_WARC, file.name)
 
 
 def _groups(pieces: Iterator[Inflated], name: str, packed: bool, counts: Counts) -> Iterator[Group]:
@@ -99,12 +99,12 @@ def _groups(pieces: Iterator[Inflated], name: str, packed: bool, counts: Counts)
             broken = piece.member
             continue
         if broken is not None:
-            counts.skip(DAMAGED, f"{name}#{broken}")
+            counts.note(DAMAGED, f"{name}#{broken}")
             broken = None
         if framing.add(piece.member, piece.data):
             yield framing.take()
     if broken is not None:
-        counts.skip(CUT, f"{name}#{broken}")
+        counts.note(CUT, f"{name}#{broken}")
     yield framing.finish(None)
 
 

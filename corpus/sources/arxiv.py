@@ -47,6 +47,7 @@ WITHDRAWN = "withdrawn"
 NO_MAIN = "no main file"
 EMPTY = "no text"
 NO_ID = "no arXiv ID in the file's name"
+OTHER_MAIN = "another main file of a paper"
 OUTSIDE = "input from outside of the archive"
 DAMAGED = "archive cut short or damaged here"
 
@@ -153,7 +154,7 @@ def _bulk(
     with open_tar(stream, "r:") as archive:
         for member in members(archive, stream):
             if member is None:
-                counts.skip(DAMAGED, file.name)
+                counts.note(DAMAGED, file.name)
                 continue
             if not member.isreg():
                 continue
@@ -184,11 +185,12 @@ def _papers(
     `entry` is the archive's place in a bulk tar; None where it is the input file `name`.
     """
     where = f"{entry or name} {name}"
-    for fault in found.faults:
-        counts.skip(fault, where)
+    faults = list(found.faults)
     if not found.files:
-        if not found.faults:
-            counts.skip(_why_none(found), where)
+        counts.skip(faults.pop(0) if faults else _why_none(found), where)
+    for fault in faults:
+        counts.note(fault, where)
+    if not found.files:
         return
     known = arxiv_id(name)
     paper_source = read_source(found.files, lone_is_main=known is not None)
@@ -202,12 +204,13 @@ def _papers(
         for count, amount in paper.counts.items():
             counts.add(count, amount)
         for path in paper.outside:
-            counts.skip(OUTSIDE, f"{place} {path[:100]}")
+            counts.note(OUTSIDE, f"{place} {path[:100]}")
         if paper.text:
             yield _document(paper, source, place, known)
         else:
             counts.skip(EMPTY, where)
-    counts.add("mains_left", len(paper_source.mains) - len(mains))
+    for main in paper_source.mains[len(mains) :]:
+        counts.note(OTHER_MAIN, f"{where} {main[:100]}")
 
 
 def _document(paper: Paper, source: str, origin: str, known: tuple[str, str] | None) -> Document:

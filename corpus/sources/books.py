@@ -99,7 +99,7 @@ def _contents(file: InputFile, config: BooksConfig, counts: Counts) -> Iterator[
         else:
             yield origin, content
     if not texts and counts.skipped.total() == faults:
-        counts.skip(NO_TEXTS, file.name)
+        counts.note(NO_TEXTS, file.name)
 
 
 def _document(

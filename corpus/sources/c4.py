@@ -122,7 +122,7 @@ def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
         waiting, size, dropping = [b""], 0, False
         for piece in _pieces(raw, file, start):
             if piece is None:
-                counts.skip(CUT, f"{file.name}#{start + size}")
+                counts.note(CUT, f"{file.name}#{start + size}")
             waiting.append(piece or b"")
             size += len(piece or b"")
             if piece and size < _BLOCK:

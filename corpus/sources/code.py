@@ -130,12 +130,12 @@ def _parquet_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mappin
             groups = _row_groups(table.metadata, file)
         except (pa.ArrowException, OSError, UnicodeError):
             if file.start == 0:
-                counts.skip(NOT_PARQUET, f"{file.name}#0")
+                counts.note(NOT_PARQUET, f"{file.name}#0")
             return
         missing = [name for name in _NEEDED if name not in names]
         if missing:
             if file.start == 0:
-                counts.skip(f"no column {', '.join(missing)}", file.name)
+                counts.note(f"no column {', '.join(missing)}", file.name)
             return
         columns = list(names.values())
         try:
@@ -146,7 +146,7 @@ def _parquet_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mappin
                         yield position, dict(zip(names, row, strict=True))
                         position += 1
         except (pa.ArrowException, OSError, UnicodeError):
-            counts.skip(NOT_PARQUET, f"{file.name}#{position}")
+            counts.note(NOT_PARQUET, f"{file.name}#{position}")
 
 
 def _row_groups(metadata: pq.FileMetaData, file: InputFile) -> list[tuple[int, int]]:
@@ -207,7 +207,7 @@ def _json_rows(
                         at += len(line)
                     continue
             except _DAMAGE:
-                counts.skip("file cut short or damaged to its end", place)
+                counts.note("file cut short or damaged to its end", place)
                 return
             if not line:
                 return

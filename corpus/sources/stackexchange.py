@@ -2,8 +2,7 @@
 
 LLaMA section 2.1: the 28 largest sites, HTML taken off, answers sorted by score, highest first. The
 score is a number here, where others sort it as text (9 above 10). A file is one site's `Posts.xml`,
-plain or packed, or the `.7z` it comes in;
-a tar may hold several.
+plain or packed, or the `.7z` it comes in; a tar may hold several.
 """
 
 import re
@@ -95,7 +94,7 @@ def _documents(
     for name, unpack in dumps(file, counts):
         site = site_of(name)
         if sites is not None and site not in sites:
-            counts.skip(OTHER_SITE, name)
+            counts.note(OTHER_SITE, name)
             continue
         with Spill() as spill:
             _sort(name, unpack, spill, counts)
@@ -112,7 +111,7 @@ def _sort(name: str, unpack: Callable[[Feed], None], spill: Spill, counts: Count
     utf8.end()
     stream.end()
     if counts.totals["records"] + counts.skipped.total() == before:
-        counts.skip(NO_ROWS, name)
+        counts.note(NO_ROWS, name)
 
 
 class _Sorting:

@@ -80,7 +80,7 @@ def _documents(
     site = mediawiki.read_site(file)
     if config.languages and site.language and site.language not in config.languages:
         if file.start == 0:
-            counts.skip(OTHER_LANGUAGE, f"{file.name} {site.language}")
+            counts.note(OTHER_LANGUAGE, f"{file.name} {site.language}")
         return
     if site.is_dump and not site.language and file.start == 0:
         counts.add("dumps_without_language")

@@ -51,10 +51,10 @@ def _in_tar(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Call
                     place = f"{name}/{member.name}"
                     yield place, partial(_unpack, stream, place, counts)
     except (*_DAMAGE, TypeError):  # so tarfile ends on a gzip header that is cut short
-        counts.skip(CUT, name)
+        counts.note(CUT, name)
         return
     if not found:
-        counts.skip(NO_POSTS, name)
+        counts.note(NO_POSTS, name)
 
 
 def _in_7z(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Callable]]:
@@ -62,11 +62,11 @@ def _in_7z(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Calla
 
     def unpack(member: str, place: str, feed: Feed) -> None:
         if not archives.feed_member(raw, member, feed):
-            counts.skip(CUT, place)
+            counts.note(CUT, place)
 
     members = archives.members(raw, "Posts.xml")
     if not members:
-        counts.skip(CUT if members is None else NO_POSTS, name)
+        counts.note(CUT if members is None else NO_POSTS, name)
         return
     for member in members:
         place = name if len(members) == 1 else f"{name}/{member}"
@@ -79,7 +79,7 @@ def _unpack(stream: Any, name: str, counts: Counts, feed: Feed) -> None:
         try:
             piece = read(_PIECE)
         except _DAMAGE:
-            counts.skip(CUT, name)
+            counts.note(CUT, name)
             return
         if not piece:
             return

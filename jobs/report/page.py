@@ -6,7 +6,7 @@ from corpus import storage
 from corpus.config import config_hash
 from jobs.report import measures, rule_sections, sections, training_sections
 from jobs.report.data import Run, read_run
-from jobs.report.markup import Html, count, document, element, share, size
+from jobs.report.markup import Html, count, document, duration, element, facts, join, share, size
 
 NAME = "report.html"
 
@@ -15,7 +15,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Run], Html]], ...] = (
     ("languages", "Languages", sections.languages),
     ("perplexity", "Perplexity", sections.perplexity),
     ("rules", "Rules and examples", rule_sections.rules),
-    ("skipped", "Skipped records", sections.skipped),
+    ("skipped", "Skipped and damaged", sections.skipped),
     ("mixture", "Mixture", training_sections.mixture),
     ("loss", "Training loss", training_sections.loss),
     ("validation", "Validation", training_sections.validation),
@@ -51,7 +51,7 @@ def page(run: Run) -> str:
         "section",
         element("h2", "The run"),
         _cards(run),
-        sections.run_facts(run, config_hash(run.config)),
+        _facts(run),
         id="run",
     )
     body = element(
@@ -73,6 +73,24 @@ def page(run: Run) -> str:
         class_="page",
     )
     return document(title, body)
+
+
+def _facts(run: Run) -> Html:
+    """What identifies the run."""
+    made = run.manifests[-1]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items()))
+    seconds = sum(speed.seconds for speed in run.speeds)
+    return facts(
+        [
+            ("Run folder", element("code", run.config.get("output", run.folder))),
+            ("Config hash", element("code", config_hash(run.config))),
+            ("Code version", join([element("code", made.code), f" of stage {made.stage}"])),
+            ("Seed", element("code", run.config.get("seed", 0))),
+            ("Sources", ", ".join(source.name for source in run.sources)),
+            ("Libraries", versions),
+            ("Stages took", duration(seconds)),
+        ]
+    )
 
 
 def _cards(run: Run) -> Html:

@@ -12,10 +12,8 @@ from jobs.report.markup import (
     Html,
     absent,
     count,
-    duration,
     element,
     escape,
-    facts,
     join,
     plural,
     share,
@@ -45,11 +43,13 @@ def funnel(run: Run) -> Html:
 def _funnel_of(run: Run, source: SourceRun) -> Html:
     if source.extracted is None:
         return absent("Not extracted yet.")
-    totals, skipped = source.extracted.counts.totals, source.extracted.counts.skipped
+    counts = source.extracted.counts
+    totals, skipped = counts.totals, counts.skipped_records
     first = max(totals["records"], totals["documents"] + skipped.total())
     read = f"{plural(len(source.extracted.files), 'file')}, {size(totals['bytes_in'])} as stored"
+    notes = [_lost(counts.notes, "times:")] if counts.notes else []
     html = f"{size(totals['html_bytes'])} of HTML" if totals["html_bytes"] else "–"
-    rows = [_step("Records read", first, first, html, read)]
+    rows = [_step("Records read", first, first, html, join([escape(read), *notes]))]
     rows.append(
         _step(
             "Extracted",
@@ -177,7 +177,7 @@ def _replaced(documents: int) -> list[Html]:
 
 
 def skipped(run: Run) -> Html:
-    """Records that never became documents, by reason, with where it happened."""
+    """Records that never became documents, and faults of files, by reason, with where it was."""
     rows = []
     for source in run.sources:
         for stage in (source.extracted, source.deduped):
@@ -189,7 +189,7 @@ def skipped(run: Run) -> Html:
                 rows.append((stage.stage, reason, count(number), element("ul", *shown)))
     if not rows:
         return absent("No record was skipped.")
-    return table(("Stage", "Reason", "Records", "Such as"), rows, "llrl")
+    return table(("Stage", "Reason", "Times", "Such as"), rows, "llrl")
 
 
 def languages(run: Run) -> Html:
@@ -278,21 +278,3 @@ def _histogram(code: str, language: measures.Language, cutoff: measures.Cutoff |
         bins, marks, "perplexity (logarithmic)", "documents", f"Perplexity of {code} documents"
     )
     return join([chart, element("p", " ".join(notes), class_="note")]) if notes else chart
-
-
-def run_facts(run: Run, config_hash: str) -> Html:
-    """What identifies the run."""
-    made = run.manifests[-1]
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items()))
-    seconds = sum(speed.seconds for speed in run.speeds)
-    return facts(
-        [
-            ("Run folder", element("code", run.config.get("output", run.folder))),
-            ("Config hash", element("code", config_hash)),
-            ("Code version", join([element("code", made.code), f" of stage {made.stage}"])),
-            ("Seed", element("code", run.config.get("seed", 0))),
-            ("Sources", ", ".join(source.name for source in run.sources)),
-            ("Libraries", versions),
-            ("Stages took", duration(seconds)),
-        ]
-    )

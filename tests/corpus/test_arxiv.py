@@ -121,7 +121,8 @@ def test_an_archive_of_its_own_is_one_paper_or_a_tree_of_them(pack, tmp_path: Pa
     (tmp_path / "papers.tar").rename(tmp_path / "1107.1727.tar")
     documents, counts = read(tmp_path)
     assert [d["url"] for d in documents] == ["https://arxiv.org/abs/1107.1727"]
-    assert counts.totals["mains_left"] == 1
+    assert counts.examples == {arxiv.OTHER_MAIN: ["1107.1727.tar 1107.1727.tar a/ms.tex"]}
+    assert counts.skipped_records == {}
 
 
 def test_a_tex_file_is_a_paper_where_it_says_so(tmp_path: Path) -> None:
