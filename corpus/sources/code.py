@@ -21,6 +21,7 @@ from isal.igzip_lib import IsalError
 
 from corpus.code.cleaning import TOO_LARGE, Cleaned, CodeConfig, Dropped, clean, refuse_path
 from corpus.code.decoding import BINARY, EMPTY
+from corpus.code.expressions import all_of
 from corpus.code.repository import Member, read_project, to_document
 from corpus.counts import Counts
 from corpus.formats import archives
@@ -112,12 +113,19 @@ def _cleaned(path: str, row: Mapping[str, Any], config: CodeConfig) -> Cleaned |
         return Dropped(BINARY)
     if not isinstance(content, (str, bytes)) or not content:
         return Dropped(EMPTY)
-    stated = _plain(license) if isinstance(license, (str, bytes)) and license.strip() else None
-    as_listed = (name for name in config.licenses if name.lower() == (stated or "").lower())
-    stated = next(as_listed, stated)
+    stated = _stated(license, config)
     data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
     refused = refuse_path(path, len(data), config)
     return refused or clean(path, content, stated, config)
+
+
+def _stated(license: Any, config: CodeConfig) -> str | None:
+    """A row's licence, as the config writes it where it lists it; of a list, all are asked for."""
+    listed = license if isinstance(license, list) else [license]
+    names = [_plain(one).strip() for one in listed if isinstance(one, (str, bytes))]
+    as_listed = {name.lower(): name for name in config.licenses}
+    found = [as_listed.get(name.lower(), name) for name in names if name]
+    return all_of(found) if found else None
 
 
 def _parquet_rows(file: InputFile, counts: Counts) -> Iterator[tuple[int, Mapping[str, Any]]]:

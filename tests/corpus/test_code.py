@@ -113,6 +113,20 @@ def test_the_columns_of_bigquerys_github_repos(tmp_path: Path) -> None:
         assert counts.skipped == {"binary": 1, "license not allowed": 1}
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl"])
+def test_a_list_of_licenses_asks_for_all(tmp_path: Path, name: str) -> None:
+    listed = [["mit", "apache-2.0"], ["mit", "gpl-3.0"], ["MIT", "MIT"], []]
+    rows = [{**ROW, "license": license} for license in listed]
+    if name == "a.parquet":
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(lines(*rows))
+    documents, counts = read(tmp_path)
+    assert [d["license"] for d in documents] == ["MIT AND Apache-2.0", "MIT"]
+    stated = [place.split(" ", 2)[2] for place in counts.examples["license not allowed"]]
+    assert stated == ["MIT AND gpl-3.0", "unstated"]
+
+
 def test_licenses_in_free_text_are_one_reason(tmp_path: Path) -> None:
     stated = [None, "GPL-3.0 or later", "all rights reserved " * 500]
     stated += [f"licence {n}" for n in range(100)]
