@@ -10,10 +10,12 @@ from typing import Literal, NamedTuple
 
 from corpus.code import decoding, drops
 from corpus.code.decoding import NoTextError, checked_text, decode_source
-from corpus.code.expressions import UNKNOWN, all_of, license_allowed, named_licenses
+from corpus.code.expressions import RESTRICTED, UNKNOWN, all_of, license_allowed, named_licenses
 from corpus.code.headers import strip_license_header
 from corpus.code.languages import LANGUAGES, comments_of, language_of
-from corpus.code.license_texts import notices_of_header
+from corpus.code.license_names import family_of
+from corpus.code.notices import own_licenses
+from corpus.code.spdx_ids import matches_some_id, nearest_ids
 from corpus.code.statements import is_license_file
 from corpus.config import suggest
 from corpus.errors import ConfigError
@@ -52,6 +54,13 @@ class CodeConfig:
     def __post_init__(self) -> None:
         if not self.licenses:
             raise ConfigError("licenses=[] would keep no file; list SPDX identifiers such as MIT")
+        for pattern in self.licenses:
+            if not matches_some_id(pattern):
+                near = ", ".join(nearest_ids(pattern))
+                raise ConfigError(
+                    f"licenses: '{pattern}' is no SPDX identifier or pattern of some, so it would "
+                    f"allow no file{f'; nearest are {near}' if near else ''}"
+                )
         for names, known, key in (
             (self.languages, LANGUAGES, "languages"),
             (self.drop, _FORMS, "drop"),
@@ -96,8 +105,8 @@ def clean(
 ) -> Cleaned | Dropped:
     """What is kept of a file that `refuse_path` lets through; never raises on content.
 
-    A file's own SPDX line is its licence. Else it is the project's, and a licence that the file's
-    header names beside that must be allowed too.
+    A file's own SPDX lines are its licence. Else it is the project's, and what the file's head asks
+    for beside that must be allowed too. A header that is not understood stays.
     """
     try:
         text = checked_text(content) if isinstance(content, str) else decode_source(content)
@@ -106,25 +115,34 @@ def clean(
     language = language_of(path)
     assert language is not None, f"{path} was not refused by its path"
     header = strip_license_header(text, comments_of(language))
-    license = _license(text, header.notice, project_license)
+    own = own_licenses(text, header, comments_of(language))
+    license = _license(text, own, project_license)
     if license is None or not license_allowed(license, config.licenses):
         return Dropped(NOT_ALLOWED, (license or "unstated")[:_STATED_CHARS])
     reason = drops.text_reason(text, language)
     if reason in config.drop:
         return Dropped(str(reason))
-    kept = header.text if config.license_headers == "remove" else text
+    is_read = UNKNOWN not in own and RESTRICTED not in own
+    kept = header.text if is_read and config.license_headers == "remove" else text
     return Cleaned(kept, license) if kept.strip() else Dropped(decoding.EMPTY)
 
 
-def _license(text: str, header: str, project: str | None) -> str | None:
+def _license(text: str, own: list[str], project: str | None) -> str | None:
+    """The tags of a file, or its project's licence and what the file asks for beside it."""
     tagged = text.find("SPDX-License-Identifier:", 0, _SPDX_HEAD) >= 0
-    stated = _SPDX.search(text, 0, _SPDX_HEAD) if tagged else None
-    if stated:
-        expression = re.sub(r"\s*(?:\*/|-->|\*\)|-\}|#\}|\]\]).*", "", stated[1]).strip()
-        return expression if named_licenses(expression) else UNKNOWN
-    notices = list(notices_of_header(header)) if header else []
-    if project is not None:
-        known = {name.lower() for name in named_licenses(project) or ()}
-        notices = [name for name in notices if name.lower() not in known]
-    stated_here = [project, *notices] if project is not None else notices
-    return all_of(stated_here) if stated_here else None
+    tags = [_of_tag(found[1]) for found in _SPDX.finditer(text, 0, _SPDX_HEAD)] if tagged else []
+    if tags:
+        return all_of(tags + [RESTRICTED] * (RESTRICTED in own))
+    stated = [project] if project is not None else []
+    known = {name.lower() for name in named_licenses(project or "") or ()}
+    known |= {f"licenseref-{family_of(name)}" for name in known}
+    for license in own:
+        names = named_licenses(license) or [license]
+        if not all(name.lower() in known for name in names):
+            stated.append(license)
+    return all_of(stated) if stated else None
+
+
+def _of_tag(tag: str) -> str:
+    expression = re.sub(r"\s*(?:\*/|-->|\*\)|-\}|#\}|\]\]).*", "", tag).strip()
+    return expression if named_licenses(expression) else UNKNOWN

@@ -6,11 +6,11 @@ those licences have are terms that nobody has read, and terms that forbid some u
 name. Both go into the expression, as licences of which no config allows any.
 """
 
-import functools
 import re
 from typing import NamedTuple
 
 from corpus.code.expressions import RESTRICTED, UNKNOWN
+from corpus.code.license_names import family_of, licenses_named
 
 LONGEST_TEXT = 512 << 10  # characters read of a licence file
 _UNREAD_WORDS = 100  # that a title, a preface or names of holders may add
@@ -29,6 +29,9 @@ _RESTRICTIONS = (
     "strictly confidential", "unauthorized copying", "field of use",
     "without prior written consent",
 )  # fmt: skip
+
+
+_ALL_USE = re.compile(r"\bcommercial (?:or|and) non ?commercial\b")
 
 
 class _Text(NamedTuple):
@@ -99,23 +102,23 @@ _ISC = re.compile(r"permission to use copy modify and(?: or)? distribute this so
 _ISC_NOTICE = "provided that the above copyright notice and this permission notice appear"
 _AS_IS = re.compile(r"\bas is\b")
 
-# Names in a notice that a file or a short LICENSE makes instead of giving the text.
+# How a short LICENSE names a licence instead of giving its text: the family, words it may take.
 _NOTICES = (
-    (r"affero general public license", "AGPL-3.0-or-later", 3000),
-    (r"(?:lesser|library) general public license|\blgpl(?: ?v?[23])?\b", "LGPL-2.1-or-later", 3000),
-    (r"gnu general public license|\bgpl ?v?[23]\b|gnu public license", "GPL-2.0-or-later", 3000),
-    (r"mozilla public license", "MPL-2.0", 120),
-    (r"eclipse public license", "EPL-2.0", 150),
-    (r"common development and distribution license", "CDDL-1.0", 150),
-    (r"creative commons", "CC-BY-SA-4.0", 100),
-    (r"under the apache (?:software )?license,? (?:version |v)?2 0", "Apache-2.0", 150),
-    (r"boost software license", "BSL-1.0", 100),
-    (r"same (?:terms|license) as perl|artistic license", "Artistic-1.0-Perl", 100),
-    (r"under the (?:terms of the )?(?:mit|expat) license", "MIT", 100),
-    (r"under the (?:terms of the )?isc license", "ISC", 100),
-    (r"python software foundation license", "PSF-2.0", 100),
+    (r"affero general public license", "agpl", 3000),
+    (r"(?:lesser|library) general public license|\blgpl(?: ?v?[23])?\b", "lgpl", 3000),
+    (r"gnu general public license|\bgpl ?v?[23]\b|gnu public license", "gpl", 3000),
+    (r"mozilla public license", "mpl", 120),
+    (r"eclipse public license", "epl", 150),
+    (r"common development and distribution license", "cddl", 150),
+    (r"creative commons", "cc", 100),
+    (r"under the apache (?:software )?license,? (?:version |v)?2 0", "apache", 150),
+    (r"boost software license", "bsl", 100),
+    (r"same (?:terms|license) as perl|artistic license", "artistic", 100),
+    (r"under the (?:terms of the )?(?:mit|expat) license", "mit", 100),
+    (r"under the (?:terms of the )?isc license", "isc", 100),
+    (r"python software foundation license", "psf", 100),
 )
-_NOTICE = tuple((re.compile(pattern), spdx, words) for pattern, spdx, words in _NOTICES)
+_NOTICE = tuple((re.compile(pattern), family, size) for pattern, family, size in _NOTICES)
 _NO_WORD = re.compile(r"[\W_]+")
 # licence texts have lines that begin `copyright notice`: those name no year
 _COPYRIGHT_LINE = re.compile(
@@ -132,26 +135,29 @@ def licenses_of_text(text: str) -> list[str]:
     """
     words = plain_words(_COPYRIGHT_LINE.sub(" ", text[:LONGEST_TEXT]))
     found, accounted = _whole_texts(words)
-    for pattern, spdx, size in _NOTICE:
-        family = spdx.partition("-")[0]
-        mentions = len(pattern.findall(words))
-        if mentions and not any(family in name for name in found) and not _mentions_others(found):
-            found.append(spdx)
-            accounted += size
+    named = licenses_named(text) if not _mentions_others(found) else []
+    for pattern, family, size in _NOTICE:
+        if any(family in name.lower() for name in found) or not pattern.search(words):
+            continue
+        names = [name for name in named if family_of(name).startswith(family)]
+        found += names
+        accounted += size * bool(names)
     if not found or words.count(" ") > accounted + _UNREAD_WORDS:
         found.append(UNKNOWN)
-    if any(phrase in words for phrase in _RESTRICTIONS):
+    if withholds_use(text[:LONGEST_TEXT]):
         found.append(RESTRICTED)
     return found
 
 
-@functools.lru_cache(maxsize=256)  # a project's files begin with the same one
-def notices_of_header(comment: str) -> tuple[str, ...]:
-    """The licences that a comment at a file's head names; empty where it names none we know.
+def licenses_given(text: str) -> list[str]:
+    """SPDX identifiers of the licences whose text stands in another: length says nothing."""
+    return _whole_texts(plain_words(_COPYRIGHT_LINE.sub(" ", text)))[0]
 
-    `see LICENSE` and `BSD-style` name none. Length says nothing here: a header may end anywhere.
-    """
-    return tuple(name for name in licenses_of_text(comment) if name != UNKNOWN)
+
+def withholds_use(text: str) -> bool:
+    """Whether a phrase of a licence's text withholds a use that the rest of it grants."""
+    words = _ALL_USE.sub(" ", plain_words(text))
+    return any(phrase in words for phrase in _RESTRICTIONS)
 
 
 def plain_words(text: str) -> str:

@@ -205,10 +205,11 @@ def _of_headers(text: str) -> str | None:
 def _of_package(tree: object) -> str | None:
     if not isinstance(tree, dict):
         return None
-    found = tree.get("license")
-    if isinstance(found, dict):  # as npm had it once
-        found = found.get("type")
-    return found if isinstance(found, str) else None
+    found = tree.get("license") or tree.get("licenses")
+    listed = found if isinstance(found, list) else [found]
+    types = [one.get("type") if isinstance(one, dict) else one for one in listed]  # as npm had it
+    stated = [one for one in types if isinstance(one, str)]
+    return all_of(stated) if stated and len(stated) == len(types) else None
 
 
 def _of_toml(tree: dict) -> str | None:

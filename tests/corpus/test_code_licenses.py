@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.code.expressions import RESTRICTED, UNKNOWN, license_allowed, named_licenses
-from corpus.code.license_texts import licenses_of_text, notices_of_header
+from corpus.code.license_texts import licenses_of_text
 from corpus.code.statements import (
     Statement,
     is_license_file,
@@ -53,7 +53,8 @@ ISC = (
         (MIT + '"Commons Clause" License Condition v1.0', ["MIT", RESTRICTED]),
         (BSD_3 + "Non-commercial use only.", ["BSD-3-Clause", RESTRICTED]),
         (MIT + "Other terms that nobody read. " * 80, ["MIT", UNKNOWN]),
-        (MIT + "Or under the GNU General Public License.", ["MIT", "GPL-2.0-or-later"]),
+        (MIT + "Or under the GNU General Public License.", ["MIT", "LicenseRef-GPL"]),
+        (MIT + "For any purpose, commercial or non-commercial.", ["MIT"]),
         ("GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n", ["GPL-2.0-only"]),
         ("GNU LESSER GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007", ["LGPL-3.0-only"]),
         ("Mozilla Public License Version 2.0\n1. Definitions", ["MPL-2.0"]),
@@ -66,11 +67,6 @@ ISC = (
 )
 def test_licenses_are_told_by_their_phrases(text: str, expected: list[str]) -> None:
     assert licenses_of_text(text) == expected
-
-
-def test_a_header_that_names_no_license_says_nothing() -> None:
-    assert notices_of_header("Copyright 2020 Ann\nUse is governed by a BSD-style license") == ()
-    assert notices_of_header("the GNU Lesser General Public License") == ("LGPL-2.1-or-later",)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +93,11 @@ def test_a_header_that_names_no_license_says_nothing() -> None:
         ("a/licenses/qt.txt", BSD_4, ("a", "text", "BSD-4-Clause")),
         ("package.json", '{"license": "Apache-2.0"}', ("", "expression", "Apache-2.0")),
         ("package.json", '{"license": {"type": "MIT"}}', ("", "expression", "MIT")),
+        (
+            "package.json",
+            '{"licenses": [{"type": "MIT"}, {"type": "GPL-2.0"}]}',
+            ("", "expression", "MIT AND GPL-2.0"),
+        ),
         ("package.json", '{"license": "SEE LICENSE IN x"}', ("", "name", UNKNOWN)),
         ("package.json", '{"license": "UNLICENSED"}', ("", "expression", "UNLICENSED")),
         ("package.json", "[1", None),
