@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from corpus.gutenberg.credits import after_credits, before_notes
+from corpus.gutenberg.first_pages import without_notes
 from corpus.gutenberg.layout import newlines, tidy, unwrap
 from corpus.gutenberg.marks import find_body
 from corpus.gutenberg.metadata import Metadata, read_metadata
@@ -29,5 +30,6 @@ def clean(text: str, file_name: str, unwrapped: bool = False) -> Book:
         start = after_credits(text, start, end)
     if body.footer:
         end = before_notes(text, start, end)
-    kept = tidy(text[start:end])
+    book = text[start:end]
+    kept = tidy(without_notes(book) if body.header else book)
     return Book(unwrap(kept) if unwrapped else kept, metadata, body.header, body.footer)

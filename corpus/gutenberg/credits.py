@@ -1,7 +1,8 @@
 """Lines about the making of an electronic text, between the archive's mark and the book itself.
 
 At the head they go paragraph by paragraph until one is of another kind; at the tail the list of a
-transcriber's corrections goes, if it is the last thing there is. Notes inside of the book stay.
+transcriber's corrections goes, if it is the last thing there is. Notes inside of the book stay,
+but for those on its `first_pages`.
 """
 
 import re
@@ -22,13 +23,14 @@ _OPENING = re.compile(
     | transcribers?[ ]?['’]?s?['’]?[ ]notes?\b | transcription[ ]notes?\b
     | anmerkungen?[ ]zur[ ]transkription
     | notes?[ ](?:du|de[ ]la)[ ]transcri
+    | picture:[ ]public[ ]domain
     | note:[ ](?:project[ ]gutenberg|images?[ ]of|this[ ]is[ ]an?[ ]e-?text)
     | (?:last[ ])?updated?(?:r|s)?:[ ] | character[ ]set\b
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-_ARCHIVE = re.compile(r"gutenberg|\be-?texts?\b|\bpgdp\b|ibiblio\.org|archive\.org", re.IGNORECASE)
-_NOTE = re.compile(r"[\s\[|+=*_-]*(?:transcri(?:ber|ption)|anmerkung)", re.IGNORECASE)
+ARCHIVE = re.compile(r"gutenberg|\be-?texts?\b|\bpgdp\b|ibiblio\.org|archive\.org", re.IGNORECASE)
+NOTE = re.compile(r"[\s\[|+=*_-]*(?:transcri(?:ber|ption)|anmerkung)", re.IGNORECASE)
 _RULE = re.compile(r"[\s*+=~_|-]*")
 _MOST_LINES = 12
 _MOST_CHARACTERS = 2000  # of a paragraph
@@ -52,11 +54,11 @@ def after_credits(text: str, start: int, end: int) -> int:
             continue  # goes with the credits that follow it, or stays
         if len(words) > _MOST_CHARACTERS:
             break
-        if words.count("\n") > _MOST_LINES and not _NOTE.match(words):
+        if words.count("\n") > _MOST_LINES and not NOTE.match(words):
             break
-        if not (_OPENING.match(words) or _ARCHIVE.search(words)):
+        if not (_OPENING.match(words) or ARCHIVE.search(words)):
             break
-        if _NOTE.match(words):
+        if NOTE.match(words):
             at = _end_of_note(text, paragraph, end)
         done = at
     return done

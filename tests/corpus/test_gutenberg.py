@@ -98,6 +98,56 @@ def test_what_the_archive_put_around_a_book_goes(before, after) -> None:
     assert book.footer == bool(after)
 
 
+NOTES = [
+    "[Transcriber's Note: These stories were\nassembled for the archive.]",
+    "   [Transcriber's note: [1910] is a date.\n\n    So is [1911].]",
+    "[_Etext transcriber's note_: Spelling is kept.]",
+    "[Note du transcripteur: rien n'est omis.]",
+    "[This e-text has no pictures.]",
+    "Transcriber's Note: This etext was made from a magazine.",
+    "Original Transcriber’s Notes:\n\n\n\nThis is of two etexts, and was\ncompared with a book.",
+    "Note: The Tarn, translated, etext #150",
+    "Index Edited by Bea Typist\nProject Gutenberg Editions",
+]
+
+
+@pytest.mark.parametrize("note", NOTES)
+@pytest.mark.parametrize("page", ["", "\n\nI. The tarn\n\nII. The hill\n"])
+def test_notes_on_the_first_pages_go(note: str, page: str) -> None:
+    title, rest = STORY.split("\n\n", 1)
+    book = f"{title}\n\nby Ann Author{page}\n\n{note}\n\n{rest}"
+    assert text_of(HEADER + book + FOOTER) == f"{title}\n\nby Ann Author{page}\n\n{rest}"
+    assert text_of(book) == book  # no book of the archive
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[Transcriber's Note: It is never closed.",
+        "[Transcriber's Note] says the author, and goes on.",
+        "[Translator's Note: It is the book's.]",
+        "Transcriber's Note: spelling is kept; who says so is not told.",
+        "Transcriber's Notes",
+        "The Gutenberg press printed this of his.\n\nThe etext is not one by number.",
+        "\n".join(["He read etext #150."] * 4),
+        "He began it.\n" * 600 + "He read etext #150.",
+    ],
+)
+def test_what_may_be_the_book_itself_stays(words: str) -> None:
+    book = f"THE TARN\n\nby Ann Author\n\n{words}\n\n{STORY}"
+    assert text_of(HEADER + book + FOOTER) == book
+
+
+def test_the_words_for_a_cover_go() -> None:
+    cover = "        [Picture: Public domain book cover]\n\n\n"
+    assert text_of(HEADER + cover + STORY + FOOTER) == STORY
+
+
+@pytest.mark.parametrize("piece", ["[transcriber", "[transcriber]x\n", "\n[", "etext #\n\n"])
+def test_hostile_first_pages_take_bounded_time(piece: str) -> None:
+    clean(HEADER + piece * 100_000 + FOOTER, "98765.txt")
+
+
 @pytest.mark.parametrize(
     "inside",
     [
