@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 EXAMPLES_KEPT = 5
+NOT_READ = "files of names not read"
+BYTES_NOT_READ = "bytes_not_read"
 REPLACED = "documents_with_replaced_bytes"  # not of their encoding: U+FFFD stands for them
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from corpus import schema, storage
 from corpus.batches import with_text_bytes
 from corpus.config import build, config_hash
+from corpus.counts import BYTES_NOT_READ, NOT_READ, Counts
 from corpus.crawl import CrawlConfig, list_crawl, on_disk
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
@@ -96,7 +97,8 @@ def stage(source: str, config: InputConfig) -> Stage:
     crawl = config.input if isinstance(config.input, CrawlConfig) else None
     retry = crawl.retry if crawl else RetryConfig()
     units = []
-    found, listing = _files(config, names)
+    counts = Counts()
+    found, listing = _files(config, names, counts)
     for file, fingerprint in found:
         reader = crawl.kind if crawl else _reader_of(file.name, names)
         split, settings = READERS[reader].split, configs[reader]
@@ -111,14 +113,18 @@ def stage(source: str, config: InputConfig) -> Stage:
         modules=("corpus.extract",),
         inputs={"listing": listing} if listing else {},
         work=extract,
+        counts=counts,
         at_most=crawl.max_connections if crawl else None,
     )
 
 
 def _files(
-    config: InputConfig, readers: tuple[str, ...]
+    config: InputConfig, readers: tuple[str, ...], counts: Counts
 ) -> tuple[list[tuple[InputFile, str]], str | None]:
-    """The input's files with their fingerprints, and that of a snapshot's listing."""
+    """The input's files with their fingerprints, and that of a snapshot's listing.
+
+    A folder's files that no reader takes are counted and named.
+    """
     if isinstance(config.input, CrawlConfig):
         files, listing = list_crawl(config.input)
         return [(file, "published") for file in files], listing
@@ -126,7 +132,11 @@ def _files(
     if units is not None:
         return units(config.input, config.reader_config(readers[0])), None
     suffixes = tuple(suffix for name in readers for suffix in READERS[name].suffixes)
-    files = storage.list_files(config.input, suffixes)
+    others: list[InputFile] = []
+    files = storage.list_files(config.input, suffixes, others)
+    for file in others:
+        counts.note(NOT_READ, f"{file.name} ({file.size:,} bytes)")
+        counts.add(BYTES_NOT_READ, file.size)
     for name in readers:
         if (check := READERS[name].check) is not None:
             try:
@@ -166,7 +176,7 @@ def require_documents(manifest: Manifest, config: InputConfig) -> None:
 def _reader_of(name: str, readers: tuple[str, ...]) -> str:
     if len(readers) == 1:
         return readers[0]
-    return "wet" if ".wet" in name else "warc"
+    return "wet" if ".wet" in name.lower() else "warc"
 
 
 def _span(part: InputFile) -> str:

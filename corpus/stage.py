@@ -44,6 +44,7 @@ class Stage:
     work: Work | None = None
     gather: Callable[[Engine, "Stage", str, Mapping[str, str]], list[UnitRecord]] | None = None
     in_driver: bool = False
+    counts: Counts = field(default_factory=Counts)  # known before any unit is done
     at_most: int | None = None  # tasks at a time, where each one holds a connection
 
 
@@ -68,7 +69,8 @@ def run(stage: Stage, root: str, engine: Engine) -> StageRun:
     began = time.monotonic()
     folder = storage.join(root, stage.name)
     keys = unit_keys(stage)
-    stage_key = _hash([stage.name, [unit.name for unit in stage.units], keys])
+    names = [unit.name for unit in stage.units]
+    stage_key = _hash([stage.name, names, keys, stage.counts.to_tree()])
     known = manifests.find(folder)
     if known is not None and known.key == stage_key and known.missing_file() is None:
         _sweep(known, stage)  # a build may have been killed between its manifest and its sweep
@@ -92,6 +94,7 @@ def run(stage: Stage, root: str, engine: Engine) -> StageRun:
             done[result.name] = result
 
     counts = Counts()
+    counts.merge(stage.counts)
     records = [done[unit.name] for unit in stage.units]
     for record in records:
         counts.merge(record.counts)

@@ -107,10 +107,12 @@ def parent(location: str) -> str:
     return (os.path.dirname(path) or ".") + query
 
 
-def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]:
+def list_files(
+    location: str, suffixes: tuple[str, ...] = (), others: list[InputFile] | None = None
+) -> list[InputFile]:
     """The files at or below a location by name, hidden ones left out; DataError where none.
 
-    `suffixes` are patterns as in `ends_with`; of a folder, other files are passed over.
+    `suffixes` are patterns as in `ends_with`; a folder's other files are put in `others`.
     """
     fs, path = filesystem(location)
     info = fs.get_file_info(path)
@@ -125,27 +127,29 @@ def list_files(location: str, suffixes: tuple[str, ...] = ()) -> list[InputFile]
         raise DataError(
             f"{location} holds a file whose name is not UTF-8 ({error.object!r}); rename it"
         ) from None
-    files = []
+    files: list[InputFile] = []
+    others = [] if others is None else others
     for item in found:
         name = os.path.relpath(item.path, path).replace(os.sep, "/")
         hidden = any(part.startswith((".", "_")) for part in name.split("/"))
         wanted = not suffixes or ends_with(name, suffixes)
         if item.type == pafs.FileType.File and not hidden:
             _refuse_7z(item.path, suffixes)
-        if item.type == pafs.FileType.File and wanted and not hidden:
             place = join(location, quote(name) if "://" in location else name)
-            files.append(_input_file(place, item, name))
+            (files if wanted else others).append(_input_file(place, item, name))
     if "://" not in location:
         _refuse_dangling(path, suffixes)
+    others.sort(key=lambda file: file.name)
     if not files:
         kinds = f" named {', '.join('*' + s for s in suffixes)}" if suffixes else ""
-        raise DataError(f"no input files{kinds} in {location}; the folder is empty of them")
+        has = f"{len(others):,} others, such as {others[0].name}" if others else "no file"
+        raise DataError(f"no input files{kinds} in {location}; it has {has}")
     return sorted(files, key=lambda file: file.name)
 
 
 def ends_with(name: str, suffixes: tuple[str, ...]) -> bool:
-    """Whether a name ends as one of some patterns says, such as `.gz` or `.xml-p[0-9]*.gz`."""
-    return any(fnmatchcase(name, f"*{suffix}") for suffix in suffixes)
+    """Whether a name ends as a pattern says (`.gz`, `.xml-p[0-9]*.gz`), in letters of any case."""
+    return any(fnmatchcase(name.lower(), f"*{suffix.lower()}") for suffix in suffixes)
 
 
 def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
@@ -165,7 +169,7 @@ def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
 
 def _refuse_7z(path: str, suffixes: tuple[str, ...]) -> None:
     """DataError for a file that only its packing keeps from being read: it would be missed."""
-    if path.endswith(".7z") and (not suffixes or ends_with(path.removesuffix(".7z"), suffixes)):
+    if ends_with(path, (".7z",)) and (not suffixes or ends_with(path[: -len(".7z")], suffixes)):
         raise DataError(
             f"{path} is packed by 7-Zip, which is not read; unpack it, or take it out of the input"
         )

@@ -1,4 +1,4 @@
-"""A dump's bytes, unpacked as they come, each piece told apart as within a part or after it.
+"""A file's bytes, unpacked as they come, each piece told apart as within a part or after it.
 
 Plain and bz2 files can be begun in their middle; gz, xz and zstd files cannot, and are one part
 each.
@@ -35,17 +35,18 @@ class Piece(NamedTuple):
 
 def read_pieces(file: InputFile) -> Iterator[Piece]:
     """The pieces of a part and then of what follows it, to the file's end."""
+    name = file.name.lower()
     with open_input(file.uri) as opened:
         raw: Any = Checked(opened, file.uri)
-        if file.name.endswith(".bz2"):
+        if name.endswith(".bz2"):
             yield from _blocks(raw, file)
-        elif file.name.endswith(".gz"):
+        elif name.endswith(".gz"):
             with gzip.GzipFile(fileobj=raw) as stream:
                 yield from _stream(stream)
-        elif file.name.endswith(".xz"):
+        elif name.endswith(".xz"):
             with lzma.LZMAFile(raw) as stream:
                 yield from _stream(stream)
-        elif file.name.endswith(".zst"):
+        elif name.endswith(".zst"):
             with pa.CompressedInputStream(raw, "zstd") as stream:
                 yield from _stream(stream, _ZSTD_READ)
         else:

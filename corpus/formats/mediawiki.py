@@ -62,7 +62,7 @@ class WikiPage:
 
 def split(file: storage.InputFile, size: int) -> list[storage.InputFile]:
     """The parts of a dump that tasks may share, of about `size` bytes."""
-    if file.name.endswith(PACKED_WHOLE):
+    if file.name.lower().endswith(PACKED_WHOLE):
         return [file]
     parts = file.parts(size)
     if len(parts) > 1 and file.size - parts[-1].start < _TAIL:  # too short to tell the dump's end

@@ -90,7 +90,7 @@ def arxiv_id(path: str) -> tuple[str, str] | None:
     """
     name = posixpath.basename(path)
     for suffix in (".gz", ".pdf", ".tgz", ".tar", ".tex", ".xz", ".bz2", ".tar"):
-        name = name.removesuffix(suffix)
+        name = name[: -len(suffix)] if name.lower().endswith(suffix) else name
     if new := _NEW_ID.fullmatch(name):
         id, digits = new[1], new[1][:4]
     elif old := _OLD_ID.fullmatch(name):

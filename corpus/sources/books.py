@@ -17,9 +17,9 @@ from corpus.formats.documents import Document, to_batches, utf8_bytes
 from corpus.formats.records import MAX_RECORD_BYTES
 from corpus.gutenberg.book import clean
 from corpus.gutenberg.decoding import decode
-from corpus.storage import InputFile, open_input
+from corpus.storage import InputFile, ends_with, open_input
 
-TEXTS = (".txt", ".txt.utf8", ".txt.utf-8", ".TXT")
+TEXTS = (".txt", ".txt.utf8", ".txt.utf-8")
 SUFFIXES = (*TEXTS, *ARCHIVES)
 
 OVERSIZE = "file over max_file_bytes"
@@ -77,7 +77,7 @@ def _documents(
 
 def _contents(file: InputFile, config: BooksConfig, counts: Counts) -> Iterator[tuple[str, bytes]]:
     """Each text's origin and bytes."""
-    if file.name.endswith(TEXTS):
+    if ends_with(file.name, TEXTS):
         if file.size > config.max_file_bytes:
             counts.skip(OVERSIZE, file.name)
             return
@@ -86,7 +86,7 @@ def _contents(file: InputFile, config: BooksConfig, counts: Counts) -> Iterator[
         return
     texts, faults = 0, counts.skipped.total()
     for entry in archive_files(file, config.max_archive_bytes, counts):
-        if not entry.path.endswith(TEXTS):
+        if not ends_with(entry.path, TEXTS):
             continue
         texts += 1
         origin = f"{file.name}#{entry.position}/{entry.path}"  # a path may stand there twice

@@ -15,6 +15,7 @@ import pyarrow.json as pj
 
 from corpus.counts import Counts
 from corpus.errors import ConfigError
+from corpus.formats.dump_pieces import read_pieces
 from corpus.formats.lines import line_start
 from corpus.formats.members import inflate_members
 from corpus.formats.records import MAX_RECORD_BYTES, OVERSIZE
@@ -22,9 +23,10 @@ from corpus.formats.streams import Checked
 from corpus.kernels.utf8 import is_utf8
 from corpus.keyed import document_id
 from corpus.schema import DOCUMENT
-from corpus.storage import InputFile, open_input
+from corpus.storage import InputFile, ends_with, open_input
 
-SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+_PACKED = (".gz", ".bz2", ".xz", ".zst")
+SUFFIXES = tuple(kind + packing for kind in (".json", ".jsonl") for packing in ("", *_PACKED))
 
 NOT_A_RECORD = "not a JSON object with a text"
 EMPTY = "empty text"
@@ -57,7 +59,7 @@ class C4Config:
 
 def split(file: InputFile, config: C4Config) -> list[InputFile]:
     """The parts of a file that tasks may share; a record is read by the part it begins in."""
-    return [file] if file.name.endswith(".gz") else file.parts(config.split_bytes)
+    return [file] if ends_with(file.name, _PACKED) else file.parts(config.split_bytes)
 
 
 def read(
@@ -118,7 +120,8 @@ class _Records:
 def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
     """Whole lines of the part, about 4 MiB at a time, each block with where it begins."""
     with open_input(file.uri) as raw:
-        start = 0 if file.name.endswith(".gz") else line_start(Checked(raw, file.uri), file.start)
+        packed = ends_with(file.name, _PACKED)
+        start = 0 if packed else line_start(Checked(raw, file.uri), file.start)
         waiting, size, dropping = [b""], 0, False
         for piece in _pieces(raw, file, start):
             if piece is None:
@@ -142,13 +145,19 @@ def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
 
 def _pieces(raw: pa.NativeFile, file: InputFile, start: int) -> Iterator[bytes | None]:
     """What a part holds, unpacked; then an empty piece, or None where it is damaged."""
-    if file.name.endswith(".gz"):
+    if ends_with(file.name, (".gz",)):
         for inflated in inflate_members(raw, file.uri):
             if inflated.data is None:
                 yield None
                 return
             if inflated.data:
                 yield inflated.data
+    elif ends_with(file.name, _PACKED):
+        for piece in read_pieces(file):
+            if piece.fault:
+                yield None
+                return
+            yield piece.data
     else:
         stream = Checked(raw, file.uri)
         left = line_start(stream, file.size if file.end is None else file.end) - start

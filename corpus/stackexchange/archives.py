@@ -7,13 +7,14 @@ import py7zr
 from py7zr.io import Py7zIO, WriterFactory
 
 from corpus.errors import DataError
+from corpus.storage import ends_with
 
 
 def members(stream: Any, ending: str) -> list[str] | None:
     """The names of an archive's members that end so, sorted; None where it is damaged."""
     try:
         with py7zr.SevenZipFile(stream) as archive:
-            return sorted(name for name in archive.getnames() if name.endswith(ending))
+            return sorted(name for name in archive.getnames() if ends_with(name, (ending,)))
     except DataError:
         raise
     except Exception:  # of a damaged archive, py7zr and each of its codecs raise what they like

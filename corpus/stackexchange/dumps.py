@@ -14,7 +14,7 @@ from typing import Any
 
 from corpus.counts import Counts
 from corpus.formats.streams import Checked
-from corpus.storage import InputFile, open_input
+from corpus.storage import InputFile, ends_with, open_input
 
 TARS = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz")
 NO_POSTS = "archive without Posts.xml"
@@ -30,12 +30,12 @@ def dumps(file: InputFile, counts: Counts) -> Iterator[tuple[str, Callable[[Feed
     """The posts of a file, by name: a function that feeds all bytes of them, as far as whole."""
     with open_input(file.uri) as stream:
         raw = Checked(stream, file.uri)  # a disk that fails is no damaged file
-        if file.name.endswith(".7z"):
+        if ends_with(file.name, (".7z",)):
             yield from _in_7z(raw, file.name, counts)
-        elif file.name.endswith(TARS):
+        elif ends_with(file.name, TARS):
             yield from _in_tar(raw, file.name, counts)
         else:
-            opener = _OPENERS.get(file.name.rpartition(".")[2])
+            opener = _OPENERS.get(file.name.lower().rpartition(".")[2])
             unpacked: Any = opener(raw) if opener else raw
             yield file.name, partial(_unpack, unpacked, file.name, counts)
 
@@ -46,7 +46,7 @@ def _in_tar(raw: Checked, name: str, counts: Counts) -> Iterator[tuple[str, Call
         with tarfile.open(fileobj=raw, mode="r|*") as archive:
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
-                if stream is not None and member.name.endswith("Posts.xml"):
+                if stream is not None and ends_with(member.name, ("Posts.xml",)):
                     found = True
                     place = f"{name}/{member.name}"
                     yield place, partial(_unpack, stream, place, counts)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from corpus.config import nearest
 from corpus.errors import ConfigError
 from corpus.formats.streams import Checked
-from corpus.storage import InputFile, open_input
+from corpus.storage import InputFile, ends_with, open_input
 
 # The paper takes "the 28 largest websites" and names none: by their number of questions in 2023.
 LARGEST_28 = (
@@ -39,7 +39,8 @@ LARGEST_28 = (
     "codereview.stackexchange.com",
     "diy.stackexchange.com",
 )
-_TAR = re.compile(r"\.tar(\.\w+)?$")
+_TAR = re.compile(r"\.tar(?:\.\w+)?$", re.I)
+_POSTS = re.compile(r"Posts\.xml|(?:Posts)?\.7z$|Posts$", re.I)
 PRESETS = {"largest_28": LARGEST_28}
 
 
@@ -49,7 +50,7 @@ def site_of(name: str) -> str:
     `beer.stackexchange.com/Posts.xml`, `beer.stackexchange.com.7z`, `stackoverflow.com-Posts.7z`.
     """
     folder, base = (["unknown"] + [part for part in name.split("/") if part not in ("", ".")])[-2:]
-    own = base.split("Posts.xml")[0].removesuffix(".7z").removesuffix("Posts").rstrip("-_.")
+    own = _POSTS.split(base)[0].rstrip("-_.")
     return own or _TAR.sub("", folder)
 
 
@@ -78,7 +79,7 @@ def require_sites(files: Sequence[InputFile], sites: tuple[str, ...]) -> None:
 
 
 def _places_in_7z(file: InputFile) -> list[str]:
-    if not file.name.endswith(".7z"):
+    if not ends_with(file.name, (".7z",)):
         return []
     from corpus.stackexchange import archives  # slow to import
 

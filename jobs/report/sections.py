@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 from corpus.c4.rules import FEW_LEFT, LINES
-from corpus.counts import REPLACED
+from corpus.counts import BYTES_NOT_READ, NOT_READ, REPLACED
 from jobs.report import measures
 from jobs.report.charts import Bar, Bin, Mark, bar_chart, histogram, swatch
 from jobs.report.data import Run, SourceRun
@@ -47,6 +47,8 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
     totals, skipped = counts.totals, counts.skipped_records
     first = max(totals["records"], totals["documents"] + skipped.total())
     read = f"{plural(len(source.extracted.files), 'file')}, {size(totals['bytes_in'])} as stored"
+    if counts.notes[NOT_READ]:
+        read += f"; {size(totals[BYTES_NOT_READ])} in files not read"
     notes = [_lost(counts.notes, "times:")] if counts.notes else []
     html = f"{size(totals['html_bytes'])} of HTML" if totals["html_bytes"] else "–"
     rows = [_step("Records read", first, first, html, join([escape(read), *notes]))]

@@ -1,9 +1,14 @@
 """C4's releases: every form of file gives the same records, and what is wrong costs itself only."""
 
+import bz2
 import gzip
 import json
+import lzma
+import random
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +17,7 @@ from corpus.counts import Counts
 from corpus.errors import ConfigError, DataError
 from corpus.sources import c4
 from corpus.sources.c4 import C4Config
-from corpus.storage import InputFile
+from corpus.storage import InputFile, list_files
 
 ROW = {"text": "a “b”\n\tc\\", "timestamp": "2019-04-25T12:57:54Z", "url": "http://a.test/é?x=1"}
 
@@ -63,6 +68,38 @@ def test_packed_is_plain(tmp_path: Path) -> None:
     assert counts.skipped[c4.CUT] == 1
     assert len(expected) // 2 < len(cut) < len(expected)
     assert cut == expected[: len(cut)]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"),
+    [
+        (".GZ", gzip.compress),
+        (".bz2", bz2.compress),
+        (".xz", lzma.compress),
+        (".zst", lambda content: bytes(pa.compress(content, "zstd", asbytes=True))),
+        (".ZST", lambda content: bytes(pa.compress(content, "zstd", asbytes=True))),
+    ],
+)
+def test_every_packing_is_plain_and_a_cut_one_is_read_to_its_cut(
+    tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
+    noise = random.Random(0)
+    texts = [f"{noise.random()} {noise.random()}" for _ in range(50_000)]
+    rows = lines(*({**ROW, "text": text} for text in texts))
+    path = tmp_path / f"a.json{suffix}"
+    assert [file.name for file in _listed(path, pack(rows[:999]) + pack(rows[999:]))] == [path.name]
+    assert [row["text"] for row in read_file(path, C4Config(split_bytes=1000))] == texts
+    path.write_bytes(pack(rows)[:-200])
+    counts = Counts()
+    cut = [row["text"] for row in read_file(path, counts=counts)]
+    assert counts.notes == counts.skipped == {c4.CUT: 1}
+    assert 0 < len(cut) < len(texts)
+    assert cut == texts[: len(cut)]
+
+
+def _listed(path: Path, content: bytes) -> list[InputFile]:
+    path.write_bytes(content)
+    return list_files(str(path.parent), c4.SUFFIXES)
 
 
 BAD = [

@@ -14,7 +14,7 @@ from corpus.sources.stackexchange import StackExchangeConfig, read
 from corpus.stackexchange import dumps
 from corpus.stackexchange.html_text import html_to_text
 from corpus.stackexchange.sites import site_of
-from corpus.storage import InputFile
+from corpus.storage import InputFile, list_files
 
 QUESTION = '<row Id="{0}" PostTypeId="1" Title="t{0}" Body="b{0}" />'
 
@@ -166,3 +166,13 @@ def test_sites_within_a_7z_are_known_by_its_list(tmp_path: Path) -> None:
     reader.check(files, StackExchangeConfig(sites=("b.stackexchange.com",)))
     with pytest.raises(ConfigError, match=r"no 'c\.stackexchange\.com'"):
         reader.check(files, StackExchangeConfig(sites=("c.stackexchange.com",)))
+
+
+def test_names_are_told_whatever_their_case(tmp_path: Path) -> None:
+    path = tmp_path / "POSTS.XML.GZ"
+    path.write_bytes(gzip.compress(QUESTION.format(1).encode()))
+    assert [file.name for file in list_files(str(tmp_path), reader.SUFFIXES)] == [path.name]
+    found, _ = read_file(path, "beer.stackexchange.com/POSTS.XML.GZ")
+    assert [row["text"] for row in found] == ["t1\n\nb1"]
+    assert site_of("beer.stackexchange.com/POSTS.XML.GZ") == "beer.stackexchange.com"
+    assert site_of("beer.stackexchange.com.7Z") == "beer.stackexchange.com"

@@ -124,3 +124,14 @@ def test_a_link_to_nothing_in_a_hidden_folder_is_nobodys_input(tmp_path: Path, f
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / "b.wet").symlink_to(tmp_path / "gone.wet")
     assert [file.name for file in storage.list_files(str(tmp_path), (".wet",))] == ["a.wet"]
+
+
+def test_other_files_of_a_folder_are_listed_apart_whatever_the_case(tmp_path: Path) -> None:
+    for name in ("b.WET.Gz", "a.wet.gz", "noext", "c.txt", ".hidden", "_scratch"):
+        (tmp_path / name).write_bytes(b"a")
+    others: list[storage.InputFile] = []
+    found = storage.list_files(str(tmp_path), (".wet.gz",), others)
+    assert [file.name for file in found] == ["a.wet.gz", "b.WET.Gz"]
+    assert [(file.name, file.size) for file in others] == [("c.txt", 1), ("noext", 1)]
+    with pytest.raises(DataError, match=r"no input files named \*\.arc in .*; it has 4 "):
+        storage.list_files(str(tmp_path), (".arc",))

@@ -1,10 +1,11 @@
 """The funnel's first rows, from an extraction's counts alone."""
 
-from corpus.counts import Counts
+from corpus.counts import BYTES_NOT_READ, NOT_READ, Counts
 from corpus.manifest import Manifest
 from jobs.config import STEPS
 from jobs.report import sections
 from jobs.report.data import Run, SourceRun, Training
+from jobs.report.markup import size
 
 
 def run_of(counts: Counts) -> Run:
@@ -29,3 +30,11 @@ def test_faults_of_files_stand_apart_from_records():
     assert "redirect" in extracted
     assert "dump without its end" not in extracted
     assert "dump without its end" in sections.skipped(run_of(counts))
+
+
+def test_files_not_read_are_named_with_their_bytes():
+    counts = Counts()
+    counts.note(NOT_READ, "c.txt (1,500,000 bytes)")
+    counts.add(BYTES_NOT_READ, 1_500_000)
+    assert f"{size(1_500_000)} in files not read" in sections.funnel(run_of(counts))
+    assert "c.txt (1,500,000 bytes)" in sections.skipped(run_of(counts))
