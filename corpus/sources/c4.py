@@ -153,11 +153,11 @@ def _pieces(raw: pa.NativeFile, file: InputFile, start: int) -> Iterator[bytes |
             if inflated.data:
                 yield inflated.data
     elif ends_with(file.name, _PACKED):
-        for piece in read_pieces(file):
-            if piece.fault:
+        for unpacked in read_pieces(file):
+            if unpacked.fault:
                 yield None
                 return
-            yield piece.data
+            yield unpacked.data
     else:
         stream = Checked(raw, file.uri)
         left = line_start(stream, file.size if file.end is None else file.end) - start
