@@ -5,6 +5,7 @@ is read line by line, so that a damaged record costs itself only.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from corpus.counts import Counts
+from corpus.counts import REPLACED, Counts
 from corpus.errors import ConfigError
 from corpus.formats.dump_pieces import read_pieces
 from corpus.formats.lines import line_start
@@ -36,6 +37,7 @@ _BLOCK = 4 << 20  # bytes of lines parsed at once
 _PIECE = 4 << 20  # a request each, of a part on an object store
 _MOST = MAX_RECORD_BYTES
 _NEWLINE, _SPACE, _OPENING, _CLOSING = 0x0A, 0x20, 0x7B, 0x7D
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _FIELDS = ("text", "timestamp", "url")
 _PARSE = pj.ParseOptions(
     explicit_schema=pa.schema(
@@ -194,12 +196,14 @@ def _parse_each(block: bytes, lines: _Lines, name: str, counts: Counts) -> _Reco
     rows, starts = [], []
     for start, end in zip(lines.starts.tolist(), lines.ends.tolist(), strict=True):
         place = f"{name}#{lines.position + start}"
-        row = _record(block[start:end])
+        row, replaced = _record(block[start:end])
         if row is None:
             counts.skip(NOT_A_RECORD, place)
         elif not row[0]:
             counts.skip(EMPTY, place)
         else:
+            if replaced:
+                counts.add(REPLACED)
             rows.append(row)
             starts.append(lines.position + start)
     texts, timestamps, urls = zip(*rows, strict=True) if rows else ((), (), ())
@@ -211,18 +215,23 @@ def _parse_each(block: bytes, lines: _Lines, name: str, counts: Counts) -> _Reco
     )
 
 
-def _record(line: bytes) -> tuple[str | None, ...] | None:
-    """The fields of a record; None where the line is none. A field that is no text is missing."""
+def _record(line: bytes) -> tuple[tuple[str | None, ...] | None, bool]:
+    """The fields of a record, None where the line is none, and whether U+FFFD was put in.
+
+    A field that is no text is missing. U+FFFD stands for bytes that are not UTF-8, and for half a
+    surrogate pair.
+    """
+    encoding = json.detect_encoding(line)
+    text = line.decode(encoding, "replace")
     try:
-        row = json.loads(line)
-        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-            return None
-        fields = [value if isinstance(value := row.get(f), str) else None for f in _FIELDS]
-        for value in fields:
-            (value or "").encode()  # half a surrogate pair is no text
+        row = json.loads(text)
     except (ValueError, RecursionError):
-        return None
-    return tuple(fields)
+        return None, False
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        return None, False
+    found = [value if isinstance(value := row.get(f), str) else None for f in _FIELDS]
+    fields = [value and _HALF_PAIR.sub("\ufffd", value) for value in found]
+    return tuple(fields), fields != found or text.encode(encoding) != line
 
 
 def _batch(records: _Records, name: str, source: str, counts: Counts) -> pa.RecordBatch:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.counts import Counts
+from corpus.counts import REPLACED, Counts
 from corpus.errors import ConfigError, DataError
 from corpus.sources import c4
 from corpus.sources.c4 import C4Config
@@ -108,9 +108,25 @@ BAD = [
     b'{"text": 5, "url": "u"}',
     b'{"url": "u"}',
     b'{"text": null}',
-    b'{"text": "\\ud800"}',
-    b'{"text": "\xff"}',
 ]
+MENDED = {
+    b'{"text": "a\\ud800 b"}': "a\ufffd b",
+    b'{"text": "\\udc00\\ud83d\\ude00"}': "\ufffd\U0001f600",
+    b'{"text": "a\xff b\xe2\x80"}': "a\ufffd b\ufffd",
+    b'{"text": "c", "url": "http://\xff"}': "c",
+}
+
+
+@pytest.mark.parametrize("line", MENDED)
+def test_what_is_no_character_is_replaced_and_counted(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "a.jsonl"
+    mark = b'\xef\xbb\xbf{"text": "marked"}'
+    path.write_bytes(lines(mark, ROW, line, {"text": "\ufffd"}))
+    counts = Counts()
+    found = [row["text"] for row in read_file(path, counts=counts)]
+    assert found == ["marked", ROW["text"], MENDED[line], "\ufffd"]
+    assert counts.totals[REPLACED] == 1
+    assert not counts.skipped
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -140,7 +156,7 @@ ROWS = st.lists(
     st.one_of(
         st.builds(lambda t: json.dumps({"text": t}).encode(), TEXT),
         st.builds(lambda t: json.dumps({"text": t}, ensure_ascii=False).encode(), TEXT),
-        st.sampled_from([b"", b" ", b"{", b'{"text": "a", "text": "b"}', b"\xff", *BAD]),
+        st.sampled_from([b"", b" ", b"{", b'{"text": "a", "text": "b"}', b"\xff", *BAD, *MENDED]),
     ),
     max_size=12,
 )
