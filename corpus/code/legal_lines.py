@@ -43,6 +43,7 @@ _TERMS = re.compile(
     r"\bpublic domain"
     r"|neither the names? of|above copyright notice|free of charge, to any person"
     rf"|(?:released|distributed|available) under (?:\S+ ){{0,6}}?(?:\S?{_NAMES}|licen[cs]|terms\b)"
+    r"|(?:waived?|waives) all copyright|to the extent possible under law"
     r"|subject to the (?:terms .{0,60}(?:licen[cs]e|agreement)|boost|[\w ]{1,60}licen[cs]e)"
     r"|source code form is subject|is free software|redistribute it and/or modify"
     r"|use, modification,? and distribution|copying and distribution of this file",
@@ -50,10 +51,12 @@ _TERMS = re.compile(
 # Terms only beside other terms or a copyright: descriptions have these too.
 _WEAK = r"|\bpublic domain\b|(?:released|distributed|available) under|subject to the terms"
 _ALL_TERMS = re.compile(_TERMS.pattern + _WEAK)
-_GOES_ON = re.compile(r"(?:and|with|by|contributors)\b")  # after a line of copyright
+# Where a sentence goes on in the next line: that begins so, or this ends so.
+_GOES_ON = re.compile(r"(?:and|with|by|contributors)\b")
 _UNFINISHED = re.compile(
-    r"(?:,|&|\b(?:and|or|by|of|the|to|in|from|with|under|for))$"
-)  # such a line
+    r"(?:,|&|\b(?:and|or|by|of|the|to|in|from|with|under|for|at|see|are|is|on|as|rights|terms|same"
+    r"|all))$"
+)
 _PART_OF = re.compile(r"this (?:file|module|program) is part of ")  # beside terms
 _COPYRIGHT_HINTS = ("copyright", "copr.", "(c)", "©", "licen", "rights reserved")
 # One is in each of what these find.
@@ -117,6 +120,9 @@ def _sentence_start(paragraph: list[str], lower: list[str], position: int) -> in
     while position > len(lower[line]):
         position -= len(lower[line]) + 1
         line += 1
-    while line and paragraph[line][0].islower() and paragraph[line - 1][-1] not in ".:;!?":
+    while line and paragraph[line - 1][-1] not in ".:;!?":
+        open_end = paragraph[line - 1][-1] != "," and _UNFINISHED.search(lower[line - 1])
+        if not open_end and not paragraph[line][0].islower():
+            break
         line -= 1
     return line

@@ -161,7 +161,7 @@ def _gnu(words: str) -> list[str]:
         behind = words[mention.end() : mention.end() + _GNU_REACH]
         if following:
             behind = behind[: following.start() - mention.end()]
-        before = _GNU_BEFORE.search(words[: mention.start()][-40:])
+        before = _GNU_BEFORE.search(words[max(0, mention.start() - 40) : mention.start()])
         stated = _GNU_VERSION.search(behind)
         version = before[1] if before else next(filter(None, stated.groups())) if stated else ""
         version = version.replace(" ", ".") if " " in version else f"{version}.0"

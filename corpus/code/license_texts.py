@@ -122,7 +122,7 @@ _NOTICE = tuple((re.compile(pattern), family, size) for pattern, family, size in
 _NO_WORD = re.compile(r"[\W_]+")
 # licence texts have lines that begin `copyright notice`: those name no year
 _COPYRIGHT_LINE = re.compile(
-    r"^\W*(?:copyright\b(?=.*(?:\d{4}|\(c\)|©))|©|\(c\)|(?:all|some) rights reserved).*$",
+    r"^[^\w\n]*(?:copyright\b(?=.*(?:\d{4}|\(c\)|©))|©|\(c\)|(?:all|some) rights reserved).*$",
     re.I | re.M,
 )
 

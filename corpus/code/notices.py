@@ -18,29 +18,41 @@ from corpus.code.spdx_ids import canonical_id
 
 # `License: MIT`, `@license MIT`, `:License: MIT`, `License :: OSI Approved :: MIT License`
 _FIELD = re.compile(
-    r"^\W*(?:@licen[cs]e\b|licen[cs]e[ \t]*(?:::?|=|\((?=\w+\)))|licen[cs]e[ \t]+-[ \t])[ \t]*"
+    r"^[^\w\n]*(?:@licen[cs]e\b|licen[cs]e[ \t]*(?:::?|=|\((?=\w+\)))|licen[cs]e[ \t]+-[ \t])[ \t]*"
     r"(?P<value>[^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _ASSIGNED = re.compile(r"^__licen[cs]e__\s*=\s*\(?\s*['\"]{1,3}([^'\"\n]{1,200})", re.MULTILINE)
 _ASSIGNED_HEAD = 16_384  # characters in which it is looked for
 _DOCSTRING = re.compile(r"\s*[rRuUbB]{0,2}(\"\"\"|''')(?P<text>.{0,65536}?)\1[^\n]*\n?", re.DOTALL)
+_PROLOGUE = re.compile(
+    r"(?:(['\"])use strict\1;?|declare\s*\(strict_types\s*=\s*1\)\s*;|(?:package|namespace)[ \t]+"
+    r"[\w.\\]+;?)[ \t]*\n"
+)
 
 # Of a whole head, in lower-case words and full stops: owners who keep the use to themselves.
 _KEPT_RIGHTS = re.compile(
-    r"\bproprietary (?:and confidential|rights|information|licen[cs]e|software|code|to\b)"
-    r"|\bconfidential (?:and proprietary|information|property|material|to\b)"
+    r"\bproprietary (?:(?:and )?confidential|rights|information|source|to\b)"
+    r"|\b(?:is|are|under a|contains?)(?: unpublished)? proprietary\b"
+    r"|\bconfidential (?:(?:and )?proprietary|information|property|material|to\b)"
     r"|\b(?:strictly|company|highly|is) confidential\b|\btrade secrets? (?:of|and)"
+    r"|(?:^|\.) (?:proprietary|confidential)(?:\.| do not| $)"
     r"|\bun ?authori[sz]ed (?:copying|reproduction|use|distribution|duplication|disclosure)"
     r"|\b(?:cop(?:y|ying)|reproduc\w+|(?:re)?distribut\w+|disclos\w+)\b[^.]{0,120}"
     r"\b(?:strictly (?:prohibited|forbidden)|(?:is|are) (?:prohibited|forbidden) without)"
+    r"|\b(?:not for|do not|may not be|not to be) (?:re)?(?:distribut|copied|disclos|reproduc)"
+    r"(?![^.]{0,60} except)"
+    r"|\bno part of [^.]{0,60} may be (?:reproduced|copied|used)"
     r"|\bnot (?:be used )?for commercial\b|\bno commercial use"
     r"|(?<!commercial or )(?<!commercial and )\bnon ?commercial (?:use|purposes?|research)"
     r"|\bcommercial use (?:is )?(?:prohibited|forbidden|not)"
-    r"|\bresearch (?:use|purposes?) only|\bacademic use only|\bpersonal use only"
+    r"|\bresearch (?:use|purposes?) only|\b(?:academic|personal|educational) use only"
+    r"|\bfree for (?:academic|personal|research|educational)\b"
 )
+_KEPT_LINE = re.compile(r"^[^\w\n]*(?:\w+ )?(?:confidential|proprietary)[^\w\n]*$", re.MULTILINE)
 _KEPT_HINTS = ("propriet", "confiden", "trade secret", "authori", "prohibit", "forbid",
-               "commercial", "use only", "purpose")  # fmt: skip
+               "commercial", " only", "purpose", "istribut", "copied", "reproduc", "isclos",
+               "free for")  # fmt: skip
 # Of a notice in lower case: it says that the file is under something,
 _GRANTS = re.compile(
     r"\blicen[cs]ed? (?:to .{1,80} )?under\b|\bunder the (?:terms|licen[cs]e)\b|\bgoverned by\b"
@@ -62,15 +74,19 @@ _CHOICE = re.compile(
     r"|\bat your option(?!\W+any)"
 )
 _MARKS = re.compile(r"^[^\w\n]+", re.MULTILINE)  # of comments
-_SENTENCE = re.compile(r"(?<=[.;])\s+|\n\s*\n")
+_SENTENCE = re.compile(r"(?<=[.;])\s+|\n[ \t]*\n")
 
 
 def own_licenses(text: str, header: Stripped, comments: Comments) -> list[str]:
     """SPDX expressions that a file asks for at its head; empty where it leaves that to its project.
 
-    A docstring, and comments between it and the code, are read beside the header.
+    A docstring, and comments behind it or behind such as `"use strict"`, are read too.
     """
     found = list(_of_notice(header.notice, header.head))
+    prologue = _PROLOGUE.match(text, header.end)
+    if prologue:
+        below = comments_at(text, prologue.end(), comments)
+        found += _of_notice(below, below)
     docstring = _DOCSTRING.match(text, header.end) if "#" in comments.line else None
     if docstring:
         found += _of_docstring(docstring["text"])
@@ -128,7 +144,8 @@ def _licenses(text: str) -> list[str]:
 def _keeps_rights(head: str) -> bool:
     if not any(hint in head for hint in _KEPT_HINTS):
         return False
-    return _KEPT_RIGHTS.search(re.sub(r"[^\w.]+", " ", head)) is not None
+    words = re.sub(r"[^\w.]+", " ", head).strip()
+    return _KEPT_RIGHTS.search(f" {words} ") is not None or _KEPT_LINE.search(head) is not None
 
 
 def _of_field(value: str) -> list[str]:

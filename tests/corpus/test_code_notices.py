@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.code.cleaning import NOT_ALLOWED, Cleaned, CodeConfig, Dropped, clean
-from corpus.code.expressions import named_licenses
+from corpus.code.expressions import UNKNOWN, named_licenses
 from corpus.code.license_names import drop_weaker, licenses_named
+from corpus.code.license_texts import licenses_of_text
 from corpus.errors import ConfigError
 
 
@@ -68,6 +69,13 @@ def test_licenses_are_named_as_they_are_stated(text: str, expected: list[str]) -
     ("a.c", "/* Copyright 2020 Evil Corp. All rights reserved. Confidential and proprietary.\n"
      " * Unauthorized copying of this file is strictly prohibited. */\n", "LicenseRef-restricted"),
     ("a.py", "# NOTICE: not for commercial use\n", "LicenseRef-restricted"),
+    ("a.java", "/*\n * ORACLE PROPRIETARY/CONFIDENTIAL. Use is subject to license terms.\n */\n",
+     "LicenseRef-restricted"),
+    ("a.py", "# Proprietary. Do not distribute.\n", "LicenseRef-restricted"),
+    ("a.py", "# Jobs.\n# COMPANY CONFIDENTIAL\n# Runs.\n", "LicenseRef-restricted"),
+    ("a.js", '"use strict";\n// License: AGPL-3.0\n', "AGPL-3.0-only"),
+    ("a.java", "package a.b;\n/* Licensed under the GPL, version 2. */\n", "GPL-2.0-only"),
+    ("a.php", "<?php\n\ndeclare(strict_types=1);\n\n// @license LGPL-3.0\n", "LGPL-3.0-only"),
     ("a.py", "# Copyright 2020 NVIDIA CORPORATION. All rights reserved.\n"
      "# NVIDIA CORPORATION and its licensors retain all intellectual property and proprietary\n"
      "# rights in and to this software. Any use, reproduction, disclosure or distribution of this\n"
@@ -128,9 +136,17 @@ def test_descriptions_are_no_notices(text: str) -> None:
     assert result("a.py", text) == Cleaned(text, "MIT")
 
 
-def test_a_sentence_of_copyright_goes_whole() -> None:
-    text = "# Runs jobs.\n# Copyright 2020 Ann, Bob and\n# Carol.\nx = 1\n"
-    assert result("a.py", text) == Cleaned("# Runs jobs.\nx = 1\n", "MIT")
+@pytest.mark.parametrize(("text", "kept"), [
+    ("# Runs jobs.\n# Copyright 2020 Ann, Bob and\n# Carol.\n", "# Runs jobs.\n"),
+    ("# Runs jobs.\n# Copyright 2020 Ann. All rights\n# reserved.\n", "# Runs jobs.\n"),
+    ("# Runs jobs.\n# As written for Ann and\n# Bob, this is licensed under MIT.\n",
+     "# Runs jobs.\n"),
+    ("# Runs jobs,\n# Distributed under the MIT license.\n", "# Runs jobs,\n"),
+    ("# To the extent possible under law, the authors have waived all\n"
+     "# copyright and related rights.\n", ""),
+])  # fmt: skip
+def test_a_sentence_goes_whole(text: str, kept: str) -> None:
+    assert result("a.py", f"{text}x = 1\n") == Cleaned(f"{kept}x = 1\n", "MIT")
 
 
 @pytest.mark.parametrize(("listed", "nearest"), [("Apache2", "Apache-2.0"), ("MTI", "MIT")])
@@ -138,6 +154,12 @@ def test_a_license_that_no_file_can_have_is_refused(listed: str, nearest: str) -
     with pytest.raises(ConfigError, match=f"'{listed}' is no SPDX.*nearest are {nearest}"):
         CodeConfig(licenses=("mit", listed))
     CodeConfig(licenses=("mit", "BSD-*", "LicenseRef-GPL"))
+
+
+def test_long_heads_of_blank_lines_are_read() -> None:
+    """In one pass: were each line looked for over the blank ones below it, this took minutes."""
+    assert result("a.py", "# license\n" + "#\n" * 32_000 + "x = 1\n") == Cleaned("x = 1\n", "MIT")
+    assert licenses_of_text("\n" * 500_000) == [UNKNOWN]
 
 
 NAMES = st.sampled_from([
