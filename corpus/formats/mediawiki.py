@@ -24,9 +24,10 @@ CUT_PAGE = "page cut off by the dump's end or damage, after this page"
 LARGE_PAGE = "page over 64 MiB"
 NO_END = "dump without its end"
 
-_PAGE, _END = b"<page>", b"</mediawiki>"
-_PAGE_MARK = re.compile(rb"</?page>")
-_LONGEST_MARK = len(b"</page>")
+_END = b"</mediawiki>"
+_PAGE = re.compile(rb"<page(?:\s[^<>]{0,64})?>")
+_PAGE_MARK = re.compile(rb"<(/?)page(?:\s[^<>]{0,64})?>")
+_LONGEST_MARK = len(b"</page >") + 64
 _REVISION = b"<revision>"
 _TAIL = 64
 _THIN_OVER = 8 << 20  # bytes of a page, from which on only its last revision is held
@@ -79,9 +80,10 @@ def read_site(file: storage.InputFile) -> Site:
     for piece in read_pieces(replace(file, start=0, end=None)):
         head += piece.data
         damaged |= piece.fault is not None
-        if _PAGE in head or b"</siteinfo>" in head or len(head) > _LARGEST_HEAD:
+        if _PAGE.search(head) or b"</siteinfo>" in head or len(head) > _LARGEST_HEAD:
             break
-    text = head.partition(_PAGE)[0].decode("utf-8", "replace")
+    page = _PAGE.search(head)
+    text = head[: page and page.start()].decode("utf-8", "replace")
     wiki, base = _first(r"<dbname>([^<>]*)</dbname>", text), _first(r"<base>([^<>]*)</base>", text)
     host = _first(r"^(?:https?:)?//([a-z-]+)\.[a-z]+\.org(?:/|$)", base)
     language = host or _language(wiki) or _first(r"xml:lang=[\"']([^\"']*)[\"']", text)
@@ -89,7 +91,7 @@ def read_site(file: storage.InputFile) -> Site:
         wiki = _first(r"^([a-z][a-z_]*wiki)-", file.name.rpartition("/")[2])
         language = _language(wiki)
     namespaces = {int(key): name.strip() for key, name in _NAMESPACE.findall(text)}
-    is_dump = damaged or b"<mediawiki" in head or _PAGE in head
+    is_dump = damaged or b"<mediawiki" in head or page is not None
     return Site(is_dump, wiki, base, language, namespaces)
 
 
@@ -159,7 +161,7 @@ class _Assembler:
             yield CUT_PAGE
         if self._tail is None:
             return
-        shown = self._tail.rstrip()
+        shown = b"".join(self._tail.split())
         # the last block may hold a few bytes of the dump's end alone
         short = self._tail and len(self._tail) < _TAIL and _END.endswith(shown)
         if not (short or shown.endswith(_END)):
@@ -169,17 +171,18 @@ class _Assembler:
         at = 0  # what stands before has been dealt with
         while True:
             if not self._within:
-                at = self._waiting.find(_PAGE, at)
-                if at < 0 or at >= self._own:
-                    at = max(len(self._waiting) - len(_PAGE) + 1, 0)
+                page = _PAGE.search(self._waiting, at)
+                if page is None or page.start() >= self._own:
+                    at = max(len(self._waiting) - _LONGEST_MARK, at)
                     break
-                self._within, self._scanned = True, at + len(_PAGE)
+                at = page.start()
+                self._within, self._scanned = True, page.end()
             mark = _PAGE_MARK.search(self._waiting, self._scanned)
             if mark is None:
                 self._scanned = max(len(self._waiting) - _LONGEST_MARK, self._scanned)
                 break
             self._within = False
-            if mark[0] == _PAGE:  # the page before has lost its end
+            if not mark[1]:  # the page before has lost its end
                 at = mark.start()
                 yield CUT_PAGE
                 continue
@@ -193,7 +196,7 @@ class _Assembler:
             self._scanned = max(self._scanned - (last - first), 0)
             if len(self._waiting) > _LARGEST_PAGE:
                 yield LARGE_PAGE
-                self._drop(0, len(_PAGE))  # or it would be found again
+                self._drop(0, 1)  # or it would be found again
                 self._within = False
 
     def _drop(self, begin: int, end: int) -> None:

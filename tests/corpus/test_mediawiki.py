@@ -202,6 +202,20 @@ def test_a_page_without_its_end_takes_no_other_with_it(tmp_path: Path, size: int
     assert counts.skipped == {CUT_PAGE: 1}
 
 
+@pytest.mark.parametrize("suffix", ["", ".bz2"])
+@pytest.mark.parametrize("blank", [" ", "\n", "\t \r\n" * 9])
+def test_tags_with_blanks_as_xml_allows_them(tmp_path: Path, suffix: str, blank: str) -> None:
+    content = dump("A", "B", "C", "D")
+    for tag in ("<page", "</page", "</mediawiki"):
+        content = content.replace(tag, tag + blank)
+    path = tmp_path / f"wiki.xml{suffix}"
+    for size in (150, 200, 333, 64 << 20):
+        _check_parts(path, _packed(content.encode(), suffix), size)
+    pages, counts = read(path)
+    assert [page.title for page in pages] == ["A", "B", "C", "D"]
+    assert not counts.skipped
+
+
 LOST = ("<page>", "</page>", "<title>", "</text>", "</revision></page>\n<page>")
 
 
