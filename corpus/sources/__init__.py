@@ -34,7 +34,7 @@ class Reader(NamedTuple):
     split: Callable[[InputFile, Any], list[InputFile]] | None = None
     # What stands for files below an input folder, each with its fingerprint, where folders do.
     units: Callable[[str, Any], list[tuple[InputFile, str]]] | None = None
-    # Holds a config against the listed files before any is read; ConfigError where it cannot be.
+    # Holds a config against the listed files before any is read; ConfigError or DataError.
     check: Callable[[Sequence[InputFile], Any], None] | None = None
 
 
@@ -58,6 +58,10 @@ READERS = {
         check=stackexchange.check,
     ),
     "wikipedia": Reader(
-        wikipedia.read, wikipedia.WikipediaConfig, wikipedia.SUFFIXES, wikipedia.split
+        wikipedia.read,
+        wikipedia.WikipediaConfig,
+        wikipedia.SUFFIXES,
+        wikipedia.split,
+        check=wikipedia.check,
     ),
 }

@@ -5,7 +5,7 @@ boilerplate. Redirects and pages outside of the article namespace are no article
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from corpus.config import nearest
 from corpus.counts import Counts
-from corpus.errors import ConfigError
+from corpus.errors import ConfigError, DataError
 from corpus.formats import mediawiki
 from corpus.formats.documents import Document, to_batches
 from corpus.formats.mediawiki import Site, WikiPage
@@ -32,6 +32,11 @@ NO_ID = "page without an id or title"
 _ARTICLES = 0  # the namespace
 _REDIRECT = re.compile(rf"\s*#(?:{'|'.join(REDIRECT_WORDS)})\s*:?\s*\[\[", re.I)
 _LEAST_PART = 1 << 16
+# Wikimedia's names: the wiki and date, then what kind of dump it is, of which each holds all pages
+_NAME = re.compile(
+    r"(?P<dump>[a-z][a-z_]*-(?:\d{8}|latest))-pages-(?P<pages>articles|meta-current|meta-history)"
+    r"(?P<twin>-multistream)?\d*\.xml(?P<piece>-p\d+p\d+)?(?P<packing>\.\w+)?"
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,21 @@ class WikipediaConfig:
             )
         if self.part_bytes < _LEAST_PART:
             raise ConfigError(f"part_bytes={self.part_bytes} must be at least {_LEAST_PART:,}")
+
+
+def check(files: Sequence[InputFile], config: WikipediaConfig) -> None:
+    """DataError for a wiki of one date in two kinds of files: its articles would come twice."""
+    kinds: dict[str, dict[tuple[str, ...], str]] = {}
+    for file in files:
+        if name := _NAME.fullmatch(file.name.rpartition("/")[2]):
+            kind = (name["pages"], name["twin"], str(bool(name["piece"])), name["packing"])
+            kinds.setdefault(name["dump"], {}).setdefault(kind, file.name)
+    for dump, names in kinds.items():
+        if len(names) > 1:
+            raise DataError(
+                f"{dump} is in the input in {len(names)} kinds of files, each with every article: "
+                f"{', '.join(names.values())}; keep the files of one"
+            )
 
 
 def split(file: InputFile, config: WikipediaConfig) -> list[InputFile]:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corpus.counts import Counts
-from corpus.errors import ConfigError
+from corpus.errors import ConfigError, DataError
 from corpus.formats import mediawiki
 from corpus.formats.dump_pieces import DAMAGED_BLOCK
 from corpus.formats.mediawiki import CUT_PAGE, NO_END, SUFFIXES, read_pages
@@ -150,6 +150,30 @@ def test_a_code_of_no_language_is_told_with_the_nearest(code, words):
 def test_bad_config(wrong):
     with pytest.raises(ConfigError):
         WikipediaConfig(**wrong)
+
+
+WHOLE = "slwiki-20240101-pages-articles.xml.bz2"
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "slwiki-20240101-pages-articles-multistream.xml.bz2",
+        "slwiki-20240101-pages-articles1.xml-p1p9999.bz2",
+        "again/slwiki-20240101-pages-articles.xml",
+        "slwiki-20240101-pages-meta-current.xml.bz2",
+    ],
+)
+def test_a_dump_and_its_twin_are_told_before_reading(twin):
+    files = [InputFile(name, name, 1) for name in (WHOLE, twin)]
+    with pytest.raises(DataError, match=f"slwiki-20240101 .* 2 kinds .*{WHOLE}, {twin}; keep"):
+        READERS["wikipedia"].check(files, DEFAULT)
+
+
+def test_pieces_other_wikis_and_other_dates_are_no_twins():
+    names = [f"slwiki-20240101-pages-articles{n}.xml-p{n}p{n}9.bz2" for n in (1, 2, 3)]
+    names += [WHOLE.replace("slwiki", "zh_yuewiki"), WHOLE.replace("2024", "2023"), "a.xml"]
+    READERS["wikipedia"].check([InputFile(name, name, 1) for name in names], DEFAULT)
 
 
 def test_a_dump_cut_within_a_page_gives_every_page_before(tmp_path):
