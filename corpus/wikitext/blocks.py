@@ -22,7 +22,7 @@ _CJK = re.compile(r"[\u3000-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _DEEPEST = 6
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     level: int  # of a heading, or 0
     text: str
 
@@ -52,12 +52,12 @@ def _cut(text: str, mark: re.Pattern[str], closing: str) -> str:
     return "\n".join([*parts, text[at:]]) if cuts else text
 
 
-def lines(text: str) -> list[str]:
-    """The lines of what is left: a paragraph, heading or list item each, none of them empty."""
+def without_empty_sections(lines: list[Line]) -> list[str]:
+    """The texts of the lines, but for headings without text up to the next of their level."""
     kept: list[str] = []
     # whether text stands below a line, up to the next heading of each level or higher
     below = [False] * (_DEEPEST + 1)
-    for line in reversed(list(_lines(text))):
+    for line in reversed(lines):
         if not line.level:
             below = [True] * (_DEEPEST + 1)
         elif below[line.level]:
@@ -68,32 +68,34 @@ def lines(text: str) -> list[str]:
     return kept[::-1]
 
 
-def _lines(text: str) -> Iterator[_Line]:
+def lines(text: str) -> Iterator[Line]:
+    """The lines of what is left: a paragraph, heading or list item each."""
     paragraph: list[str] = []
     for raw in text.split("\n"):
         line = raw.strip(_BLANK)
         markers = _MARKERS.match(line)
         heading = _HEADING.match(line) if line[:1] == "=" else None
         indented = raw[:1] == " " and line
-        # cells whose table a template begins
+        # cells whose table a template begins, arguments of a template that is never closed
         of_table = line[:1] == "|" or (line[:1] == "!" and ("!!" in line or "|" in line))
+        of_table = of_table or line == "}"
         if line and not (markers or heading or of_table or indented or _RULE.match(line)):
             paragraph.append(line)
             continue
         if paragraph:
-            yield _Line(0, _joined(paragraph))
+            yield Line(0, _joined(paragraph))
             paragraph = []
         if heading:
             if title := heading[2].strip(_BLANK + BREAK):
-                yield _Line(len(heading[1]), title)
+                yield Line(len(heading[1]), title)
         elif markers:
             item = line[markers.end() :].strip(_BLANK + BREAK)
             if _WORD.search(item):
-                yield _Line(0, f"- {item}" if markers[0][-1] in "*#" else item)
+                yield Line(0, f"- {item}" if markers[0][-1] in "*#" else item)
         elif not of_table and (rest := line.lstrip("-") if _RULE.match(line) else line):
-            yield _Line(0, rest)
+            yield Line(0, rest)
     if paragraph:
-        yield _Line(0, _joined(paragraph))
+        yield Line(0, _joined(paragraph))
 
 
 def _joined(paragraph: list[str]) -> str:

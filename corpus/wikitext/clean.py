@@ -15,10 +15,10 @@ _BREAKS = re.compile(f"[{BREAK}\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 _SPACES = re.compile(r"[^\S\n]+")
 _GAP = re.compile(f" ?{GONE}[ {GONE}]*+")
 _AFTER_BRACKET = re.compile(rf"([(（\[「])(?: ?{GONE} ?[,;:–—/]?)++ ?")
-_BEFORE_BRACKET = re.compile(rf"(?: ?[,;:–—]? ?{GONE} ?){{1,8}}(?=[)）\]」])")
-_BEFORE_END = re.compile(rf"(?: ?[,;–—]? ?{GONE} ?){{1,8}}(?=[.;!?。]|$)")
+_BEFORE_BRACKET = re.compile(rf"(?: ?+[,;:–—]?+ ?+{GONE} ?+){{1,8}}(?=[)）\]」])")
+_BEFORE_END = re.compile(rf"(?: ?+[,;–—]?+ ?+{GONE} ?+){{1,8}}(?=[.;!?。]|$)")
 _QUOTED = re.compile(rf"(?<!\S)(?:\"{GONE}\"|«{GONE}»|“{GONE}”|„{GONE}“|「{GONE}」)(?!\w)")
-_BEFORE_COMMA = re.compile(rf"(?:[,;:،、，]? ?{GONE} ?){{1,8}}(?=[,;،、，])| ?{GONE} ?(?=:)")
+_BEFORE_COMMA = re.compile(rf"(?:[,;:،、，]?+ ?+{GONE} ?+){{1,8}}(?=[,;،、，])| ?{GONE} ?(?=:)")
 _WORD = re.compile(r"\w")
 _EMPTY = re.compile(r" ?(?:\( ?\)|（ ?）|\[ ?\])")
 
@@ -34,12 +34,17 @@ def clean(wikitext: str, title: str = "", hidden_links: Set[str] = HIDDEN_LINKS)
     text = blocks.without_tables(text)
     text = inline.plain(text, hidden_links)
     lines = [
-        shown
+        line._replace(text="\n".join(shown))
         for line in blocks.lines(text)
-        for part in _BREAKS.split(inline.characters(line))
-        if _WORD.search(shown := _mended(part))
+        if (shown := _shown(line.text))
     ]
-    return hidden.show("\n".join(lines), kept).strip()
+    return hidden.show("\n".join(blocks.without_empty_sections(lines)), kept).strip()
+
+
+def _shown(line: str) -> list[str]:
+    """What a line shows, in one line or, where it is broken, in several; none without a word."""
+    parts = (_mended(part) for part in _BREAKS.split(inline.characters(line)))
+    return [part for part in parts if _WORD.search(part)]
 
 
 def _mended(line: str) -> str:

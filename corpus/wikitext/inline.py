@@ -16,10 +16,11 @@ _MAX_DEPTH = 20
 _VARIANTS = re.compile(r"-\{([^{}]*+)\}-")
 _EXTERNAL = re.compile(
     rf"\[(?:(?:https?|ftps?|sftp|git|svn|ircs?|gopher|nntp|telnet|ssh)://|mailto:|news:|//|{GONE})"
-    r"[^\s\[\]<>]*+((?:[^\[\]\n]++|\[\[[^\[\]\n]*+\]\])*+)\]",
+    r"[^\s\[\]<>]*+((?:[^\[\]\n]++|\[\[[^\[\]\n]*+\]\]|\[[^\[\]\n]*+\])*+)\]",
     re.I,
 )
 _LINK = re.compile(r"\[\[([^\[\]|\n]*+)(\|(?:[^\[\]]++|\[(?!\[)|\](?!\]))*+)?\]\]")
+_UNCLOSED_LINK = re.compile(r"\[\[([^\[\]|\n]*+)(\|[^\[\]\n]*+)?")
 _QUOTES = re.compile(r"''+")
 _MAGIC_WORD = re.compile(r"__([^\W_]++(?:_[^\W_]++)*+)__")
 _LEFT = re.compile(r"\[\[|\]\]|\{\{+|\}\}+|\{\||\|\}|'''+|</?ref\b[^<>\n]*>?", re.I)
@@ -41,11 +42,12 @@ def plain(text: str, hidden: Set[str]) -> str:
     text = _VARIANTS.sub(_variant, text)
     text = raise_powers(text)
     text = _TAG.sub(_tag, text)
-    text = _EXTERNAL.sub(lambda match: match[1].strip() or GONE, text)
+    text = _EXTERNAL.sub(_label, text)
     for _ in range(_MAX_DEPTH):
         text, found = _LINK.subn(lambda match: _link(match, hidden), text)
         if not found:
             break
+    text = _UNCLOSED_LINK.sub(lambda match: _unclosed(match, hidden), text)
     if "'''" in text:
         text = "\n".join(_unquoted(line) if "'''" in line else line for line in text.split("\n"))
     text = _QUOTES.sub("", text)
@@ -62,12 +64,29 @@ def _link(match: re.Match[str], hidden: Set[str]) -> str:
     target, label = match[1].strip(), (match[2] or "")[1:]
     if target.startswith(":"):
         return label.strip() or target[1:]
-    prefix, colon, _ = target.partition(":")
-    if colon and prefix.strip().replace("_", " ").lower() in hidden:
+    if _is_hidden(target, hidden):
         return GONE
     if match[2] is None:
         return target
     return label or _without_bracket(target.rpartition(":")[2])
+
+
+def _unclosed(match: re.Match[str], hidden: Set[str]) -> str:
+    """What a link that nothing closes shows; one to a file ends where its line does."""
+    if _is_hidden(match[1], hidden):
+        return GONE
+    return match[1] if match[2] is None else match[2][1:]
+
+
+def _is_hidden(target: str, hidden: Set[str]) -> bool:
+    prefix, colon, _ = target.partition(":")
+    return bool(colon) and prefix.strip().replace("_", " ").lower() in hidden
+
+
+def _label(match: re.Match[str]) -> str:
+    """An external link's label, in which others may stand: one level, as brackets in it go."""
+    label: str = match[1].strip()
+    return (_EXTERNAL.sub(r"\1", label) if "[" in label else label) or GONE
 
 
 def _without_bracket(name: str) -> str:

@@ -11,7 +11,7 @@ from corpus.wikitext.template_texts import text_of
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
 _MAX_DEPTH = 40
-_NAME_END = re.compile(r"[|\n]")
+_NAME = re.compile(r"[^|\n\[\]]{0,200}+(?:\||(?=\n\s*\|))")
 _SPLIT = re.compile(r"\[\[|\]\]|\|")
 _KEY = re.compile(r"[\w \-]{1,40}")
 _LONGEST_NAME = 200
@@ -37,8 +37,9 @@ def resolve(text: str, title: str) -> str:
         else:
             _close(out, opened, count, title)
     out.append(text[at:])
-    for _, start in opened:  # never closed: its name goes, its content is the page's
-        out[start] = _NAME_END.split(out[start], maxsplit=1)[-1]
+    for _, start in opened:  # never closed: its content is the page's, without what names it
+        if name := _NAME.match(out[start]):
+            out[start] = out[start][name.end() :]
     return "".join(out)
 
 

@@ -29,6 +29,11 @@ EXAMPLES = {
     "[http://a.org see [[Ohrid|it]] now]": "see it now",
     "[[never closed and ]] so on": "never closed and so on",
     "[[never closed\n\nNext": "never closed\nNext",
+    "a [[never|closed\n\n[[never|''closed''] too": "a closed\nclosed] too",
+    "[[File:a.jpg|thumb|never [[closed]]\nSecond.\n\n[[File:b.jpg\nThird.": "Second.\nThird.",
+    "* [http://a.org Anna [b. m.]: x, [2000]], [http://a.org b [//c.org d] e]": (
+        "- Anna [b. m.]: x, [2000], b d e"
+    ),
     # bold and italics
     "'''Bold''', ''italic'' and '''''both'''''": "Bold, italic and both",
     "l'''eau'' froide": "l'eau froide",
@@ -45,6 +50,8 @@ EXAMPLES = {
     "{{{parameter|default}}} {{{none}}}": "default",
     "{{#if:x|yes|no}}{{formatnum:1000}} {{PAGENAME}}": "1000 Title",
     "a {{unclosed|b": "a b",
+    "A {{unclosed [[link]] here. Second.\n\nNext": "A unclosed link here. Second.\nNext",
+    "A\n{{Infobox person\n | name = X\n| b = c\n}\n'''X''' is.\n\nNext.": "A\nX is.\nNext.",
     "a }} b": "a b",
     # what is taken out leaves no punctuation alone
     "Lake ({{IPA|x}}; {{lang|sq|liqen}}) is": "Lake (liqen) is",
@@ -80,6 +87,8 @@ EXAMPLES = {
     "== Head ==\none\ntwo\n\nthree\n----\nfour": "Head\none two\nthree\nfour",
     "一行\n二行": "一行二行",
     "a\n== Empty ==\n{{reflist}}\n=== Below ===\n== Full ==\n=== Sub ===\nb": "a\nFull\nSub\nb",
+    "a\n== Gone ==\n<div><gallery>\nX.jpg|c\n</gallery></div>\n== Blank ==\n<br>&nbsp;\n": "a",
+    "== A<br>B ==\n* {{flagge}}<br>c": "A\nB\n- c",
     "* one\n** two\n# three\n: four\n; five\n*\n* {{flagge}}": "- one\n- two\n- three\nfour\nfive",
     "a\n{| class=x\n! b !! c\n|-\n| d || {| \n| e\n|}\n|}\nf": "a\nf",
     "a\n{|\n| cells of a table that is never closed\n\nText": "a\nText",
