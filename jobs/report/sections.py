@@ -49,7 +49,7 @@ def _funnel_of(run: Run, source: SourceRun) -> Html:
     read = f"{plural(len(source.extracted.files), 'file')}, {size(totals['bytes_in'])} as stored"
     if counts.notes[NOT_READ]:
         read += f"; {size(totals[BYTES_NOT_READ])} in files not read"
-    notes = [_lost(counts.notes, "times:")] if counts.notes else []
+    notes = [_lost(counts.notes, "×")] if counts.notes else []
     html = f"{size(totals['html_bytes'])} of HTML" if totals["html_bytes"] else "–"
     rows = [_step("Records read", first, first, html, join([escape(read), *notes]))]
     rows.append(
