@@ -46,11 +46,13 @@ def keep_shard(unit: Unit, output: Output) -> None:
     """Writes the kept documents of one shard."""
     source, text_path, ledger_path, decisions_path = unit.payload
     ledger = read_table(ledger_path, ["doc_id", "language", "language_score", "perplexity"])
-    decisions = read_table(decisions_path, ["doc_id", "keep", "bucket"])
+    decisions = read_table(decisions_path, ["doc_id", "keep", "bucket", "num_bytes"])
     assert ledger.column("doc_id").equals(decisions.column("doc_id")), "rows out of step"
     annotations = ledger.append_column("bucket", decisions.column("bucket"))
-    kept = _kept(text_path, annotations, decisions.column("keep"))
-    output.write_table(counted(kept, output.counts), schema.KEPT, facts={"source": source})
+    kept = counted(_kept(text_path, annotations, decisions.column("keep")), output.counts)
+    sizes = decisions.column("num_bytes").filter(decisions.column("keep"))
+    facts = {"source": source, "text_bytes": pc.sum(sizes).as_py() or 0}
+    output.write_table(kept, schema.KEPT, facts)
 
 
 def _kept(text_path: str, annotations: pa.Table, keep: pa.ChunkedArray) -> Iterator[pa.RecordBatch]:

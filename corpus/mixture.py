@@ -1,10 +1,11 @@
 """The mixture: how much of each source, and which documents are held out to measure on.
 
 Weights are shares of training tokens (LLaMA table 1). They are a choice of the training run, never
-frozen into data; what is fixed here is the split, by a keyed hash of the document id, and the plan
-that tells what a run of so many tokens will take from each source.
+frozen into data; what is fixed here is the split, by a keyed hash of the document id. What a run of
+so many tokens takes from each part of the mixture is `corpus.mixture_plan`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,37 +16,120 @@ from corpus.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class MixtureConfig:
-    """Weights by source, and the share of each source's documents held out for validation."""
+class ComponentConfig:
+    """One part of the mixture: its weight, or the tokens to take of it, and limits of its own."""
 
-    weights: dict[str, float] = field(default_factory=dict)
+    weight: float | None = None
+    tokens: float | None = None
+    max_epochs: float | None = None  # instead of the mixture's
+    bytes_per_token: float | None = None  # instead of the mixture's
+
+    def __post_init__(self) -> None:
+        if (self.weight is None) == (self.tokens is None):
+            raise ConfigError("give a 'weight' or 'tokens', one of the two")
+        for key in ("weight", "tokens", "max_epochs"):
+            value = getattr(self, key)
+            if value is not None and not 0 <= value < math.inf:
+                raise ConfigError(f"{key}={value} must be a finite number, 0 or more")
+        _check_bytes_per_token(self.bytes_per_token)
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of the mixture as resolved: `tokens` of it, or what its weight gives."""
+
+    name: str
+    weight: float
+    tokens: float | None
+    max_epochs: float  # 0: no cap
+    bytes_per_token: float
+
+
+@dataclass(frozen=True)
+class MixtureConfig:
+    """Weights by source, and the share of each source's documents held out for validation.
+
+    A weight is a number, or a group of a ComponentConfig's keys.
+    """
+
+    weights: dict[str, float | ComponentConfig] = field(default_factory=dict)
     valid_share: float = 0.01
     max_epochs: float = 0.0  # refuse a plan that repeats a source more often; 0: no cap
+    tokens: float = 0.0  # the budget, for a plan where no training states one
+    available: dict[str, float] = field(default_factory=dict)  # tokens, until a build has counted
+    bytes_per_token: float = 4.0  # of documents that are not tokenized yet
 
     def __post_init__(self) -> None:
         if not 0 < self.valid_share < 0.5:
             raise ConfigError(f"valid_share={self.valid_share} must be above 0 and below 0.5")
-        for source, weight in self.weights.items():
-            if not 0 <= weight < float("inf"):
-                raise ConfigError(f"weights.{source}={weight} must be a finite number, 0 or more")
-        if self.weights and sum(self.weights.values()) <= 0:
+        numbers = {"max_epochs": self.max_epochs, "tokens": self.tokens}
+        numbers |= {
+            f"weights.{name}": value
+            for name, value in self.weights.items()
+            if not isinstance(value, ComponentConfig)
+        }
+        numbers |= {f"available.{name}": value for name, value in self.available.items()}
+        for key, value in numbers.items():
+            if not 0 <= value < math.inf:
+                raise ConfigError(f"{key}={value} must be a finite number, 0 or more")
+        _check_bytes_per_token(self.bytes_per_token)
+        self._check_budget()
+
+    def components(self) -> list[Component]:
+        """The parts of the mixture, in the config's order."""
+        found = []
+        for name, value in self.weights.items():
+            own = value if isinstance(value, ComponentConfig) else ComponentConfig(weight=value)
+            found.append(
+                Component(
+                    name=name,
+                    weight=own.weight or 0.0,
+                    tokens=own.tokens,
+                    max_epochs=self.max_epochs if own.max_epochs is None else own.max_epochs,
+                    bytes_per_token=own.bytes_per_token or self.bytes_per_token,
+                )
+            )
+        return found
+
+    def by_number(self) -> dict[str, float]:
+        """Tokens by name, of the parts that ask for a number of them."""
+        return {part.name: part.tokens for part in self.components() if part.tokens is not None}
+
+    def budget(self) -> int:
+        """Tokens to plan for; 0 where the config states none."""
+        by_number = self.by_number()
+        every = by_number and len(by_number) == len(self.weights)
+        return round(self.tokens or (sum(by_number.values()) if every else 0))
+
+    def shares(self) -> dict[str, float]:
+        """What a training takes by name, in numbers that are relative to their sum.
+
+        Tokens asked for by number come out of the budget first; weights share the rest.
+        """
+        by_number = self.by_number()
+        weights = {part.name: part.weight for part in self.components() if part.tokens is None}
+        if not by_number:
+            return weights
+        rest = self.budget() - sum(by_number.values())
+        scale = rest / (sum(weights.values()) or 1)
+        shares = {name: weight * scale for name, weight in weights.items()} | by_number
+        return {name: shares[name] for name in self.weights}
+
+    def _check_budget(self) -> None:
+        fixed = sum(self.by_number().values())
+        weighted = any(part.weight for part in self.components())
+        if self.by_number() and weighted and self.tokens <= fixed:
+            raise ConfigError(
+                f"tokens={self.tokens:g} leave nothing for weights beside the {fixed:g} "
+                "asked for by number; give a larger budget"
+            )
+        if self.by_number() and not weighted and self.budget() != round(fixed):
+            raise ConfigError(
+                f"tokens={self.tokens:g} are not the {fixed:g} that the parts ask for; "
+                "give their sum, or one of them a weight instead"
+            )
+        if self.weights and not weighted and not fixed:
             raise ConfigError("the weights add up to 0; give one source a weight above 0")
-
-
-@dataclass(frozen=True)
-class SourcePlan:
-    """One source's row of the plan, in tokens of the training split."""
-
-    source: str
-    share: float
-    available: int
-    asked: int
-
-    @property
-    def epochs(self) -> float:
-        if not self.asked:
-            return 0.0
-        return self.asked / self.available if self.available else float("inf")
 
 
 def is_valid(doc_ids: np.ndarray, seed: int, valid_share: float) -> np.ndarray:
@@ -53,28 +137,19 @@ def is_valid(doc_ids: np.ndarray, seed: int, valid_share: float) -> np.ndarray:
     return keyed.uniform(doc_ids, seed, "validation") < valid_share
 
 
-def plan(
-    available: Mapping[str, int], weights: Mapping[str, float], tokens: int, max_epochs: float = 0
-) -> list[SourcePlan]:
-    """What a run of `tokens` tokens takes from each source.
+def estimated_tokens(text_bytes: int, documents: int, bytes_per_token: float) -> int:
+    """Tokens of text not yet tokenized: its bytes, and a begin and an end a document."""
+    return round(text_bytes / bytes_per_token) + 2 * documents
 
-    ConfigError for a weight on a source that is not there or empty, or one that would repeat its
-    source beyond `max_epochs`; the message names the weight to change.
-    """
-    total = sum(weights.values())
-    rows = []
-    for source, weight in sorted(weights.items()):
-        if source not in available:
-            known = ", ".join(sorted(available))
-            raise ConfigError(f"weights.{source}: no such source; the shards hold {known}")
-        row = SourcePlan(source, weight / total, available[source], round(tokens * weight / total))
-        if row.asked and not row.available:
-            raise ConfigError(f"weights.{source}={weight:g}: the source has no tokens; set it to 0")
-        if max_epochs and row.epochs > max_epochs:
-            most = max_epochs * row.available / tokens
-            raise ConfigError(
-                f"weights.{source}: share {row.share:.4f} asks for {row.epochs:.2f} epochs, over "
-                f"max_epochs={max_epochs:g}; a share up to {most:.4f} fits"
-            )
-        rows.append(row)
-    return rows
+
+def check_sources(config: MixtureConfig, sources: Mapping[str, object]) -> None:
+    """ConfigError for a weight on a source that the corpus has not."""
+    for name in config.weights:
+        if name not in sources:
+            known = ", ".join(sorted(sources))
+            raise ConfigError(f"mixture.weights.{name}: no such source; there are {known}")
+
+
+def _check_bytes_per_token(value: float | None) -> None:
+    if value is not None and not 0 < value < math.inf:
+        raise ConfigError(f"bytes_per_token={value} must be above 0; LLaMA's is about 4 of English")

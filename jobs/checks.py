@@ -59,7 +59,7 @@ def require_kept(config: RunConfig, tables: dict[str, SourceTables]) -> None:
     totals = {name: table.decisions.counts.totals for name, table in tables.items()}
     nothing = not any(counts["kept"] for counts in totals.values())
     for name, counts in totals.items():
-        if not counts["kept"] and (nothing or config.mixture.weights.get(name)):
+        if not counts["kept"] and (nothing or config.mixture.shares().get(name)):
             reasons = ", ".join(f"{n:,} {r}" for r, n in counts.items() if r.startswith("dropped"))
             if not reasons:
                 raise DataError(

@@ -18,7 +18,7 @@ from corpus.dedup.lines import LineDedupConfig
 from corpus.dedup.overlap import OverlapConfig
 from corpus.errors import ConfigError
 from corpus.extract import InputConfig
-from corpus.mixture import MixtureConfig
+from corpus.mixture import MixtureConfig, check_sources
 from corpus.models import ModelsConfig
 from corpus.spark import SparkConfig
 from tokenizer.stages import MODEL_NAME, ShardsConfig
@@ -109,10 +109,7 @@ class RunConfig:
     train: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        for source in self.mixture.weights:
-            if source not in self.corpus.sources:
-                known = ", ".join(sorted(self.corpus.sources))
-                raise ConfigError(f"mixture.weights.{source}: no such source; there are {known}")
+        check_sources(self.mixture, self.corpus.sources)
         if self.tokenizer is not None and not self.mixture.weights:
             raise ConfigError("a tokenizer needs mixture.weights, to know what to learn from")
         if self.train is not None:
@@ -128,7 +125,7 @@ class RunConfig:
             "shards": storage.join(self.output, "shards"),
             "tokenizer": storage.join(self.output, "tokenizer", MODEL_NAME),
             "output": storage.join(self.output, "train"),
-            "weights": dict(self.mixture.weights),
+            "weights": self.mixture.shares(),
             "seed": self.seed,
             **self.train,
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from corpus import cutoffs, decide, documents, extract, mixture, models, reference, storage
+from corpus import cutoffs, decide, documents, extract, models, reference, storage
 from corpus.annotate import stages as annotate
 from corpus.c4 import repeats_stage
 from corpus.c4 import stage as c4
@@ -24,6 +24,7 @@ from corpus.spark import Engine
 from corpus.stage import Stage, StageRun, forget, run
 from jobs import checks
 from jobs.config import RunConfig, SourceConfig
+from jobs.mix_plan import write_plan
 from tokenizer import stages as tokens
 
 if TYPE_CHECKING:
@@ -153,25 +154,12 @@ def _shards(work: Build) -> None:
     config = work.config
     assert config.tokenizer is not None
     kept = work.manifests["documents"]
-    weights, valid_share = config.mixture.weights, config.mixture.valid_share
+    weights, valid_share = config.mixture.shares(), config.mixture.valid_share
     model = work.bring(
         tokens.tokenizer_stage(kept, weights, config.tokenizer, valid_share, config.seed)
     )
     shards = work.bring(tokens.shards_stage(kept, model, config.shards, valid_share, config.seed))
-    if config.train is not None:
-        _plan(config, shards)
-
-
-def _plan(config: RunConfig, shards: Manifest) -> None:
-    """Writes what the configured training will take of each source, refusing what a cap forbids."""
-    training = config.training()
-    schedule = training.schedule
-    wanted = schedule.steps * schedule.batch_sequences * training.shape.seq_length
-    available = tokens.split_tokens(shards, "train")
-    rows = mixture.plan(available, training.weights, wanted, config.mixture.max_epochs)
-    tree = [{**to_tree(row), "epochs": round(row.epochs, 4)} for row in rows]
-    content = json.dumps({"tokens": wanted, "sources": tree}, indent=1).encode() + b"\n"
-    storage.put_bytes(storage.join(config.output, "mixture.json"), content)
+    write_plan(config, shards)
 
 
 def _write_metrics(root: str, done: StageRun) -> None:

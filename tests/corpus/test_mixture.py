@@ -1,4 +1,4 @@
-"""The plan of a mixture, by LLaMA's own table 1, and the documents held out."""
+"""What a config may say of a mixture, and the documents held out."""
 
 import numpy as np
 import pytest
@@ -6,59 +6,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import ConfigError
-from corpus.mixture import MixtureConfig, is_valid, plan
+from corpus.mixture import Component, ComponentConfig, MixtureConfig, is_valid
 
-# source: tokens in billions, weight, epochs of 1.4T tokens (LLaMA table 1)
-PAPER = {
-    "commoncrawl": (853.0, 0.67, 1.10),
-    "c4": (198.0, 0.15, 1.06),
-    "github": (98.4, 0.045, 0.64),
-    "wikipedia": (25.7, 0.045, 2.45),
-    "books": (28.3, 0.045, 2.23),
-    "arxiv": (33.0, 0.025, 1.06),
-    "stackexchange": (27.2, 0.02, 1.03),
-}
-AVAILABLE = {source: round(tokens * 1e9) for source, (tokens, _, _) in PAPER.items()}
-WEIGHTS = {source: weight for source, (_, weight, _) in PAPER.items()}
-TOKENS = 1_400_000_000_000
+PARTS = {"wiki": ComponentConfig(tokens=300), "web": 3.0, "code": 1.0}
 
 
-def test_the_epochs_of_the_paper() -> None:
-    rows = plan(AVAILABLE, WEIGHTS, TOKENS)
-    assert {row.source: round(row.epochs, 2) for row in rows} == {
-        source: epochs for source, (_, _, epochs) in PAPER.items()
-    }
-    assert {row.source: row.share for row in rows} == pytest.approx(WEIGHTS)
-    assert sum(row.asked for row in rows) == TOKENS
-
-
-def test_weights_are_shares_of_their_sum() -> None:
-    rows = plan({"web": 100, "code": 100, "spare": 7}, {"web": 3, "code": 1}, 200)
-    assert [(row.source, row.share, row.asked, row.epochs) for row in rows] == [
-        ("code", 0.25, 50, 0.5),
-        ("web", 0.75, 150, 1.5),
+def test_a_weight_is_a_number_or_a_group() -> None:
+    group = ComponentConfig(weight=0.3, max_epochs=4, bytes_per_token=2.5)
+    config = MixtureConfig({"web": 0.7, "code": group}, max_epochs=2)
+    assert config.components() == [
+        Component("web", 0.7, None, 2, 4.0),
+        Component("code", 0.3, None, 4, 2.5),
     ]
+    assert config.shares() == {"web": 0.7, "code": 0.3}
+    assert config.budget() == 0
 
 
-def test_too_many_epochs_name_the_weight_and_what_fits() -> None:
-    plan(AVAILABLE, WEIGHTS, TOKENS, max_epochs=2.46)
-    said = r"weights\.wikipedia: share 0\.0450 asks for 2\.45 epochs, over max_epochs=2\.4;"
-    with pytest.raises(ConfigError, match=rf"{said} a share up to 0\.0441 fits"):
-        plan(AVAILABLE, WEIGHTS, TOKENS, max_epochs=2.4)
+def test_tokens_asked_for_by_number_come_first_and_weights_share_the_rest() -> None:
+    config = MixtureConfig(dict(PARTS), tokens=1100)
+    assert config.shares() == {"wiki": 300, "web": 600, "code": 200}
+    assert (config.budget(), config.by_number()) == (1100, {"wiki": 300})
 
 
-def test_a_source_that_is_not_there() -> None:
-    with pytest.raises(ConfigError, match=r"weights\.wbe: no such source; the shards hold code, w"):
-        plan({"web": 1, "code": 1}, {"wbe": 1}, 10)
-
-
-def test_an_empty_source_has_no_weight() -> None:
-    available = {"web": 10, "code": 0}
-    with pytest.raises(ConfigError, match=r"weights\.code=0\.5: the source has no tokens; set it"):
-        plan(available, {"web": 0.5, "code": 0.5}, 10)
-    code, web = plan(available, {"web": 0.5, "code": 0}, 10, max_epochs=1)
-    assert (code.asked, code.epochs) == (0, 0.0)
-    assert (web.asked, web.epochs) == (10, 1.0)
+def test_the_numbers_of_all_parts_are_the_budget() -> None:
+    parts = {"wiki": ComponentConfig(tokens=300), "web": ComponentConfig(tokens=500)}
+    config = MixtureConfig(dict(parts))
+    assert (config.shares(), config.budget()) == ({"wiki": 300, "web": 500}, 800)
 
 
 @pytest.mark.parametrize(
@@ -70,11 +43,31 @@ def test_an_empty_source_has_no_weight() -> None:
         ({"weights": {"web": float("nan")}}, r"weights\.web=nan must be a finite number"),
         ({"weights": {"web": float("inf")}}, r"weights\.web=inf must be a finite number"),
         ({"weights": {"web": 0.0, "code": 0.0}}, "add up to 0"),
+        ({"weights": PARTS}, "tokens=0 leave nothing for weights beside the 300"),
+        ({"weights": PARTS, "tokens": 300}, "tokens=300 leave nothing for weights beside the 300"),
+        ({"weights": {"web": ComponentConfig(tokens=5)}, "tokens": 9}, "tokens=9 are not the 5"),
+        ({"bytes_per_token": 0.0}, "bytes_per_token=0.0 must be above 0"),
+        ({"available": {"web": -1.0}}, r"available\.web=-1\.0 must be a finite number"),
     ],
 )
 def test_configs_that_are_refused(config: dict, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         MixtureConfig(**config)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({}, "give a 'weight' or 'tokens'"),
+        ({"weight": 1, "tokens": 5}, "give a 'weight' or 'tokens'"),
+        ({"weight": -1}, "weight=-1 must be a finite number"),
+        ({"weight": 1, "max_epochs": float("nan")}, "max_epochs=nan must be a finite number"),
+        ({"weight": 1, "bytes_per_token": -2}, "bytes_per_token=-2 must be above 0"),
+    ],
+)
+def test_parts_that_are_refused(part: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ComponentConfig(**part)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.4])

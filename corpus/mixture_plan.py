@@ -1,0 +1,155 @@
+"""The plan of a mixture: what a run takes of each part, what runs out first, what a cap forbids.
+
+LLaMA's table 1 is such a plan: shares of 1.4T tokens, and the epochs they make of each source.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from corpus.errors import ConfigError
+
+_SLACK = 1e-12  # of a cap, for floating point
+_MARGIN = 1e-4  # of a cap, that weights to try instead stay under it however they are rounded
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of a mixture: so many tokens, parted by weights, under caps.
+
+    Weights are relative to their sum and share what `by_number` leaves of the run.
+    """
+
+    weights: Mapping[str, float]
+    tokens: int
+    caps: Mapping[str, float] = field(default_factory=dict)  # epochs by name; absent or 0: none
+    by_number: Mapping[str, float] = field(default_factory=dict)  # tokens by name
+    section: str = "mixture.weights"  # of the config, where the weights are
+    groups: frozenset[str] = frozenset()  # names whose weight is a key of a group there
+
+    def key(self, name: str) -> str:
+        """Where the config sets a name's weight or tokens."""
+        if name in self.by_number:
+            return f"{self.section}.{name}.tokens"
+        return f"{self.section}.{name}" + (".weight" if name in self.groups else "")
+
+    def value(self, name: str) -> float:
+        return self.by_number[name] if name in self.by_number else self.weights[name]
+
+    def shares(self) -> dict[str, float]:
+        """Shares of the run by name; they add up to 1."""
+        fixed = {name: tokens / self.tokens for name, tokens in self.by_number.items()}
+        if not any(self.weights.values()):
+            return {**dict.fromkeys(self.weights, 0.0), **fixed}
+        rest, total = 1 - sum(fixed.values()), sum(self.weights.values())
+        return {**fixed, **{name: rest * w / total for name, w in self.weights.items()}}
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """One part's row of the plan, in tokens of the training split."""
+
+    source: str
+    share: float
+    available: int
+    asked: int
+    max_epochs: float = 0.0
+
+    @property
+    def epochs(self) -> float:
+        if not self.asked:
+            return 0.0
+        return self.asked / self.available if self.available else math.inf
+
+    @property
+    def lasts(self) -> float:
+        """Tokens of the whole run after which the last new token of this part is read."""
+        return self.available / self.share if self.share else math.inf
+
+
+def plan(available: Mapping[str, int], ask: Ask) -> list[SourcePlan]:
+    """What a run takes from each part, in the order of their names.
+
+    ConfigError for a weight on a part that is not there or empty, or one that would repeat its part
+    beyond its cap; the message names the weights to change and values that would do.
+    """
+    rows = []
+    for name, share in sorted(ask.shares().items()):
+        if name not in available:
+            known = ", ".join(sorted(available)) or "nothing"
+            raise ConfigError(f"{ask.key(name)}: no such source; there are tokens of {known}")
+        cap = ask.caps.get(name, 0.0)
+        row = SourcePlan(name, share, available[name], round(ask.tokens * share), cap)
+        if row.asked and not row.available:
+            said = f"{ask.key(name)}={ask.value(name):g}"
+            raise ConfigError(f"{said}: the source has no tokens; set it to 0")
+        rows.append(row)
+    over = [row for row in rows if not _fits(row.share, row.source, available, ask)]
+    if over:
+        worst = max(over, key=lambda row: row.epochs / row.max_epochs)
+        raise ConfigError(_refusal(worst, available, ask))
+    return rows
+
+
+def first_to_run_out(rows: list[SourcePlan]) -> SourcePlan:
+    """The part whose tokens have all been read the earliest, whether or not the run gets there."""
+    return min(rows, key=lambda row: row.lasts)
+
+
+def _fits(share: float, name: str, available: Mapping[str, int], ask: Ask) -> bool:
+    cap = ask.caps.get(name)
+    return not cap or share * ask.tokens <= cap * available[name] * (1 + _SLACK)
+
+
+def _refusal(row: SourcePlan, available: Mapping[str, int], ask: Ask) -> str:
+    said = (
+        f"{ask.key(row.source)}={ask.value(row.source):.12g} asks for {row.epochs:.2f} epochs of "
+        f"{row.available:,} tokens, over max_epochs={row.max_epochs:g}; "
+    )
+    if row.source in ask.by_number:
+        return f"{said}set it to {math.floor(row.max_epochs * row.available)}"
+    better = _weights_that_fit(available, ask)
+    if better is None:
+        return (
+            f"{said}no weights do, with every source at its cap: ask for fewer tokens than "
+            f"{ask.tokens:,}, or raise a cap"
+        )
+    changes = [f"{ask.key(name)} to {value:.12g}" for name, value in better.items()]
+    *others, last = changes
+    return f"{said}set {', '.join(others)}{' and ' if others else ''}{last}"
+
+
+def _weights_that_fit(available: Mapping[str, int], ask: Ask) -> dict[str, float] | None:
+    """The fewest weights to lower, and to what, so that every cap holds; None where none do.
+
+    A part over its cap is held to it, and the others share the rest as their weights say, which may
+    bring another over its own: that one is held, too, and so on.
+    """
+    weights = {name: weight for name, weight in ask.weights.items() if weight}
+    of_weights = 1 - sum(ask.by_number.values()) / ask.tokens  # what they share of the run
+    held: dict[str, float] = {}
+    while True:
+        free = {name: weight for name, weight in weights.items() if name not in held}
+        if not free:
+            return None
+        scale = sum(free.values()) / (of_weights - sum(held.values()))  # weight for a share of 1
+        over = {}
+        for name, weight in free.items():
+            most = ask.caps.get(name, 0) * available[name] / ask.tokens * (1 - _MARGIN)
+            if most and weight / scale > most:
+                over[name] = most
+        if not over:
+            break
+        held |= over
+    exact = {name: share * scale for name, share in held.items()}
+    for digits in range(2, 9):
+        rounded = {name: _rounded_down(value, digits) for name, value in exact.items()}
+        shares = replace(ask, weights={**weights, **rounded}).shares()
+        if all(_fits(shares[name], name, available, ask) for name in weights):
+            return rounded
+    return exact
+
+
+def _rounded_down(value: float, digits: int) -> float:
+    unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
+    return float(f"{math.floor(value / unit) * unit:.{digits}g}")

@@ -1,0 +1,143 @@
+"""What a config's training asks of its mixture, and the tokens there are to give."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus import manifest as manifests
+from corpus import storage
+from corpus.config import to_tree
+from corpus.config_tree import read_tree
+from corpus.errors import ConfigError, DataError
+from corpus.manifest import Manifest
+from corpus.mixture import ComponentConfig, estimated_tokens
+from corpus.mixture_plan import Ask, SourcePlan, plan
+from jobs.config import RunConfig
+from tokenizer.stages import split_tokens
+
+PLAN_NAME = "mixture.json"
+
+
+@dataclass(frozen=True)
+class Available:
+    """Training tokens by name, and where the figures are from."""
+
+    tokens: dict[str, int]
+    basis: str
+
+
+def asked(config: RunConfig) -> Ask | None:
+    """What is asked of the mixture: by the training where there is one, else by the budget.
+
+    None where the config states neither. ConfigError for a training beyond the budget.
+    """
+    mixture = config.mixture
+    tokens = mixture.budget()
+    if config.train is not None:
+        training = config.training()
+        schedule = training.schedule
+        tokens = schedule.steps * schedule.batch_sequences * training.shape.seq_length
+        if mixture.tokens and tokens > mixture.tokens:
+            raise ConfigError(
+                f"train.steps={schedule.steps} takes {tokens:,} tokens, over the budget "
+                f"mixture.tokens={mixture.tokens:,.0f}; lower one or raise the other"
+            )
+    if not tokens or not mixture.weights:
+        return None
+    components = mixture.components()
+    caps = {part.name: part.max_epochs for part in components}
+    if config.train is not None and "weights" in config.train:
+        own = config.training().weights
+        caps |= dict.fromkeys(own.keys() - caps.keys(), mixture.max_epochs)
+        return Ask(own, tokens, caps, section="train.weights")
+    part = tokens / (mixture.budget() or tokens)  # a training may take less than the budget
+    return Ask(
+        weights={part.name: part.weight for part in components if part.tokens is None},
+        tokens=tokens,
+        caps=caps,
+        by_number={name: number * part for name, number in mixture.by_number().items()},
+        groups=frozenset(
+            name for name, w in mixture.weights.items() if isinstance(w, ComponentConfig)
+        ),
+    )
+
+
+def available(config: RunConfig, shards: str | None = None, file: str | None = None) -> Available:
+    """The training tokens there are, by the best account at hand.
+
+    That is `file` (YAML: name to tokens), else the manifest of `shards`, else the output's shards,
+    its documents (estimated), and what the config states. DataError where there is none.
+    """
+    if file is not None:
+        return Available(_stated(file), f"as {file} states")
+    if shards is not None:
+        return _of_shards(_read_shards(shards))
+    made = manifests.find(storage.join(config.output, "shards"))
+    if made is not None:
+        return _of_shards(made)
+    documents = manifests.find(storage.join(config.output, "documents"))
+    if documents is not None and all("text_bytes" in f.facts for f in documents.files):
+        return _of_documents(config, documents)
+    if config.mixture.available:
+        tokens = {name: round(count) for name, count in config.mixture.available.items()}
+        return Available(tokens, "as mixture.available states")
+    raise DataError(
+        f"{config.output} holds no shards and no documents to count tokens in; build it, or state "
+        "them by mixture.available or --available"
+    )
+
+
+def write_plan(config: RunConfig, shards: Manifest) -> None:
+    """Writes what the run will take into its output's `mixture.json`, where it states how much."""
+    ask = asked(config)
+    if ask is None:
+        return
+    rows = plan(_of_shards(shards).tokens, ask)
+    storage.put_bytes(storage.join(config.output, PLAN_NAME), plan_json(ask, rows))
+
+
+def plan_json(ask: Ask, rows: list[SourcePlan]) -> bytes:
+    tree = [{**to_tree(row), "epochs": round(row.epochs, 4)} for row in rows]
+    return json.dumps({"tokens": ask.tokens, "sources": tree}, indent=1).encode() + b"\n"
+
+
+def _of_shards(shards: Manifest) -> Available:
+    tokens = split_tokens(shards, "train")
+    held_out = {name: 0 for name in split_tokens(shards, "valid")}
+    return Available({**held_out, **tokens}, f"counted in {shards.folder}")
+
+
+def _of_documents(config: RunConfig, documents: Manifest) -> Available:
+    mixture = config.mixture
+    rates = {part.name: part.bytes_per_token for part in mixture.components()}
+    sizes: dict[str, tuple[int, int]] = {}
+    for file in documents.files:
+        text, rows = sizes.get(file.facts["source"], (0, 0))
+        sizes[file.facts["source"]] = (text + file.facts["text_bytes"], rows + file.rows)
+    tokens = {}
+    for name, (text, rows) in sizes.items():
+        every = estimated_tokens(text, rows, rates.get(name, mixture.bytes_per_token))
+        tokens[name] = round(every * (1 - mixture.valid_share))
+    others = {n: r for n, r in rates.items() if r != mixture.bytes_per_token}
+    at = f"{mixture.bytes_per_token:g} bytes a token"
+    at += "".join(f", {name} at {rate:g}" for name, rate in others.items())
+    return Available(tokens, f"estimated from {documents.folder} at {at}")
+
+
+def _read_shards(place: str) -> Manifest:
+    found = manifests.read(place.removesuffix(f"/{manifests.MANIFEST_NAME}"))
+    if found.stage != "shards":
+        raise DataError(f"{place} is of stage '{found.stage}'; give the folder of the shards")
+    return found
+
+
+def _stated(file: str) -> dict[str, int]:
+    tokens = {}
+    for name, count in read_tree(Path(file)).items():
+        try:
+            tokens[str(name)] = round(float(count))
+        except (TypeError, ValueError, OverflowError):
+            tokens[str(name)] = -1
+        if tokens[str(name)] < 0:
+            raise ConfigError(f"{file}: {name}: {count!r} is no number of tokens, 0 or more")
+    return tokens
