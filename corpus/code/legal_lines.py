@@ -43,6 +43,8 @@ _TERMS = re.compile(
     r"\bpublic domain"
     r"|neither the names? of|above copyright notice|free of charge, to any person"
     rf"|(?:released|distributed|available) under (?:\S+ ){{0,6}}?(?:\S?{_NAMES}|licen[cs]|terms\b)"
+    r"|covered by (?:\S+ ){1,6}licen[cs]e"
+    r"|under the (?:terms and )?conditions of (?:\S+ ){1,8}licen[cs]e"
     r"|(?:waived?|waives) all copyright|to the extent possible under law"
     r"|subject to the (?:terms .{0,60}(?:licen[cs]e|agreement)|boost|[\w ]{1,60}licen[cs]e)"
     r"|source code form is subject|is free software|redistribute it and/or modify"
@@ -65,7 +67,7 @@ _HINTS = (
     "redistribut", "distribut", "warrant", "as is", "as-is", "free software", "gnu", "in no event",
     "in compliance", "altered source", "origin of this", "endorse or", "public domain", "boost.org",
     "mozilla", "software foundation", "names of", "name of", "free of charge", "terms", "as.is",
-    "source code form", "provided", "governed by", "copying",
+    "source code form", "provided", "governed by", "copying", "waive",
 )  # fmt: skip
 
 

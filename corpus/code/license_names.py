@@ -46,6 +46,9 @@ _FAMILIES = (
     ("OSL", rf"open software {_LICENSE}", "osl", "1.0 1.1 2.0 2.1 3.0"),
     ("OFL", rf"open font {_LICENSE}", "ofl", "1.0 1.1"),
     ("ZPL", rf"zope public {_LICENSE}", "zpl", "1.1 2.0 2.1"),
+    ("CECILL", rf"cecill(?: free software)?(?: {_LICENSE}(?: agreement)?)?", "cecill",
+     "1.0 1.1 2.0 2.1"),
+    ("LPPL", rf"latex project public {_LICENSE}", "lppl", "1.0 1.1 1.2"),
     ("PHP", rf"php {_LICENSE}", "php license", "3.0 3.01"),
 )  # fmt: skip
 _FAMILY = tuple(
@@ -86,6 +89,10 @@ _ALONE = (
     ("Artistic-1.0-Perl OR GPL-1.0-or-later", r"same (?:terms|license) as perl"),
     ("Ruby", rf"same (?:terms|license) as ruby|ruby s {_LICENSE}"),
     ("MS-PL", rf"microsoft public {_LICENSE}|ms pl\b"),
+    ("Beerware", rf"beer ?ware {_LICENSE}"),
+    ("Libpng", rf"libpng {_LICENSE}"),
+    ("PostgreSQL", rf"postgresql {_LICENSE}"),
+    ("Vim", rf"vim {_LICENSE}|same (?:terms )?as vim"),
     ("QPL-1.0", rf"q public {_LICENSE}"),
     ("LicenseRef-BSD", rf"bsd {_LICENSE}|{_LICENSE} bsd\b|bsd{_OTHER}"
      rf"|{_UNDER}bsd\b(?! (?:style|like|type))"),

@@ -18,8 +18,8 @@ from corpus.code.spdx_ids import canonical_id
 
 # `License: MIT`, `@license MIT`, `:License: MIT`, `License :: OSI Approved :: MIT License`
 _FIELD = re.compile(
-    r"^[^\w\n]*(?:@licen[cs]e\b|licen[cs]e[ \t]*(?:::?|=|\((?=\w+\)))|licen[cs]e[ \t]+-[ \t])[ \t]*"
-    r"(?P<value>[^\n]*)$",
+    r"^[^\w\n]*(?:@licen[cs]e\b(?!-end)|licen[cs]e[ \t]*(?:::?|=|\((?=\w+\)))"
+    r"|licen[cs]e[ \t]+-[ \t])[ \t]*(?P<value>[^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _ASSIGNED = re.compile(r"^__licen[cs]e__\s*=\s*\(?\s*['\"]{1,3}([^'\"\n]{1,200})", re.MULTILINE)
@@ -47,15 +47,21 @@ _KEPT_RIGHTS = re.compile(
     r"|(?<!commercial or )(?<!commercial and )\bnon ?commercial (?:use|purposes?|research)"
     r"|\bcommercial use (?:is )?(?:prohibited|forbidden|not)"
     r"|\bresearch (?:use|purposes?) only|\b(?:academic|personal|educational) use only"
-    r"|\bfree for (?:academic|personal|research|educational)\b"
+    r"|\bevaluation (?:(?:use|purposes?) )?only|\bfree for (?:academic|personal|research)\b"
+    r"|\b(?:requires?|without) a (?:commercial|separate|paid) licen[cs]e|\bnot open source\b"
+    r"|\bnot licen[cs]ed\b|\blicen[cs]ed (?:exclusively|solely|only) to\b"
 )
 _KEPT_LINE = re.compile(r"^[^\w\n]*(?:\w+ )?(?:confidential|proprietary)[^\w\n]*$", re.MULTILINE)
 _KEPT_HINTS = ("propriet", "confiden", "trade secret", "authori", "prohibit", "forbid",
                "commercial", " only", "purpose", "istribut", "copied", "reproduc", "isclos",
-               "free for")  # fmt: skip
+               "free for", "open source", "licensed e", "licensed s", "licensed o",
+               "not licen")  # fmt: skip
+_HINTS = ("licen", "gpl", "cc by", "cc-by", "apache-2", "apache 2", "mpl-2", "mpl 2", "bsd-",
+          "bsd 2", "bsd 3", "creative commons", *_KEPT_HINTS)  # fmt: skip
 # Of a notice in lower case: it says that the file is under something,
 _GRANTS = re.compile(
-    r"\blicen[cs]ed? (?:to .{1,80} )?under\b|\bunder the (?:terms|licen[cs]e)\b|\bgoverned by\b"
+    r"\blicen[cs]ed? (?:to .{1,80} )?under\b|\bunder the (?:terms|conditions|licen[cs]e)\b"
+    r"|\b(?:governed|covered) by\b"
     r"|\b(?:released|distributed|available|published|provided) under\b"
     r"|\bsubject to the (?:terms|[\w ]{1,60}licen[cs]e)"
 )
@@ -102,7 +108,7 @@ def own_licenses(text: str, header: Stripped, comments: Comments) -> list[str]:
 def _of_notice(notice: str, head: str) -> tuple[str, ...]:
     """What the legal part of a head asks for, and what is named in the rest of it."""
     hinted = head.lower()
-    if not notice and not any(hint in hinted for hint in ("licen", "gpl", *_KEPT_HINTS)):
+    if not notice and not any(hint in hinted for hint in _HINTS):
         return ()
     found = _licenses(_MARKS.sub("", _FIELD.sub(" ", head)))
     fields = [_of_field(match["value"].strip()) for match in _FIELD.finditer(notice)]
