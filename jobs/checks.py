@@ -6,6 +6,7 @@ Models, tables and lists are read before any work; what the rules left is asked 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from corpus.annotate import perplexity
 from corpus.annotate.cutoffs import read_cutoff_table
 from corpus.annotate.language import require_identifier
 from corpus.annotate.references import require_classifier
@@ -14,6 +15,8 @@ from corpus.documents import SourceTables
 from corpus.errors import AltiplanoError, ConfigError, DataError
 from jobs.config import STEPS, CorpusConfig, RunConfig, SourceConfig
 
+_LM = "corpus.models.lm"
+
 
 def require_classifiers(config: CorpusConfig) -> None:
     """Reads the fastText models: a wrong one would be found after extraction and dedup."""
@@ -21,6 +24,15 @@ def require_classifiers(config: CorpusConfig) -> None:
     wanted = any(source.annotate.references for source in config.sources.values())
     if config.models.references is not None and wanted:
         require_classifier(config.models.references)
+
+
+def require_language_models(config: CorpusConfig) -> None:
+    """Looks at the given language models that sources ask for, which are loaded late."""
+    lm = config.models.lm
+    asked = (source.annotate for source in config.sources.values() if source.annotate.perplexity)
+    for languages in sorted({annotate.perplexity_languages for annotate in asked}):
+        if lm is not None:
+            _require(partial(perplexity.require_language_models, lm, languages), lm, _LM)
 
 
 def require_lists(sources: Mapping[str, SourceConfig]) -> None:

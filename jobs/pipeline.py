@@ -90,6 +90,7 @@ def _corpus(work: Build) -> Manifest:
     needs_lm = any(source.annotate.perplexity for source in sources.values())
     models.require_models(config.models, needs_lm)
     checks.require_classifiers(config)
+    checks.require_language_models(config)
     checks.require_lists(sources)
     checks.require_known(work.redo, config)
     stages = {name: _extraction(name, source) for name, source in sources.items()}

@@ -29,6 +29,9 @@ _NGRAMS = ".arpa.bin"
 _FIX = "give a folder of <language>.sp.model and <language>.arpa.bin, or a reference to train on"
 _BATCH_BYTES = 1 << 20  # of text: enough to leave Python behind, and its pieces stay in cache
 
+_HEAD = 4096  # bytes
+_PACKED, _TEXT = (b"mmap lm ", b"\x1f\x8b", b"BZh", b"\xfd7zXZ"), b"\\data\\"
+
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +80,38 @@ def _perplexity(score: float, num_pieces: int) -> float:
     return round(10.0 ** (-score / (num_pieces + 1)), 1)  # score: log10; + 1 for </s>
 
 
+def require_language_models(folder: str, languages: Sequence[str] = ()) -> None:
+    """DataError as of `PerplexityModels`, as far as can be told without the n-grams' tables."""
+    for language in _in(folder, languages):
+        for suffix in (_PIECES, _NGRAMS):
+            if not storage.exists(storage.join(folder, language + suffix)):
+                raise DataError(f"no model file {storage.join(folder, language + suffix)}; {_FIX}")
+        pieces = storage.join(folder, language + _PIECES)
+        try:
+            sentencepiece.SentencePieceProcessor().LoadFromSerializedProto(
+                storage.read_bytes(pieces)
+            )
+        except (OSError, RuntimeError) as error:
+            raise DataError(f"{pieces} is no SentencePiece model ({error}); {_FIX}") from None
+        ngrams = storage.join(folder, language + _NGRAMS)
+        with storage.open_input(ngrams) as stream:
+            head = stream.read(_HEAD)
+        if not head.startswith(_PACKED) and _TEXT not in head:
+            raise DataError(f"{ngrams} is no KenLM model, by its first bytes; {_FIX}")
+
+
+def _in(folder: str, languages: Sequence[str]) -> list[str]:
+    """The languages named, or all that a folder has n-grams of, sorted; DataError for others."""
+    names = storage.list_names(folder)
+    found = sorted(name.removesuffix(_NGRAMS) for name in names if name.endswith(_NGRAMS))
+    if not found:
+        raise DataError(f"no language model in {folder}; {_FIX}")
+    for language in languages:
+        if language not in found:
+            raise DataError(f"no model of '{language}' in {folder}, only {', '.join(found)}")
+    return sorted(languages) or found
+
+
 class PerplexityModels:
     """The loaded language models of a folder: of the languages named, or all it has.
 
@@ -84,15 +119,7 @@ class PerplexityModels:
     """
 
     def __init__(self, folder: str, languages: Sequence[str] = ()) -> None:
-        names = storage.list_names(folder)
-        found = sorted(name.removesuffix(_NGRAMS) for name in names if name.endswith(_NGRAMS))
-        if not found:
-            raise DataError(f"no language model in {folder}; {_FIX}")
-        for language in languages:
-            if language not in found:
-                raise DataError(f"no model of '{language}' in {folder}, only {', '.join(found)}")
-        languages = sorted(languages) or found
-        self._models = {language: _load(folder, language) for language in languages}
+        self._models = {language: _load(folder, language) for language in _in(folder, languages)}
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import sentencepiece
 from corpus.annotate.cutoffs import read_cutoff_table
 from corpus.annotate.heuristics import WITHOUT_SIZES
 from corpus.annotate.ledger import AnnotateConfig, Annotator
-from corpus.annotate.perplexity import PerplexityModels
+from corpus.annotate.perplexity import PerplexityModels, require_language_models
 from corpus.errors import ConfigError, DataError
 from corpus.schema import DOCUMENT, LEDGER
 
@@ -38,6 +38,31 @@ def test_a_damaged_head_is_told_by_the_file(tmp_path: Path) -> None:
     (tmp_path / "en.sp.model").write_bytes((LM / "en.sp.model").read_bytes())
     with pytest.raises(DataError, match=r"en\.arpa\.bin is no KenLM model"):
         PerplexityModels(str(tmp_path))
+
+
+@needs_models
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("en.sp.model", None, r"no model file .*en\.sp\.model"),
+        ("en.sp.model", b"words", r"en\.sp\.model is no SentencePiece model"),
+        ("en.sp.model", b"", r"en\.sp\.model is no SentencePiece model"),
+        ("en.arpa.bin", b"words", r"en\.arpa\.bin is no KenLM model"),
+        ("en.arpa.bin", b"", r"en\.arpa\.bin is no KenLM model"),
+        ("en.arpa.bin", None, r"no language model in "),
+    ],
+)
+def test_models_are_looked_at_without_being_loaded(tmp_path, name, content, words) -> None:
+    for file in LM.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    require_language_models(str(tmp_path), ("en",))
+    with pytest.raises(DataError, match=r"no model of 'fr' in .*, only en"):
+        require_language_models(str(tmp_path), ("fr",))
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        require_language_models(str(tmp_path))
 
 
 @needs_models

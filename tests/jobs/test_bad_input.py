@@ -95,6 +95,16 @@ def test_one_line_says_what_where_and_how_to_mend(run_folder, override, words):
         assert word in line, line
 
 
+def test_files_that_are_no_language_models_are_told_before_any_work(run_folder):
+    (run_folder / "lm").mkdir()
+    for name in ("en.sp.model", "en.arpa.bin"):
+        (run_folder / "lm" / name).write_text("no model at all")
+    line = one_line(altiplano(run_folder, "build", "config.yaml", "--set", "corpus.models.lm=lm"))
+    assert "en.sp.model is no SentencePiece model" in line
+    assert "(corpus.models.lm)" in line
+    assert not (run_folder / "run/extracted").exists()
+
+
 @pytest.mark.parametrize("key", ["lid", "references"])
 def test_a_file_that_is_no_such_model_is_told_before_any_work(run_folder, key):
     (run_folder / "text.ftz").write_text("no model at all\n" * 99)
