@@ -44,7 +44,7 @@ def ablate(path: str, overrides: Sequence[str]) -> int:
     trainings = plan(ablation, Path(path).parent)
     results = {}
     for name, config in trainings.items():
-        say(f"[bold]{name}[/bold]  {_shares(config.weights)}")
+        say(f"[bold]{name}[/bold]  {_shares(ablation.mixtures[name])}")
         code = training.train_shards(config, fresh=True)
         if code:
             return code
@@ -52,7 +52,7 @@ def ablate(path: str, overrides: Sequence[str]) -> int:
     table = {
         "steps": next(iter(trainings.values())).schedule.steps,
         "mixtures": {
-            name: {"weights": trainings[name].weights, "bits_per_byte": results[name]}
+            name: {"weights": ablation.mixtures[name], "bits_per_byte": results[name]}
             for name in trainings
         },
     }

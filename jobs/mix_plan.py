@@ -47,7 +47,7 @@ def asked(config: RunConfig) -> Ask | None:
     components = mixture.components()
     caps = {part.name: part.max_epochs for part in components}
     if config.train is not None and "weights" in config.train:
-        own = config.training().weights
+        own = config.training().mean_weights
         caps |= dict.fromkeys(own.keys() - caps.keys(), mixture.max_epochs)
         return Ask(own, tokens, caps, section="train.weights")
     part = tokens / (mixture.budget() or tokens)  # a training may take less than the budget

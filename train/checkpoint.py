@@ -25,6 +25,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
+from train import mixture
 from train.config import TrainConfig
 from train.parallel import is_main
 from train.presets import Shape
@@ -88,7 +89,7 @@ def save(training: Training, identity: Identity, config: TrainConfig, step: int)
     dist_checkpointing.save(_state(training, is_loading=False), str(folder))
     torch.distributed.barrier()
     if is_main():
-        _put(folder / RUN, {"step": step, **asdict(identity)})
+        _put(folder / RUN, {"step": step, **asdict(identity), **_consumed(config, step)})
         _put(config.checkpoints / POINTER, {"step": step, "folder": folder.name})
         for old in sorted(config.checkpoints.glob("step-*"))[: -config.keep_checkpoints]:
             if old.name < folder.name:
@@ -99,13 +100,15 @@ def save(training: Training, identity: Identity, config: TrainConfig, step: int)
 def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     """Puts the latest checkpoint into model and optimizer; returns its step, 0 where none is.
 
-    Raises CheckpointError where it is of another model, seed, data or tokenizer, or cannot be read.
+    Raises CheckpointError where it is of another model, seed, data or tokenizer, was trained on
+    other samples than the config's up to its step, or cannot be read.
     """
     found = latest(config.checkpoints)
     if found is None:
         return 0
     step, folder = found
     _check_identity(folder, identity)
+    _check_consumed(folder, config, step)
     try:
         state = dist_checkpointing.load(_state(training, is_loading=True), str(folder))
     except (Exception, CheckpointException) as error:  # torch's is no Exception
@@ -174,6 +177,31 @@ def _check_identity(folder: Path, identity: Identity) -> None:
                 f"{folder} is of {key}={stored.get(key)}, the config says {wanted}; choose "
                 "another output folder or the config the checkpoint was made with"
             )
+
+
+def _consumed(config: TrainConfig, step: int) -> dict[str, Any]:
+    # What, with the identity, says which samples were trained on. Later weights may change.
+    batch, past = config.schedule.batch_sequences, mixture.past(config.weights, step)
+    return {"batch_sequences": batch, "mixture": [[first, shares] for first, shares in past]}
+
+
+def _check_consumed(folder: Path, config: TrainConfig, step: int) -> None:
+    stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    for key, wanted in _consumed(config, step).items():
+        if key in stored and stored[key] != wanted:  # it was not always stored
+            name = {"mixture": "weights"}.get(key, key)
+            raise CheckpointError(
+                f"{folder} was trained with {name} {_flat(stored[key])} up to its step {step}, the "
+                f"config says {_flat(wanted)}; give the past as it was and change weights from "
+                f"step {step} on (train.{name})"
+            )
+
+
+def _flat(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    segments = ("{" + ", ".join(f"{k}: {v}" for k, v in s.items()) + "}" for _, s in value)
+    return ", ".join(f"from {value[n][0]} {shares}" for n, shares in enumerate(segments))
 
 
 def _put(path: Path, tree: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from corpus.errors import ConfigError
+from train import mixture
+from train.mixture import Weights
 from train.presets import PRESETS, Shape
 
 
@@ -68,7 +70,7 @@ class TrainConfig:
     shards: str  # folder of the token shards and their manifest.json
     tokenizer: str  # the SentencePiece .model the shards were made with
     output: str  # folder: checkpoints/, metrics.jsonl, evaluation.json, config.json
-    weights: dict[str, float]  # source -> share of the training tokens
+    weights: Weights  # source -> share of the training tokens, or a list of {from_step, weights}
     model: ModelConfig = field(default_factory=ModelConfig)
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -109,6 +111,11 @@ class TrainConfig:
             replicas = self.parallel.processes // (self.parallel.tp * self.parallel.pp)
             micro = math.gcd(preset.micro_batch, batch // max(replicas, 1))
         return Schedule(steps, batch, micro, lr, lr * optim.min_lr_ratio, warmup)
+
+    @property
+    def mean_weights(self) -> dict[str, float]:
+        """The weight of each source in all of the run's tokens; some may be 0."""
+        return mixture.mean_weights(self.weights, self.schedule.steps)
 
     @property
     def checkpoints(self) -> Path:
@@ -185,11 +192,7 @@ def _check_run(config: TrainConfig) -> None:
             f"betas={list(config.optim.betas)} are not two numbers in [0, 1); "
             "choose for example [0.9, 0.95] (train.optim.betas)"
         )
-    if not config.weights or min(config.weights.values()) < 0 or sum(config.weights.values()) <= 0:
-        raise ConfigError(
-            f"weights={config.weights} name no source with a positive share; "
-            "give each source of the shards one (train.weights)"
-        )
+    mixture.segments(config.weights)
     data_parallel_size(config, config.parallel.processes)
 
 

@@ -7,14 +7,14 @@ Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2)
 """
 
 import functools
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from corpus.errors import ConfigError, ShardError
 from tokenizer.shards import Shard, ShardFile, open_shard, shard_files
-from train.order import epoch_keys, interleave, permute
+from train.mixture import MixtureOrder, Weights, named
+from train.order import epoch_keys, permute
 
 _OPEN_SHARDS = 1024  # a source; the kernel allows a process some 65,000 maps
 _CHUNK = 4096  # samples whose places are found at once
@@ -84,24 +84,24 @@ class TokenStream:
 class Loader:
     """Gives the global batch of any step, or some of its rows.
 
-    weights: share of samples by source, any positive scale; 0 leaves a source out. batch_size:
-    samples in a global batch. Epochs have no end: each new one of a source has its own order.
+    weights: of one mixture, or a schedule of them (train.mixture). batch_size: samples in a global
+    batch. Epochs have no end: each new one of a source has its own order.
     """
 
     def __init__(
         self,
         manifest: str,
-        weights: dict[str, float],
+        weights: Weights,
         seq_length: int,
         batch_size: int,
         seed: int,
     ):
         _at_least_one(seq_length=seq_length, batch_size=batch_size)
         files = shard_files(manifest)
-        used = _used_weights(weights, sorted({file.source for file in files}))
+        _check_known(named(weights), sorted({file.source for file in files}))
         self.seq_length, self.batch_size, self.seed = seq_length, batch_size, seed
-        self.sources = tuple(used)
-        self._order = interleave(used)
+        self._order = MixtureOrder(weights, batch_size)
+        self.sources = self._order.sources
         self._streams = [TokenStream(manifest, files, name, "train") for name in self.sources]
         self._sizes = [stream.num_samples(seq_length) for stream in self._streams]
         self._located = functools.lru_cache(maxsize=_CHUNKS)(self._locate)
@@ -143,6 +143,12 @@ class Loader:
         """Tokens trained on from each source when `step` steps are done."""
         taken = self._order.taken(step * self.batch_size) * self.seq_length
         return dict(zip(self.sources, taken.tolist(), strict=True))
+
+
+def rank_rows(batch_size: int, rank: int, ranks: int) -> slice:
+    """The rows of a batch that one of several equal ranks takes; `ranks` divides batch_size."""
+    rows = batch_size // ranks
+    return slice(rank * rows, (rank + 1) * rows)
 
 
 def validation(manifest: str, source: str, seq_length: int, max_sequences: int) -> np.ndarray:
@@ -214,13 +220,7 @@ def _at_least_one(**values: int) -> None:
             raise ConfigError(f"{name}={value} must be 1 or more")
 
 
-def _used_weights(weights: dict[str, float], known: list[str]) -> dict[str, float]:
-    for name, weight in weights.items():
+def _check_known(sources: list[str], known: list[str]) -> None:
+    for name in sources:
         if name not in known:
             raise ConfigError(f"weights name source '{name}'; the shards have {', '.join(known)}")
-        if not math.isfinite(weight) or weight < 0:
-            raise ConfigError(f"weight {weight} of source '{name}' must be a number from 0 up")
-    used = {name: weights[name] for name in sorted(weights) if weights[name] > 0}
-    if not used:
-        raise ConfigError(f"no source has a weight above 0; weigh some of {', '.join(known)}")
-    return used

@@ -24,6 +24,7 @@ from tokenizer.encode import piece_bytes
 from train import forward
 from train.config import TrainConfig
 from train.data import token_counts, validation
+from train.mixture import named
 from train.parallel import device, is_main
 
 # Counted of a source: enough to know its tokens' frequencies, and seconds where 1.4T take hours.
@@ -52,7 +53,7 @@ def held_out(config: TrainConfig) -> list[HeldOut]:
             f"choose {len(bytes_of)} (train.model.vocab)"
         )
     sets = []
-    for source in sorted(config.weights):
+    for source in named(config.weights):
         windows = validation(config.manifest, source, seq_length, config.eval_sequences)
         sets.append(HeldOut(source, windows, int(bytes_of[windows[:, 1:]].sum())))
     return sets

@@ -22,10 +22,10 @@ from megatron.core.transformer.module import Float16Module
 from corpus.errors import DataError
 from tokenizer.encode import Encoder
 from tokenizer.shards import check_tokenizer, shard_files
-from train import checkpoint, evaluate, forward, model, optim, parallel, stop
+from train import checkpoint, evaluate, forward, mixture, model, optim, parallel, stop
 from train.config import TrainConfig
 from train.console import Console
-from train.data import Loader
+from train.data import Loader, rank_rows
 from train.metrics import MetricsLog
 
 
@@ -75,10 +75,9 @@ class _Run:
 
     def __init__(self, config: TrainConfig):
         self.config, self.schedule = config, config.schedule
-        tokenizer = Encoder(config.tokenizer).hash
+        tokenizer, sources = Encoder(config.tokenizer).hash, mixture.named(config.weights)
         check_tokenizer(
-            [file for file in shard_files(config.manifest) if file.source in config.weights],
-            tokenizer,
+            [file for file in shard_files(config.manifest) if file.source in sources], tokenizer
         )
         self.held_out = evaluate.held_out(config)
         self.loader = Loader(
@@ -137,9 +136,9 @@ class _Run:
         began = time.perf_counter()
         training, schedule = self.training, self.schedule
         replicas = parallel_state.get_data_parallel_world_size()
-        rows = schedule.batch_sequences // replicas
-        first = parallel_state.get_data_parallel_rank() * rows
-        windows = self.loader.batch(self.step, slice(first, first + rows))
+        rank = parallel_state.get_data_parallel_rank()
+        rows = rank_rows(schedule.batch_sequences, rank, replicas)
+        windows = self.loader.batch(self.step, rows)
         self.step += 1
         lr = optim.learning_rate(self.step, schedule)
         optim.set_learning_rate(training.optimizer, lr)

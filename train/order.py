@@ -64,20 +64,25 @@ class Interleaving:
         return blocks * self.quotas + partial
 
 
-def interleave(weights: dict[str, float]) -> Interleaving:
-    """The shortest block whose quotas are the weights exactly, of at most MAX_BLOCK samples.
+def shares_of(weights: dict[str, float]) -> dict[str, Fraction]:
+    """Weights of any positive scale as shares of one, by name; 0.1 is read as a tenth."""
+    exact = {name: Fraction(str(weight)) for name, weight in weights.items()}
+    total = sum(exact.values())
+    return {name: weight / total for name, weight in exact.items()}
 
-    Weights are positive and need not sum to one. They are read as the decimals they print as.
+
+def interleave(shares: dict[str, Fraction]) -> Interleaving:
+    """The shortest block whose quotas are the shares exactly, of at most MAX_BLOCK samples.
+
+    Shares are positive and sum to one.
     """
-    exact = [Fraction(str(weight)) for weight in weights.values()]
-    shares = [weight / sum(exact) for weight in exact]
-    block = math.lcm(*(share.denominator for share in shares))
-    quotas = _largest_remainder(shares, min(block, MAX_BLOCK))
-    for name, quota in zip(weights, quotas, strict=True):
+    block = math.lcm(*(share.denominator for share in shares.values()))
+    quotas = _largest_remainder(list(shares.values()), min(block, MAX_BLOCK))
+    for name, quota in zip(shares, quotas, strict=True):
         if quota == 0:
             raise ConfigError(
-                f"weight {weights[name]} of source '{name}' is below one sample in {MAX_BLOCK}; "
-                "raise it or leave the source out"
+                f"the share {float(shares[name]):.2g} of source '{name}' is below one sample in "
+                f"{MAX_BLOCK}; raise its weight or leave it out (train.weights)"
             )
     source_at = _spread(quotas)
     rank_at = np.zeros_like(source_at)

@@ -12,6 +12,7 @@ from train import checkpoint, loop
 from train.config import ModelConfig
 from train.export import export
 from train.generate import generate
+from train.mixture import WeightsFrom
 
 
 @pytest.fixture
@@ -79,6 +80,24 @@ def test_another_models_is_refused(copy_of_run):
 def test_another_seeds_is_refused(copy_of_run):
     with pytest.raises(CheckpointError, match="is of seed=1, the config says 2"):
         loop.train(dataclasses.replace(copy_of_run, seed=2))
+
+
+def test_another_past_is_refused_and_another_future_is_not(copy_of_run):
+    code, web = {"code": 1.0, "web": 2.0}, {"web": 1.0}
+
+    def resumed(*segments, **changes):
+        weights = tuple(WeightsFrom(*segment) for segment in segments)
+        return loop.train(dataclasses.replace(copy_of_run, weights=weights, **changes))
+
+    with pytest.raises(CheckpointError, match=r"from 0 \{code: 1/3, web: 2/3\} up to .* 40"):
+        resumed((0, web))
+    with pytest.raises(CheckpointError, match=r"says from 0 \{.*2/3\}, from 39 \{web: 1\}; give"):
+        resumed((0, code), (39, web))
+    with pytest.raises(CheckpointError, match=r"batch_sequences 8 up to its step 40, .* says 16"):
+        resumed((0, code), batch_sequences=16)
+    assert resumed((0, code), (40, web), steps=42) == 0
+    assert checkpoint.latest(copy_of_run.checkpoints)[0] == 42
+    assert resumed((0, {"code": 0.1, "web": 0.2}), (40, web), (42, code), steps=43) == 0
 
 
 def stated(config):

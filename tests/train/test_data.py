@@ -1,12 +1,9 @@
 """Batches, validation windows and counts, over small real shards.
 
-Every token is its own position in its source's stream (web from 0, code from 50,000), so a row
-says by itself where it was read.
+Every token is its own position in its source's stream, so a row says by itself where it was read.
 """
 
-import hashlib
 import itertools
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_shards import FIRST_TOKEN, VOCAB, write_manifest
 
 from corpus.errors import ConfigError, ShardError
 from tokenizer.shards import write_shard
@@ -22,8 +20,6 @@ from train.data import Loader, token_counts, validation
 
 ROOT = Path(__file__).parents[2]
 SEQ = 16
-VOCAB = 100_000
-FIRST_TOKEN = {"web": 0, "code": 50_000, "tiny": 90_000}
 SIZES = {
     ("web", "train"): [700, 3, 1, 500, 801],  # windows cross two and three shards
     ("code", "train"): [400, 113],
@@ -35,30 +31,7 @@ WEIGHTS = {"web": 0.75, "code": 0.25}
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> str:
-    return write_manifest(tmp_path_factory.mktemp("shards"))
-
-
-def write_manifest(folder: Path) -> str:
-    files = []
-    for (source, split), sizes in SIZES.items():
-        first = FIRST_TOKEN[source]
-        for number, size in enumerate(sizes):
-            path = folder / f"{source}-{split}-{number:05d}.arrow"
-            tokens = np.arange(first, first + size)
-            write_shard(str(path), np.arange(1), tokens, np.array([0, size]), "a" * 64, VOCAB)
-            first += size
-            files.append(
-                {
-                    "name": path.name,
-                    "bytes": path.stat().st_size,
-                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                    "rows": 1,
-                    "facts": {"source": source, "split": split, "tokens": size},
-                }
-            )
-    tree = {"version": 1, "stage": "shards", "files": files}
-    (folder / "manifest.json").write_text(json.dumps(tree))
-    return str(folder / "manifest.json")
+    return write_manifest(tmp_path_factory.mktemp("shards"), SIZES)
 
 
 def starts(batch: np.ndarray, source: str) -> list[int]:
@@ -222,7 +195,7 @@ def test_a_source_shorter_than_a_sample_is_refused(manifest):
 
 
 def test_a_shard_that_is_not_as_the_manifest_says_is_named_when_it_is_reached(tmp_path):
-    manifest = write_manifest(tmp_path)
+    manifest = write_manifest(tmp_path, SIZES)
     (tmp_path / "code-train-00001.arrow").unlink()
     short = tmp_path / "web-train-00003.arrow"
     write_shard(str(short), np.arange(1), np.arange(5), np.array([0, 5]), "a" * 64, VOCAB)
@@ -233,7 +206,7 @@ def test_a_shard_that_is_not_as_the_manifest_says_is_named_when_it_is_reached(tm
 
 
 def test_starting_up_opens_no_shard(tmp_path):
-    manifest = write_manifest(tmp_path)
+    manifest = write_manifest(tmp_path, SIZES)
     for shard in tmp_path.glob("*.arrow"):
         shard.unlink()
     assert Loader(manifest, WEIGHTS, SEQ, 4, seed=0).epochs(0) == {"code": 0.0, "web": 0.0}

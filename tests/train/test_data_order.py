@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import ConfigError
-from train.order import MAX_BLOCK, epoch_keys, interleave, permute
+from train.order import MAX_BLOCK, epoch_keys, interleave, permute, shares_of
 
 SOURCES = ("web", "c4", "code", "wiki", "books", "arxiv", "answers")
 GOLDEN_PERMUTATION = [2, 4, 5, 7, 11, 10, 8, 0, 9, 6, 3, 1]  # of 12 for seed 42, web, epoch 3
@@ -64,7 +64,7 @@ def test_the_order_never_changes_between_versions():
 @settings(max_examples=60, deadline=None)
 @given(weights=mixture)
 def test_every_prefix_is_within_one_sample_of_its_share(weights):
-    order = interleave(weights)
+    order = interleave(shares_of(weights))
     shares = np.array(list(weights.values())) / sum(weights.values())
     samples = np.arange(1, 2 * order.block + 1)
     source, number = order.locate(samples - 1)
@@ -77,26 +77,26 @@ def test_every_prefix_is_within_one_sample_of_its_share(weights):
 
 
 def test_the_block_is_the_shortest_that_is_exact():
-    order = interleave(LLAMA)
+    order = interleave(shares_of(LLAMA))
     assert order.quotas.tolist() == [134, 30, 9, 9, 9, 5, 4]
     assert order.block == 200
-    assert interleave({"web": 3.0}).block == 1
-    assert interleave({"web": 3, "code": 1}).block == 4
+    assert interleave(shares_of({"web": 3.0})).block == 1
+    assert interleave(shares_of({"web": 3, "code": 1})).block == 4
 
 
 def test_shares_without_a_short_block_are_rounded_to_the_longest():
-    order = interleave({"web": 1 / 3, "code": 2 / 3, "books": 0.123456789})
+    order = interleave(shares_of({"web": 1 / 3, "code": 2 / 3, "books": 0.123456789}))
     assert order.block == MAX_BLOCK
     shares = np.array([1 / 3, 2 / 3, 0.123456789]) / 1.123456789
     assert np.abs(order.quotas - shares * MAX_BLOCK).max() < 1
 
 
 def test_taken_counts_whole_blocks_without_walking_them():
-    order = interleave(LLAMA)
+    order = interleave(shares_of(LLAMA))
     assert order.taken(200 * 10**9 + 1).sum() == 200 * 10**9 + 1
     assert order.taken(200 * 10**9).tolist() == (order.quotas * 10**9).tolist()
 
 
 def test_a_weight_below_one_sample_in_the_longest_block_is_refused():
     with pytest.raises(ConfigError, match="'books' is below one sample in 65536"):
-        interleave({"web": 1.0, "books": 1e-6})
+        interleave(shares_of({"web": 1.0, "books": 1e-6}))

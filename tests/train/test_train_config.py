@@ -7,6 +7,7 @@ import pytest
 from corpus.config import build, load, to_tree
 from corpus.errors import ConfigError
 from train.config import TrainConfig, data_parallel_size
+from train.mixture import WeightsFrom
 
 BASE = {"shards": "s", "tokenizer": "t", "output": "o", "weights": {"web": 1.0}}
 
@@ -23,6 +24,18 @@ def test_what_is_not_overridden_is_as_the_preset():
     assert config.schedule.min_lr == pytest.approx(3e-5)
     assert config.schedule.warmup_steps == 2000
     assert config.schedule.batch_sequences == 8
+
+
+def test_weights_may_be_a_schedule():
+    config = build_with(
+        weights=[
+            {"from_step": 0, "weights": {"web": 1, "code": 0}},
+            {"from_step": 100, "weights": {"web": 1, "code": 1}},
+        ]
+    )
+    assert config.weights[1] == WeightsFrom(100, {"web": 1.0, "code": 1.0})
+    assert config.mean_weights == pytest.approx({"web": 2 / 3, "code": 1 / 3})
+    assert build(TrainConfig, to_tree(config)) == config
 
 
 def test_the_resolved_config_reads_back_from_json(tmp_path):
@@ -49,7 +62,8 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
         ({"optim": {"warmup_steps": 999}}, "warmup_steps=999 is not within steps=300"),
         ({"optim": {"lr": -1.0}}, "lr=-1.0 is out of range; choose 0 or more"),
         ({"steps": 0}, r"steps=0 is out of range; choose 1 or more \(train.steps\)"),
-        ({"weights": {"web": 0.0}}, "name no source with a positive share"),
+        ({"weights": {"web": 0.0}}, r"no source has a weight above 0; .* \(train.weights\)"),
+        ({"weights": [{"from_step": 5, "weights": {"web": 1}}]}, "from_step=5 must begin with 0"),
         ({"model": {"preset": "8b"}}, "'model.preset' must be one of 'demo', '7b'"),
         (
             {"require_beats_unigram": True, "unigram_baseline": False},

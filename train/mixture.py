@@ -1,0 +1,130 @@
+"""Which source each training sample comes from, also where weights change in the course of a run.
+
+A run's weights are those of one mixture or of a list of them, each from a step on. Within such a
+segment the block of order.interleave repeats, begun at its first sample. A source's samples are
+numbered through over all segments, so what is consumed stays consumed and epochs are exact
+whatever the weights do; and what a segment gives depends on no later one.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from corpus.errors import ConfigError
+from train.order import interleave, shares_of
+
+
+@dataclass(frozen=True)
+class WeightsFrom:
+    """Shares of samples by source, in any positive scale, from a step (counted from 0) on."""
+
+    from_step: int
+    weights: dict[str, float]  # 0 leaves a source out
+
+
+Weights = dict[str, float] | tuple[WeightsFrom, ...]
+
+
+def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
+    """The segments in order of steps; ConfigError where they cannot be used."""
+    found = (WeightsFrom(0, weights),) if isinstance(weights, dict) else tuple(weights)
+    steps = [segment.from_step for segment in found]
+    if steps[:1] != [0] or any(a >= b for a, b in itertools.pairwise(steps)):
+        raise ConfigError(
+            f"from_step={', '.join(map(str, steps)) or 'none'} must begin with 0 and rise "
+            "(train.weights)"
+        )
+    for segment in found:
+        for name, weight in segment.weights.items():
+            if not math.isfinite(weight) or weight < 0:
+                raise ConfigError(
+                    f"weight {weight} of source '{name}' must be a number from 0 up (train.weights)"
+                )
+        if not sum(segment.weights.values()):
+            raise ConfigError(
+                f"from step {segment.from_step} on no source has a weight above 0; give each "
+                "source of the shards one (train.weights)"
+            )
+    return found
+
+
+def named(weights: Weights) -> list[str]:
+    """Every source that is weighed at some step, weight 0 included, by name."""
+    return sorted({name for segment in segments(weights) for name in segment.weights})
+
+
+def mean_weights(weights: Weights, steps: int) -> dict[str, float]:
+    """The weight of each named source in all samples of a run of so many steps."""
+    if isinstance(weights, dict):
+        return weights
+    found = [segment for segment in segments(weights) if segment.from_step < steps]
+    ends = [segment.from_step for segment in found[1:]] + [steps]
+    means = dict.fromkeys(named(weights), Fraction(0))
+    for segment, end in zip(found, ends, strict=True):
+        for name, share in shares_of(segment.weights).items():
+            means[name] += share * (end - segment.from_step) / steps
+    return {name: float(mean) for name, mean in means.items()}
+
+
+def past(weights: Weights, step: int) -> list[tuple[int, dict[str, str]]]:
+    """What of the weights the samples before `step` depend on: equal where these are, fit for JSON.
+
+    First steps, and each source's share as a fraction.
+    """
+    return [
+        (start, {name: str(share) for name, share in shares.items()})
+        for start, shares in _distinct(segments(weights))
+        if start < step
+    ]
+
+
+class MixtureOrder:
+    """The source of any sample of a run, and how many of its source come before it."""
+
+    def __init__(self, weights: Weights, batch_size: int):
+        found = _distinct(segments(weights))
+        self.sources = tuple(sorted({name for _, shares in found for name in shares}))
+        self._starts = np.array([step * batch_size for step, _ in found], dtype=np.int64)
+        self._orders = [interleave(shares) for _, shares in found]
+        # Where in `sources` those of each segment are.
+        self._places = [np.array([self.sources.index(name) for name in s]) for _, s in found]
+        self._before = np.zeros((len(found), len(self.sources)), dtype=np.int64)
+        for number, length in enumerate(np.diff(self._starts).tolist()):
+            self._before[number + 1] = self._before[number] + self._within(number, length)
+
+    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maps sample numbers [N] to their source [N] and their number within the source [N]."""
+        segment_of = np.searchsorted(self._starts, samples, side="right") - 1
+        sources, numbers = np.empty_like(samples), np.empty_like(samples)
+        for segment in range(int(segment_of.min()), int(segment_of.max()) + 1):
+            mine = slice(*np.searchsorted(segment_of, [segment, segment + 1]))
+            source, number = self._orders[segment].locate(samples[mine] - self._starts[segment])
+            sources[mine] = self._places[segment][source]
+            numbers[mine] = number + self._before[segment, sources[mine]]
+        return sources, numbers
+
+    def taken(self, samples: int) -> np.ndarray:
+        """How many of the first `samples` come from each source, [sources] int64."""
+        segment = max(int(np.searchsorted(self._starts, samples, side="right")) - 1, 0)
+        return self._before[segment] + self._within(segment, samples - int(self._starts[segment]))
+
+    def _within(self, segment: int, samples: int) -> np.ndarray:
+        taken = np.zeros(len(self.sources), dtype=np.int64)
+        taken[self._places[segment]] = self._orders[segment].taken(samples)
+        return taken
+
+
+def _distinct(found: Iterable[WeightsFrom]) -> list[tuple[int, dict[str, Fraction]]]:
+    # First step and shares of each segment; one that repeats the shares before it is no change.
+    distinct: list[tuple[int, dict[str, Fraction]]] = []
+    for segment in found:
+        shares = {
+            name: share for name, share in sorted(shares_of(segment.weights).items()) if share
+        }
+        if not distinct or shares != distinct[-1][1]:
+            distinct.append((segment.from_step, shares))
+    return distinct
