@@ -37,6 +37,7 @@ NO_TEXT = "question without a text"
 FEW_ANSWERS = "fewer answers than asked for"
 SHORT = "shorter than min_chars"
 
+_SHOWN = 80  # characters of the sites asked for
 _QUESTION, _ANSWER = "1", "2"
 _ID, _SCORE = re.compile(r"[0-9]{1,18}"), re.compile(r"-?[0-9]{1,18}")
 
@@ -94,7 +95,7 @@ def _documents(
     for name, unpack in dumps(file, counts):
         site = site_of(name)
         if sites is not None and site not in sites:
-            counts.note(OTHER_SITE, name)
+            counts.note(OTHER_SITE, f"{name}, not of {', '.join(config.sites)[:_SHOWN]}")
             continue
         with Spill() as spill:
             _sort(name, unpack, spill, counts)

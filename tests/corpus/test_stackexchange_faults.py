@@ -1,7 +1,9 @@
 """Rows, archives and disks that are not what they seem: counted, named, and never a crash."""
 
 import gzip
+import io
 import random
+import tarfile
 from pathlib import Path
 
 import py7zr
@@ -176,3 +178,16 @@ def test_names_are_told_whatever_their_case(tmp_path: Path) -> None:
     assert [row["text"] for row in found] == ["t1\n\nb1"]
     assert site_of("beer.stackexchange.com/POSTS.XML.GZ") == "beer.stackexchange.com"
     assert site_of("beer.stackexchange.com.7Z") == "beer.stackexchange.com"
+
+
+def test_in_a_tar_a_site_of_another_name_is_told_with_what_was_asked(tmp_path: Path) -> None:
+    path = tmp_path / "all.tar"
+    with tarfile.open(path, "w") as archive:
+        entry = tarfile.TarInfo("beer.stackexchange.com/Posts.xml")
+        entry.size = len(QUESTION)
+        archive.addfile(entry, io.BytesIO(QUESTION.encode()))
+    counts = Counts()
+    file = InputFile(str(path), path.name, path.stat().st_size)
+    assert not list(read(file, "s", StackExchangeConfig(sites=("beeer",)), counts))
+    told = "all.tar/beer.stackexchange.com/Posts.xml, not of beeer"
+    assert counts.examples == {reader.OTHER_SITE: [told]}
