@@ -4,7 +4,7 @@ As in TeX, an argument may stand after the end of what another macro became: whe
 text, the frame it was read for goes on.
 """
 
-from corpus.kernels import inner
+from corpus.kernels import inlined, inner
 from corpus.kernels.tex_state import (
     ARGUMENTS,
     BASE,
@@ -34,7 +34,7 @@ from corpus.kernels.tex_text import (
 )
 
 
-@inner
+@inlined
 def read_arguments(state, name):
     """Notes where a macro's arguments are, as registers; whether they are all there."""
     heap = state.heap
@@ -78,7 +78,7 @@ def _skip(state, first, last):
     return True
 
 
-@inner
+@inlined
 def _here(state):
     """Which frame the next argument is in, and its place, past blanks; -1 where there is none."""
     index = state.registers[NUM_FRAMES] - 1
@@ -92,7 +92,7 @@ def _here(state):
     return -1, 0
 
 
-@inner
+@inlined
 def _take(state, index, place, parameter, first, last, in_heap):
     """Notes an argument, and goes on after it; frames that had no more text are done with."""
     registers = state.registers
@@ -104,7 +104,7 @@ def _take(state, index, place, parameter, first, last, in_heap):
     registers[ARGUMENTS + 3 * parameter + 2] = in_heap
 
 
-@inner
+@inlined
 def _undelimited(state, parameter):
     index, place = _here(state)
     if index < 0:

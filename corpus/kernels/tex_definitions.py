@@ -3,7 +3,7 @@ r"""Reads definitions as people write them: `\newcommand{\x}[2][d]{…}`, `\def\
 What is written in another way, or comes to TeX's own programming, is left to Python.
 """
 
-from corpus.kernels import inner
+from corpus.kernels import inlined, inner
 from corpus.kernels.tex_names import add, find, has_room
 from corpus.kernels.tex_output import drop_line
 from corpus.kernels.tex_state import (
@@ -154,7 +154,7 @@ def _parameters(text, at, end):
         at += 2
 
 
-@inner
+@inlined
 def _is_machinery(state, at, end, at_letter):
     """Whether a body has what may only mean something to TeX's own programming."""
     text = state.text
@@ -176,7 +176,7 @@ def _is_machinery(state, at, end, at_letter):
     return False
 
 
-@inner
+@inlined
 def _sign(state, name, parameters, default, default_end):
     """Keeps what a macro is given; `default` is -1 where no argument is optional."""
     heap, size = state.heap, state.registers[HEAP_SIZE]
@@ -194,7 +194,7 @@ def _sign(state, name, parameters, default, default_end):
     meaning[BODY] = state.registers[HEAP_SIZE] = size
 
 
-@inner
+@inlined
 def _keep_body(state, name, at, end, parameters, operator):
     """Keeps a body, its slots as bytes; `operator`: not -1, whether one of names has limits."""
     heap, size, text = state.heap, state.registers[HEAP_SIZE], state.text

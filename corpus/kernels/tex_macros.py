@@ -4,7 +4,7 @@ Expansions have a depth, and all of them together a number of bytes. A macro tha
 stays as it is written.
 """
 
-from corpus.kernels import inner
+from corpus.kernels import inlined, inner
 from corpus.kernels.tex_arguments import read_arguments
 from corpus.kernels.tex_names import is_known
 from corpus.kernels.tex_output import has_output_room, truncate, write
@@ -48,7 +48,7 @@ from corpus.kernels.tex_state import (
 from corpus.kernels.tex_text import BACKSLASH, SPACE, command_end, ends_in_command, is_letter
 
 
-@inner
+@inlined
 def is_final(state, name):
     """Whether nothing in a macro's body means anything but itself."""
     meaning = state.names[name]
@@ -165,7 +165,7 @@ def _take_back(state, base, at, after, count):
     return GO_ON
 
 
-@inner
+@inlined
 def _size(state, name):
     """Bytes that a macro becomes, before it is made; spaces between words left out."""
     size = 0
@@ -179,7 +179,7 @@ def _size(state, name):
     return size
 
 
-@inner
+@inlined
 def _has_room(state, top, size):
     """Whether an expansion can be made and written, with a space before each of its letters."""
     state.registers[NEEDED] = 2 * size + 1
@@ -188,7 +188,7 @@ def _has_room(state, top, size):
     return frames and text and has_output_room(state, 2 * size + 1)
 
 
-@inner
+@inlined
 def _substitute(state, name, start, final):
     """Makes an expansion above all frames that there were, and pushes it where it is read again."""
     registers, text, heap = state.registers, state.text, state.heap
@@ -226,7 +226,7 @@ def _substitute(state, name, start, final):
         write(state, text, start, size)
 
 
-@inner
+@inlined
 def _push(state, start, end, at_letter):
     """Reads `text[start:end]` next, once it is moved to where the innermost frame's ends."""
     frames, new = state.frames, state.registers[NUM_FRAMES]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from corpus.kernels import inlined, inner, kernel
+from corpus.kernels import inlined, inner
 from corpus.kernels.tex_state import (
     HEAP_SIZE,
     KIND,
@@ -76,7 +76,7 @@ def is_known(state, text, first, last):
     return name >= 0 and state.names[name, KIND] > MACHINERY_WORD
 
 
-@kernel
+@inner
 def name_number(state, text, adds):
     """The number of the name `text` [bytes] uint8; -1 where it has none and `adds` is False."""
     if adds:
@@ -84,7 +84,7 @@ def name_number(state, text, adds):
     return find(state, text, 0, text.size)
 
 
-@kernel
+@inner
 def rehash(state):
     """Fills an empty table with the names there are."""
     for name in range(state.registers[NUM_NAMES]):

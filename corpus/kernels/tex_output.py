@@ -1,6 +1,6 @@
 """What a pass writes, and takes back: the output of `State` and the frames that are left."""
 
-from corpus.kernels import inner
+from corpus.kernels import inlined, inner
 from corpus.kernels.tex_state import (
     AT_LETTER,
     BEFORE,
@@ -20,14 +20,14 @@ from corpus.kernels.tex_text import NEWLINE, SPACE, ends_in_command, is_blank, i
 _LINE_BEFORE = 100  # bytes that are looked back over for the beginning of a line
 
 
-@inner
+@inlined
 def has_output_room(state, size):
     """Whether `size` bytes and a space can be written; else how many are needed is noted."""
     state.registers[NEEDED] = size + 1
     return state.registers[OUT_SIZE] + size + 1 <= state.out.size
 
 
-@inner
+@inlined
 def write(state, text, start, end):
     """Adds to the output, which has room; a space keeps a command from growing into a letter."""
     if start >= end:
