@@ -1,6 +1,6 @@
 r"""Reads definitions as people write them: `\newcommand{\x}[2][d]{…}`, `\def\x#1{…}`, operators.
 
-What is written in another way, or comes to TeX's own programming, is left to Python.
+What is written in another way is left to Python.
 """
 
 from corpus.kernels import inlined, inner
@@ -29,6 +29,7 @@ from corpus.kernels.tex_state import (
     NUM_FRAMES,
     OPERATOR,
     OPTIONAL,
+    PERHAPS,
     POSITION,
     PROVIDECOMMAND,
     SEEN,
@@ -77,7 +78,7 @@ def define(state, place, kind, at_letter):
         return ACT
     close = group_end(text, at, end)
     registers[SEEN] += (close if close >= 0 else end) - place
-    if close < 0 or _is_machinery(state, at + 1, close - 1, at_letter):
+    if close < 0:
         return ACT
     registers[NEEDED] = close - place + _MOST_HEAP_BYTES
     if not has_room(state, registers[NEEDED]):
@@ -90,6 +91,8 @@ def define(state, place, kind, at_letter):
         prefix = -1 if kind != OPERATOR else starred
         _keep_body(state, name, at + 1, close - 1, parameters, prefix)
         state.names[name, NAME_AT_LETTER] = at_letter
+        perhaps = _may_be_machinery(state, at + 1, close - 1, at_letter)
+        state.names[name, MACHINERY] = PERHAPS if perhaps else 0
         registers[DEFINED] += 1
     state.frames[frame, POSITION] = close
     drop_line(state)
@@ -155,7 +158,7 @@ def _parameters(text, at, end):
 
 
 @inlined
-def _is_machinery(state, at, end, at_letter):
+def _may_be_machinery(state, at, end, at_letter):
     """Whether a body has what may only mean something to TeX's own programming."""
     text = state.text
     while at < end:
@@ -182,7 +185,7 @@ def _sign(state, name, parameters, default, default_end):
     heap, size = state.heap, state.registers[HEAP_SIZE]
     meaning = state.names[name]
     meaning[KIND] = MACRO
-    meaning[FINAL] = meaning[MACHINERY] = 0
+    meaning[FINAL] = 0
     meaning[SIGNATURE] = size
     for parameter in range(parameters):
         optional = parameter == 0 and default >= 0

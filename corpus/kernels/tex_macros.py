@@ -36,6 +36,7 @@ from corpus.kernels.tex_state import (
     NUM_FRAMES,
     OUT_SIZE,
     OVER_LIMIT,
+    PERHAPS,
     POSITION,
     RECURSIVE,
     SAVED,
@@ -73,6 +74,8 @@ def expand(state, at, after, name):
     """Puts what a macro becomes in its place, or leaves the macro there; gives an event."""
     registers, frames = state.registers, state.frames
     meaning = state.names[name]
+    if meaning[MACHINERY] == PERHAPS:
+        return ASK_MACHINERY
     top = registers[NUM_FRAMES] - 1
     asked, registers[IS_NO_MACHINERY] = registers[IS_NO_MACHINERY], 0
     final = is_final(state, name)

@@ -39,7 +39,7 @@ KIND, FIXED = 0, 1  # what it means, and whether a definition changes that
 NAME, NAME_END = 2, 3  # in `heap`
 SIGNATURE, BODY, BODY_END = 4, 5, 6  # in `heap`: what a macro is given, which ends at its body
 NAME_AT_LETTER = 7  # whether @ was a letter where it was defined
-MACHINERY = 8  # whether its body has what only TeX's programming knows
+MACHINERY = 8  # whether its body has what only TeX's programming knows: 0, or of these
 FINAL = 9  # the meaning a command had before it was redefined: read no further
 ACTION_INDEX = 10  # of what Python does at a command
 NAME_FIELDS = 11
@@ -49,6 +49,8 @@ NOTHING, MACHINERY_WORD, MACRO, ACTION = 0, 1, 2, 3
 XSPACE, FLOAT, HEADING, LOW_HEADING = 4, 5, 6, 7
 AT_LETTER_ON, AT_LETTER_OFF = 8, 9
 NEWCOMMAND, PROVIDECOMMAND, OPERATOR, DEF = 10, 11, 12, 13
+
+PERHAPS, SURELY = 1, 2  # machinery: Python is asked when the macro is first used
 
 # Registers
 NUM_FRAMES, OUT_SIZE, HEAP_SIZE, NUM_NAMES, NUM_RAW = 0, 1, 2, 3, 4

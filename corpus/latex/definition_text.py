@@ -50,7 +50,6 @@ class Definition:
     signature: bytes
     body: bytes
     end: int
-    machinery: tuple[bytes, ...] = ()  # commands in its body that only TeX's programming knows
     final: bool = False  # the meaning a command had before it was redefined: read no further
     same_as: bytes | None = None  # the command whose meaning it takes over, should that be a macro
 
@@ -146,7 +145,7 @@ def read_operator(reader: Reader, start: int, at_letter: bool) -> Definition | N
         return None
     text = b"\\operatorname%b{%b}" % (head["star"], body[0])
     name = head["braced"] or head["bare"]
-    return Definition(name, b"", _with_slots(text, 0), body[1], _machinery(text, at_letter))
+    return Definition(name, b"", _with_slots(text, 0), body[1])
 
 
 def read_def(reader: Reader, start: int, at_letter: bool) -> Definition | None:
@@ -167,7 +166,7 @@ def read_def(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     )
     body = reader.piece(head.end() + 1, end - 1)
     slots = _with_slots(body, len(numbers))
-    return Definition(head["bare"], signature, slots, end, _machinery(body, at_letter))
+    return Definition(head["bare"], signature, slots, end)
 
 
 def read_let(reader: Reader, start: int, at_letter: bool) -> Definition | None:
@@ -192,7 +191,7 @@ def _definition(
         bytes([MANDATORY]) if each is None else bytes([OPTIONAL]) + each for each in defaults
     )
     slots = _with_slots(body[0], len(defaults))
-    return Definition(name, signature, slots, body[1], _machinery(body[0], at_letter))
+    return Definition(name, signature, slots, body[1])
 
 
 def _body(reader: Reader, place: int) -> tuple[bytes, int] | None:
@@ -215,6 +214,12 @@ def _with_slots(body: bytes, parameters: int) -> bytes:
     return _SLOT.sub(slot, body)
 
 
-def _machinery(body: bytes, at_letter: bool) -> tuple[bytes, ...]:
+def may_be_machinery(body: bytes) -> bool:
+    """Whether a macro's body could have what only TeX's programming knows."""
+    return b"@" in body or any(word in body for word in MACHINERY_WORDS)
+
+
+def machinery(body: bytes, at_letter: bool) -> tuple[bytes, ...]:
+    """The commands in a macro's body that only TeX's programming knows."""
     commands = (_COMMAND_AT if at_letter else _COMMAND).findall(_TARGET.sub(b"", body))
     return tuple(c for c in commands if c in MACHINERY_WORDS or (b"@" in c and c != b"@"))

@@ -21,7 +21,7 @@ from corpus.kernels import tex_state as fields
 from corpus.kernels.tex_names import name_number
 from corpus.kernels.tex_scan import scan
 from corpus.kernels.tex_state import State
-from corpus.latex.definition_text import Definition
+from corpus.latex.definition_text import Definition, machinery, may_be_machinery
 from corpus.latex.frames import Frames
 from corpus.latex.state import as_array, fresh
 
@@ -74,7 +74,7 @@ class Scanner(Frames):
         self.inputs: Counter[str] = Counter()  # what came of reading in files
         self.flags: dict[bytes, bool] = {}  # of `\newif`
         self.title: str | None = None
-        self._machinery: dict[int, tuple[bytes, ...]] = {}  # of macros by their numbers
+        self._machinery: dict[int, tuple[bytes, ...]] = {}  # of macros, by where their bodies are
         self.registers[fields.IN_BODY] = not has_document
         self.registers[fields.MAX_DEPTH] = limits.max_depth
         self.registers[fields.WORK] = limits.max_expansion * size + (1 << 16)
@@ -131,7 +131,6 @@ class Scanner(Frames):
             place = self.state.names[number, kept]
             self.state.names[number] = self.state.names[same]
             self.state.names[number, kept] = place
-            self._machinery[number] = self._machinery.get(same, ())
             return
         text = definition.signature + definition.body
         first = self.registers[fields.HEAP_SIZE]
@@ -144,9 +143,9 @@ class Scanner(Frames):
         row[fields.KIND], row[fields.NAME_AT_LETTER] = fields.MACRO, at_letter
         row[fields.SIGNATURE], row[fields.BODY_END] = first, last
         row[fields.BODY] = first + len(definition.signature)
-        row[fields.MACHINERY] = bool(definition.machinery)
+        perhaps = not definition.final and may_be_machinery(definition.body)
+        row[fields.MACHINERY] = fields.PERHAPS if perhaps else 0
         row[fields.FINAL] = definition.final
-        self._machinery[number] = definition.machinery
 
     def act_at(self, name: bytes, action: Action) -> None:
         """From here on a command is one that Python acts on, until it is defined anew."""
@@ -156,6 +155,9 @@ class Scanner(Frames):
 
     def _ask_machinery(self, place: int, number: int) -> None:
         """Leaves a macro that comes to TeX's own programming as it is written."""
+        if self.state.names[number, fields.MACHINERY] == fields.PERHAPS:
+            self._words(number)  # which settles it, and the macro is read again
+            return
         if not self._is_machinery(number, self.limits.max_depth):
             self.registers[fields.IS_NO_MACHINERY] = True
             return
@@ -165,12 +167,24 @@ class Scanner(Frames):
         self.keep(place)
 
     def _is_machinery(self, number: int, depth: int) -> bool:
-        for word in self._machinery[number]:
+        for word in self._words(number):
             other = self.number(word)
             kind = self.state.names[other, fields.KIND] if other >= 0 else fields.NOTHING
             if kind <= fields.MACHINERY_WORD or not self.charge(1):
                 return True
-            inner = kind == fields.MACRO and self.state.names[other, fields.MACHINERY]
+            inner = kind == fields.MACRO and self._words(other)
             if inner and (depth == 0 or self._is_machinery(other, depth - 1)):
                 return True
         return False
+
+    def _words(self, number: int) -> tuple[bytes, ...]:
+        """What a macro's body has that only TeX's programming knows; few macros are ever asked."""
+        row = self.state.names[number]
+        if not row[fields.MACHINERY]:
+            return ()
+        first, last = int(row[fields.BODY]), int(row[fields.BODY_END])
+        if first not in self._machinery:
+            body = self.state.heap[first:last].tobytes()
+            self._machinery[first] = machinery(body, bool(row[fields.NAME_AT_LETTER]))
+        row[fields.MACHINERY] = fields.SURELY if self._machinery[first] else 0
+        return self._machinery[first]

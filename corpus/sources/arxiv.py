@@ -64,7 +64,7 @@ class ArxivConfig:
     max_source_bytes: int = 32 << 20  # of a paper's TeX files together
     max_unpacked_bytes: int = 2 << 30  # of a paper's archive with its pictures
     max_depth: int = 40  # of macros within macros
-    max_expansion: int = 8  # characters that macros may add, for each of the source's
+    max_expansion: int = 8  # bytes that macros may add, for each of the source's
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

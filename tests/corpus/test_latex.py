@@ -54,6 +54,8 @@ def body(text: str, preamble: str = "") -> str:
         (r"\makeatletter\newcommand{\x}{a\renewcommand{\@l}{}}\makeatother", r"\x", "a"),
         (r"\makeatletter\def\in@{\@next}\newcommand{\x}{\in@}\makeatother", r"\x", r"\x"),
         (r"\makeatletter\newcommand{\x}{\@ifnextchar[a b}\makeatother", r"\x", r"\x"),
+        (r"\makeatletter\let\m@x\csname\newcommand{\x}{\m@x}\makeatother", r"\x", r"\csname"),
+        (r"\newcommand{\x}{user@host}", r"\x", "user@host"),
         (r"\NewDocumentCommand{\x}{m O{d} +m}{#1#2#3}", r"\x ab \x a[b]c", "adb abc"),
         (r"\newcommand{\x}{a}", r"\string\x \verb|\x| \\x", r"\string\x \verb|\x| \\x"),
         (r"\newcommand{\x}{a}", r"\xy \x1", r"\xy a1"),
