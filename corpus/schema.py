@@ -166,3 +166,8 @@ KEPT = pa.schema(
         ("bucket", pa.string()),
     ]
 )
+
+# What the tokenizer may learn from: of each part of the mixture, documents by their keyed hashes.
+SAMPLE = pa.schema(
+    [("doc_id", pa.uint64()), ("component", pa.string()), ("text", pa.large_string())]
+)

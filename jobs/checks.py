@@ -59,7 +59,7 @@ def _require(read: Callable[[], object], location: str, key: str) -> None:
 
 def require_known(redo: Sequence[str], config: CorpusConfig) -> None:
     """ConfigError for a stage to redo that no build of this config has."""
-    known = ["lm", "documents", "tokenizer", "shards"]
+    known = ["lm", "documents", "sample", "tokenizer", "shards"]
     known += [f"{step}/{source}" for step in STEPS for source in config.sources]
     for name in redo:
         if name not in known:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
-from jobs import lm, mix, references
+from jobs import lm, mix, references, tokenizer
 from jobs.arguments import config_arguments
 
 Verb = Callable[[argparse.Namespace], int]
@@ -18,6 +18,7 @@ _EPILOGS = {
     "train": "altiplano train jobs/configs/demo.yaml --set train.steps=100",
     "export": "altiplano export jobs/configs/demo.yaml --to runs/demo/hf",
     "generate": "altiplano generate jobs/configs/demo.yaml --prompt 'Return the number of'",
+    "tokenizer": "altiplano tokenizer train jobs/configs/demo.yaml --set tokenizer.vocab_size=8192",
     "mix": "altiplano mix --plan jobs/configs/llama.yaml --set mixture.tokens=1.0e+12",
     "report": "altiplano report runs/demo",
     "explain": "altiplano explain http://json.docs.test/json.html --run runs/demo",
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--run", dest="run_folder", default="runs/demo", metavar="RUN")
     ablate = _verb(verbs, "ablate", "compare mixtures by short trainings", _ablate)
     config_arguments(ablate)
+    tokenizer.add_actions(_verb(verbs, "tokenizer", "train a build's tokenizer", tokenizer.run))
     mix.add_arguments(_verb(verbs, "mix", "what a run will take of each source", mix.run))
     cited = "what Wikipedia cites, and a classifier learnt from it"
     references.add_actions(_verb(verbs, "references", cited, references.run))

@@ -21,8 +21,9 @@ from corpus.extract import InputConfig
 from corpus.mixture import MixtureConfig, check_sources
 from corpus.models import ModelsConfig
 from corpus.spark import SparkConfig
-from tokenizer.stages import MODEL_NAME, ShardsConfig
+from tokenizer.stages import ShardsConfig
 from tokenizer.train import TokenizerConfig
+from tokenizer.training_stages import MODEL_NAME
 from train.config import TrainConfig
 
 # What is done to a source, in the order of the flow; each is a stage `<step>/<source>`.

@@ -49,7 +49,9 @@ def asked(config: RunConfig) -> Ask | None:
     if config.train is not None and "weights" in config.train:
         own = config.training().mean_weights
         caps |= dict.fromkeys(own.keys() - caps.keys(), mixture.max_epochs)
-        return Ask(own, tokens, caps, section="train.weights")
+        scheduled = isinstance(config.train["weights"], list)
+        section = "the mean of train.weights" if scheduled else "train.weights"
+        return Ask(own, tokens, caps, section=section)
     part = tokens / (mixture.budget() or tokens)  # a training may take less than the budget
     return Ask(
         weights={part.name: part.weight for part in components if part.tokens is None},

@@ -26,6 +26,8 @@ from jobs import checks
 from jobs.config import RunConfig, SourceConfig
 from jobs.mix_plan import write_plan
 from tokenizer import stages as tokens
+from tokenizer import training_stages
+from tokenizer.train import TokenizerConfig
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,10 +62,12 @@ def build(
     spark_session: "SparkSession | None" = None,
     notice: Notice | None = None,
     redo: Sequence[str] = (),
+    shards: bool = True,
 ) -> dict[str, Manifest]:
-    """Builds the corpus, and the shards where the config has a tokenizer.
+    """Builds the corpus, and where the config has a tokenizer that and the shards.
 
     Returns every stage's manifest by name; `redo` names stages to do again whatever is there.
+    Without `shards` the tokenizer is the last.
     Errors are those of corpus.errors; whatever was finished before one stays finished.
     """
     config = _absolute(config)
@@ -74,7 +78,9 @@ def build(
         try:
             _corpus(work)
             if config.tokenizer is not None:
-                _shards(work)
+                model = _tokenizer(work, config.tokenizer)
+                if shards:
+                    _shards(work, model)
         except BaseException:
             engine.close(keep_log=True)
             raise
@@ -151,15 +157,22 @@ def _source(
     return documents.SourceTables(text, ledger, decisions)
 
 
-def _shards(work: Build) -> None:
-    config = work.config
-    assert config.tokenizer is not None
-    kept = work.manifests["documents"]
-    weights, valid_share = config.mixture.shares(), config.mixture.valid_share
-    model = work.bring(
-        tokens.tokenizer_stage(kept, weights, config.tokenizer, valid_share, config.seed)
-    )
-    shards = work.bring(tokens.shards_stage(kept, model, config.shards, valid_share, config.seed))
+def _tokenizer(work: Build, config: TokenizerConfig) -> Manifest:
+    kept, mixture = work.manifests["documents"], work.config.mixture
+    for bounded in (True, False):
+        wanted = training_stages.sample_config(
+            kept, mixture.shares(), config, mixture.valid_share, work.config.seed, bounded
+        )
+        sampled = work.bring(training_stages.sample_stage(kept, wanted))
+        if not wanted.falls_short(sampled):
+            break
+    return work.bring(training_stages.tokenizer_stage(sampled, wanted, config))
+
+
+def _shards(work: Build, model: Manifest) -> None:
+    config, kept = work.config, work.manifests["documents"]
+    held_out = config.mixture.valid_share
+    shards = work.bring(tokens.shards_stage(kept, model, config.shards, held_out, config.seed))
     write_plan(config, shards)
 
 

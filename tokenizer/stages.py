@@ -1,15 +1,14 @@
-"""Stages 6 and 7: train the tokenizer on a keyed sample of the mixture, then write the shards."""
+"""Stage 7: every document encoded, and written into the shards of its source and split."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.batches import read_batches, unit_name
-from corpus.counts import counted_texts
 from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.mixture import is_valid
@@ -17,9 +16,6 @@ from corpus.output import Output, Unit
 from corpus.stage import Stage
 from tokenizer.encode import Encoder
 from tokenizer.shards import write_shard
-from tokenizer.train import TokenizerConfig, sample_documents, train
-
-MODEL_NAME = "tokenizer.model"
 
 
 @dataclass(frozen=True)
@@ -33,65 +29,6 @@ class ShardsConfig:
         if self.shard_tokens < 1 or self.unit_bytes < 1:
             raise ConfigError(
                 f"shard_tokens={self.shard_tokens} and unit_bytes={self.unit_bytes} must be above 0"
-            )
-
-
-def tokenizer_stage(
-    documents: Manifest,
-    weights: Mapping[str, float],
-    config: TokenizerConfig,
-    valid_share: float,
-    seed: int,
-) -> Stage:
-    """Trains in the driver, on about `config.sample_bytes` of training documents by weight."""
-    inputs = tuple(file.sha256 for file in documents.files)
-    files = [(f.facts["source"], documents.path(f)) for f in documents.files]
-    payload = (files, dict(weights), config, valid_share, seed)
-    return Stage(
-        name="tokenizer",
-        config={"tokenizer": config, "weights": dict(weights), "seed": seed, "valid": valid_share},
-        units=[Unit("tokenizer", inputs, payload)],
-        modules=("tokenizer.stages",),
-        work=train_tokenizer,
-        in_driver=True,
-    )
-
-
-def train_tokenizer(unit: Unit, output: Output) -> None:
-    files, weights, config, valid_share, seed = unit.payload
-    texts = sample(files, weights, config, valid_share, seed)
-    model = output.scratch / MODEL_NAME
-    train(_counted(texts, output), config, str(model))
-    output.put(model, "tokenizer", "model", rows=0, exact_name=True)
-
-
-def sample(
-    files: Sequence[tuple[str, str]],
-    weights: Mapping[str, float],
-    config: TokenizerConfig,
-    valid_share: float,
-    seed: int,
-) -> Iterator[str]:
-    """Training documents of (source, path) files, each source up to its share of the sample."""
-    total = sum(weights.values())
-    for source in sorted(weights):
-        wanted = int(config.sample_bytes * weights[source] / total)
-        if wanted:
-            paths = [path for name, path in files if name == source]
-            share = replace(config, sample_bytes=wanted, seed=seed)
-            yield from sample_documents(_training_texts(paths, valid_share, seed), share)
-
-
-def _training_texts(
-    paths: Sequence[str], valid_share: float, seed: int
-) -> Iterator[tuple[int, str]]:
-    for path in paths:
-        for batch in read_batches(path, ["doc_id", "text"]):
-            ids = batch.column("doc_id").to_numpy()
-            train_rows = pa.array(~is_valid(ids, seed, valid_share))
-            texts = batch.column("text").filter(train_rows).to_pylist()
-            yield from zip(
-                batch.column("doc_id").filter(train_rows).to_pylist(), texts, strict=True
             )
 
 
@@ -219,12 +156,6 @@ def _groups(documents: Manifest, source: str, unit_bytes: int) -> Iterator[list]
         group.append(file)
     if group:
         yield group
-
-
-def _counted(texts: Iterator[str], output: Output) -> Iterator[str]:
-    yield from counted_texts(texts, output.counts, "sample")
-    if not output.counts.totals["sample_documents"]:
-        raise DataError("no document was kept, so there is nothing to train a tokenizer on")
 
 
 @functools.lru_cache(maxsize=1)

@@ -5,18 +5,15 @@ UTF-8 falls back to bytes. The rest of the settings is what the released model f
 itself. The model is a pure function of the texts and the config: same input, same bytes.
 """
 
-import heapq
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sentencepiece
 
 from corpus import storage
 from corpus.errors import ConfigError, DataError
-from corpus.keyed import uniform
 
 LLAMA_SETTINGS: dict[str, Any] = {
     "model_type": "bpe",
@@ -43,12 +40,11 @@ _SKIPPED_CHARS = ("\0", "\u2585")  # SentencePiece drops every sentence that hol
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """vocab_size in pieces; sample_bytes of UTF-8 text to train on; seed of the sample."""
+    """vocab_size in pieces; sample_bytes of UTF-8 text to train on."""
 
     vocab_size: int = 32_000
     sample_bytes: int = 10_000_000
     character_coverage: float = 0.99995  # of the sample's characters; the rest falls to bytes
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.vocab_size <= _FIRST_PIECES:
@@ -63,24 +59,6 @@ class TokenizerConfig:
                 f"character_coverage={self.character_coverage} must be 0.98 to 1; "
                 "LLaMA's is 0.99995"
             )
-
-
-def sample_documents(documents: Iterable[tuple[int, str]], config: TokenizerConfig) -> list[str]:
-    """The texts of (doc_id, text) with the smallest keyed hashes, just enough for sample_bytes.
-
-    The sample and its order depend on the documents only, not on how they arrive, and the sample
-    of several parts' samples is the sample of the whole. Holds little more than the sample.
-    """
-    heap: list[tuple[float, int, str, int]] = []  # the largest hash first
-    total = 0
-    for doc_id, text in documents:
-        place = uniform(np.array([doc_id], dtype=np.uint64), config.seed, "tokenizer sample")[0]
-        size = len(text.encode())
-        heapq.heappush(heap, (-float(place), -doc_id, text, size))
-        total += size
-        while total - heap[0][3] >= config.sample_bytes:
-            total -= heapq.heappop(heap)[3]
-    return [text for _, _, text, _ in sorted(heap, reverse=True)]
 
 
 def train(texts: Iterable[str], config: TokenizerConfig, model_path: str) -> None:

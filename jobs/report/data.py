@@ -214,7 +214,7 @@ def _speeds(folder: str, sources: list[str]) -> list[StageSpeed]:
     flow = [f"extracted/{source}" for source in sources] + ["lm"]
     for source in sources:
         flow += [f"{step}/{source}" for step in STEPS if step != "extracted"]
-    flow += ["documents", "tokenizer", "shards"]
+    flow += ["documents", "sample", "tokenizer", "shards"]
     return sorted((s for s in speeds if s.stage in flow), key=lambda s: flow.index(s.stage))
 
 

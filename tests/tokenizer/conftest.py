@@ -3,11 +3,14 @@
 import sysconfig
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from tokenizer.train import TokenizerConfig, sample_documents, train
+from tokenizer.sample import Sample
+from tokenizer.train import TokenizerConfig, train
 
-SMALL = TokenizerConfig(vocab_size=1500, sample_bytes=1_000_000, seed=5)
+SMALL = TokenizerConfig(vocab_size=1500)
 
 
 @pytest.fixture(scope="session")
@@ -19,5 +22,8 @@ def stdlib_texts() -> list[str]:
 @pytest.fixture(scope="session")
 def model_path(stdlib_texts, tmp_path_factory) -> str:
     path = str(tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
-    train(sample_documents(enumerate(stdlib_texts), SMALL), SMALL, path)
+    sample = Sample(1_000_000, seed=5)
+    ids = np.arange(len(stdlib_texts), dtype=np.uint64)
+    sample.add(ids, pa.array(stdlib_texts, pa.large_string()))
+    train([text for _, text in sample.documents()], SMALL, path)
     return path

@@ -1,11 +1,10 @@
-import random
 from pathlib import Path
 
 import pytest
 import sentencepiece
 
 from corpus.errors import ConfigError, DataError
-from tokenizer.train import TokenizerConfig, sample_documents, train
+from tokenizer.train import TokenizerConfig, train
 
 TINY = TokenizerConfig(vocab_size=500)
 
@@ -47,25 +46,6 @@ def test_no_text_is_dropped_silently(text, tmp_path):
     path = tmp_path / "a.model"
     train([text, "ab cd"], TokenizerConfig(vocab_size=267, character_coverage=1), str(path))
     assert "q" in "".join(pieces(path))
-
-
-def test_the_sample_does_not_depend_on_the_order_of_the_documents():
-    documents = [(i * 7919, f"document {i} " * (i % 13 + 1)) for i in range(400)]
-    config = TokenizerConfig(sample_bytes=5000, seed=1)
-    sample = sample_documents(documents, config)
-    shuffled = random.Random(0).sample(documents, len(documents))
-    assert sample_documents(shuffled, config) == sample
-    ids = {text: doc_id for doc_id, text in documents}
-    parts = [sample_documents(documents[i::3], config) for i in range(3)]
-    again = [(ids[text], text) for part in parts for text in part]
-    assert sample_documents(again, config) == sample
-    sizes = [len(text.encode()) for text in sample]
-    assert sum(sizes) >= 5000 > sum(sizes[:-1])
-    assert sample_documents(documents, TokenizerConfig(sample_bytes=5000, seed=2)) != sample
-
-
-def test_a_sample_larger_than_the_text_is_all_of_it():
-    assert sorted(sample_documents([(1, "a"), (2, "b")], TINY)) == ["a", "b"]
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["\n\n", "\0"]])

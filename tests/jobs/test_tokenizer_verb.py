@@ -1,0 +1,39 @@
+"""`altiplano tokenizer train`: the build as far as the tokenizer, and no further."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import sentencepiece
+
+from jobs.cli import main
+
+
+@pytest.fixture
+def run(tiny_run: Path, tmp_path: Path) -> Path:
+    """A finished build whose tokenizer and shards are gone."""
+    left_out = shutil.ignore_patterns("tokenizer", "shards", "train", "mixture.json")
+    return Path(shutil.copytree(tiny_run, tmp_path / "run", ignore=left_out))
+
+
+def arguments(run: Path, *overrides: str) -> list[str]:
+    sets = [part for override in (f"output={run}", *overrides) for part in ("--set", override)]
+    return ["tokenizer", "train", str(run / "config.yaml"), *sets]
+
+
+def test_the_tokenizer_is_trained_and_nothing_after_it(run, capfd):
+    assert main(arguments(run, "tokenizer.vocab_size=700")) == 0
+    said = capfd.readouterr().err
+    model = run / "tokenizer/tokenizer.model"
+    assert f"{model}: 700 pieces learnt from " in said
+    assert "documents              up to date, skipped" in said
+    assert "sample                 up to date, skipped" in said
+    assert sentencepiece.SentencePieceProcessor(model_file=str(model)).vocab_size() == 700
+    assert not (run / "shards").exists()
+    assert not (run / "mixture.json").exists()
+
+
+def test_a_config_without_a_tokenizer_is_refused(run, capfd):
+    assert main(arguments(run, "tokenizer=null", "train=null")) == 2
+    said = capfd.readouterr().err
+    assert "config.yaml has no 'tokenizer' section; add one to train it" in " ".join(said.split())

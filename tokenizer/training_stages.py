@@ -1,0 +1,143 @@
+"""Stage 6, in two steps: sample the mixture in Spark tasks, then train the tokenizer on the sample.
+
+Each task keeps of its file the documents that the sample of the whole may hold, the driver joins
+what they kept. The model is the same for any number of files, tasks and executors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import schema
+from corpus.batches import read_batches, unit_name
+from corpus.counts import counted_texts
+from corpus.errors import DataError
+from corpus.manifest import Manifest
+from corpus.mixture import is_valid
+from corpus.output import Output, Unit
+from corpus.stage import Stage
+from tokenizer.sample import Sample
+from tokenizer.train import TokenizerConfig, train
+
+MODEL_NAME = "tokenizer.model"
+_SPARE = 2.0  # times the hashes that a sample should need, so that it very seldom falls short
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Bytes of text wanted of each part of the mixture, and the hash under which to look.
+
+    `below` is 1 where it is not known how much there is.
+    """
+
+    wanted: Mapping[str, int]
+    below: Mapping[str, float]
+    valid_share: float
+    seed: int
+
+    def samples(self) -> dict[str, Sample]:
+        return {
+            name: Sample(wanted, self.seed, self.below[name])
+            for name, wanted in sorted(self.wanted.items())
+        }
+
+    def falls_short(self, sampled: Manifest) -> bool:
+        """Whether `below` kept documents out that the sample needs."""
+        held = dict.fromkeys(self.wanted, 0)
+        for file in sampled.files:
+            for name, size in file.facts["text_bytes"].items():
+                held[name] += size
+        return any(self.below[name] < 1 and held[name] < size for name, size in self.wanted.items())
+
+
+def sample_config(
+    documents: Manifest,
+    weights: Mapping[str, float],
+    config: TokenizerConfig,
+    valid_share: float,
+    seed: int,
+    bounded: bool = True,
+) -> SampleConfig:
+    """What to sample: `config.sample_bytes` by weight.
+
+    `bounded`, a task looks only at the hashes that the sample should need, by the size of the
+    whole; else a corpus of thousands of files would be written again nearly whole.
+    """
+    total = sum(weights.values())
+    wanted = {name: int(config.sample_bytes * w / total) for name, w in weights.items()}
+    wanted = {name: size for name, size in wanted.items() if size}
+    held = dict.fromkeys(wanted, 0)
+    for file in documents.files:
+        if file.facts["source"] in held:
+            held[file.facts["source"]] += file.facts["text_bytes"]
+    below = {
+        name: min(1.0, _SPARE * size / (held[name] or 1)) if bounded else 1.0
+        for name, size in wanted.items()
+    }
+    return SampleConfig(wanted, below, valid_share, seed)
+
+
+def sample_stage(documents: Manifest, config: SampleConfig) -> Stage:
+    return Stage(
+        name="sample",
+        config=config,
+        units=[
+            Unit(unit_name(f), (f.sha256,), (f.facts["source"], documents.path(f), config))
+            for f in documents.files
+            if f.facts["source"] in config.wanted
+        ],
+        modules=("tokenizer.training_stages",),
+        work=sample_shard,
+    )
+
+
+def sample_shard(unit: Unit, output: Output) -> None:
+    """Writes what the sample may need of one file's training documents."""
+    name, path, config = unit.payload
+    sample = config.samples()[name]
+    for batch in read_batches(path, ["doc_id", "text"]):
+        ids = batch.column("doc_id").to_numpy()
+        training = ~is_valid(ids, config.seed, config.valid_share)
+        sample.add(ids[training], batch.column("text").filter(pa.array(training)))
+    rows = [(doc_id, name, text) for doc_id, text in sample.documents()]
+    columns = zip(*rows, strict=True) if rows else ([], [], [])
+    batch = pa.record_batch(
+        [pa.array(c, f.type) for c, f in zip(columns, schema.SAMPLE, strict=True)], schema.SAMPLE
+    )
+    output.counts.add("documents", len(rows))
+    output.counts.add("text_bytes", sample.bytes)
+    output.write_table([batch], schema.SAMPLE, facts={"text_bytes": {name: sample.bytes}})
+
+
+def tokenizer_stage(sampled: Manifest, sample: SampleConfig, config: TokenizerConfig) -> Stage:
+    """Trains in the driver, on about `config.sample_bytes` of training documents by weight."""
+    inputs = tuple(file.sha256 for file in sampled.files)
+    payload = ([sampled.path(file) for file in sampled.files], sample, config)
+    return Stage(
+        name="tokenizer",
+        config={"tokenizer": config, "sample": sample},
+        units=[Unit("tokenizer", inputs, payload)],
+        modules=("tokenizer.training_stages",),
+        work=train_tokenizer,
+        in_driver=True,
+    )
+
+
+def train_tokenizer(unit: Unit, output: Output) -> None:
+    paths, config, tokenizer = unit.payload
+    samples = config.samples()
+    for path in paths:
+        for batch in read_batches(path):
+            ids, names = batch.column("doc_id").to_numpy(), batch.column("component")
+            for name in pc.unique(names).to_pylist():
+                rows = np.asarray(pc.equal(names, name).to_numpy(zero_copy_only=False))
+                samples[name].add(ids[rows], batch.column("text").filter(pa.array(rows)))
+    texts = [text for sample in samples.values() for _, text in sample.documents()]
+    if not texts:
+        raise DataError("no document was kept, so there is nothing to train a tokenizer on")
+    model = output.scratch / MODEL_NAME
+    train(counted_texts(texts, output.counts, "sample"), tokenizer, str(model))
+    output.put(model, "tokenizer", "model", rows=0, exact_name=True)
