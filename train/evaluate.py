@@ -23,9 +23,10 @@ from corpus.errors import ConfigError, DataError
 from tokenizer.encode import piece_bytes
 from train import forward
 from train.config import TrainConfig
-from train.data import token_counts, validation
+from train.data import validation
 from train.mixture import named
 from train.parallel import device, is_main
+from train.token_counts import token_counts
 
 # Counted of a source: enough to know its tokens' frequencies, and seconds where 1.4T take hours.
 UNIGRAM_TOKENS = 200_000_000
@@ -63,7 +64,7 @@ def unigram_bits_per_byte(held: HeldOut, config: TrainConfig) -> float | None:
     """The unigram model's figure for a source; None where the config does without it.
 
     Its counts are of all the source's training tokens or, of more than UNIGRAM_TOKENS, of so many
-    spread evenly over them (data.token_counts). A collective of all processes: each counts a part.
+    spread evenly over them (token_counts). A collective of all processes: each counts a part.
     """
     if not config.unigram_baseline:
         return None

@@ -21,12 +21,13 @@ from megatron.core.transformer.module import Float16Module
 
 from corpus.errors import DataError
 from tokenizer.encode import Encoder
-from tokenizer.shards import check_tokenizer, shard_files
+from tokenizer.shards import check_tokenizer
 from train import checkpoint, evaluate, forward, mixture, model, optim, parallel, stop
 from train.config import TrainConfig
 from train.console import Console
 from train.data import Loader, rank_rows
 from train.metrics import MetricsLog
+from train.streams import manifest_files
 
 
 def train(config: TrainConfig) -> int:
@@ -44,7 +45,7 @@ def train(config: TrainConfig) -> int:
 
 def data_fingerprint(manifest: str) -> str:
     """16 hex digits of the shards' content, whatever else their manifest says."""
-    lines = [f"{file.source} {file.split} {file.sha256}" for file in shard_files(manifest)]
+    lines = [f"{file.source} {file.split} {file.sha256}" for file in manifest_files(manifest)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -77,7 +78,7 @@ class _Run:
         self.config, self.schedule = config, config.schedule
         tokenizer, sources = Encoder(config.tokenizer).hash, mixture.named(config.weights)
         check_tokenizer(
-            [file for file in shard_files(config.manifest) if file.source in sources], tokenizer
+            [file for file in manifest_files(config.manifest) if file.source in sources], tokenizer
         )
         self.held_out = evaluate.held_out(config)
         self.loader = Loader(

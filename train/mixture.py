@@ -15,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from corpus.errors import ConfigError
+from corpus.kernels.sample_order import interleaved
 from train.order import interleave, shares_of
 
 
@@ -89,23 +90,30 @@ class MixtureOrder:
         found = _distinct(segments(weights))
         self.sources = tuple(sorted({name for _, shares in found for name in shares}))
         self._starts = np.array([step * batch_size for step, _ in found], dtype=np.int64)
-        self._orders = [interleave(shares) for _, shares in found]
+        self._blocks = [interleave(shares) for _, shares in found]
         # Where in `sources` those of each segment are.
         self._places = [np.array([self.sources.index(name) for name in s]) for _, s in found]
-        self._before = np.zeros((len(found), len(self.sources)), dtype=np.int64)
+        self._firsts = np.cumsum([0, *(block.block for block in self._blocks)])
+        placed = zip(self._places, self._blocks, strict=True)
+        self._source_at = np.concatenate([places[block.source_at] for places, block in placed])
+        self._rank_at = np.concatenate([block.rank_at for block in self._blocks])
+        self._quotas, self._before = np.zeros((2, len(found), len(self.sources)), dtype=np.int64)
+        for number, block in enumerate(self._blocks):
+            self._quotas[number, self._places[number]] = block.quotas
         for number, length in enumerate(np.diff(self._starts).tolist()):
             self._before[number + 1] = self._before[number] + self._within(number, length)
 
     def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Maps sample numbers [N] to their source [N] and their number within the source [N]."""
-        segment_of = np.searchsorted(self._starts, samples, side="right") - 1
-        sources, numbers = np.empty_like(samples), np.empty_like(samples)
-        for segment in range(int(segment_of.min()), int(segment_of.max()) + 1):
-            mine = slice(*np.searchsorted(segment_of, [segment, segment + 1]))
-            source, number = self._orders[segment].locate(samples[mine] - self._starts[segment])
-            sources[mine] = self._places[segment][source]
-            numbers[mine] = number + self._before[segment, sources[mine]]
-        return sources, numbers
+        """Maps sample numbers [N] int64 to source [N] and number within the source [N]."""
+        return interleaved(
+            samples,
+            self._starts,
+            self._firsts,
+            self._source_at,
+            self._rank_at,
+            self._quotas,
+            self._before,
+        )
 
     def taken(self, samples: int) -> np.ndarray:
         """How many of the first `samples` come from each source, [sources] int64."""
@@ -114,7 +122,7 @@ class MixtureOrder:
 
     def _within(self, segment: int, samples: int) -> np.ndarray:
         taken = np.zeros(len(self.sources), dtype=np.int64)
-        taken[self._places[segment]] = self._orders[segment].taken(samples)
+        taken[self._places[segment]] = self._blocks[segment].taken(samples)
         return taken
 
 

@@ -1,9 +1,10 @@
 """The order of training samples, as pure functions: nothing is shuffled, stored or indexed.
 
-Within a source a keyed permutation orders each epoch: a Feistel network whose two halves are
-residues of a and b, with a * b just above n, walked along its cycle until it lands below n (Black
-and Rogaway, "Ciphers with arbitrary finite domains", 2002). Across sources a block of samples with
-an exact quota for each repeats for ever; inside it every prefix is within one sample of its share.
+Within a source a keyed permutation orders each epoch (kernels.sample_order): a Feistel network
+whose two halves are residues of a and b, with a * b just above n, walked along its cycle until it
+lands below n (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002). Across sources a
+block of samples with an exact quota for each repeats; inside it every prefix is within one sample
+of its share.
 """
 
 import math
@@ -13,30 +14,16 @@ from fractions import Fraction
 import numpy as np
 
 from corpus.errors import ConfigError
+from corpus.kernels.sample_order import spread
 from corpus.keyed import text_key
 
 MAX_BLOCK = 1 << 16  # samples; shares that need a longer block are rounded to it
-_ROUNDS = 8
 
 
-def permute(index: np.ndarray, n: int, keys: np.ndarray) -> np.ndarray:
-    """Maps index [N] int64 in [0, n) to [N] int64 in [0, n): one bijection for each key.
-
-    keys [N] uint64 says which permutation each index is looked up in.
-    """
-    a = math.isqrt(n - 1) + 1  # the least a with a * a >= n
-    b = -(-n // a)
-    found = _feistel(index, a, b, keys)
-    outside = np.flatnonzero(found >= n)
-    while outside.size:
-        found[outside] = _feistel(found[outside], a, b, keys[outside])
-        outside = outside[found[outside] >= n]
-    return found
-
-
-def epoch_keys(seed: int, source: str, epochs: np.ndarray) -> np.ndarray:
-    """One permutation key [N] uint64 for each epoch [N] of a source."""
-    return _scramble(epochs.astype(np.uint64) ^ text_key(seed, f"sample order of {source}"))
+def source_keys(seed: int, sources: tuple[str, ...]) -> np.ndarray:
+    """What each source's permutations are keyed by, [sources] uint64."""
+    keys = [text_key(seed, f"sample order of {source}") for source in sources]
+    return np.array(keys, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -50,12 +37,6 @@ class Interleaving:
     @property
     def block(self) -> int:
         return len(self.source_at)
-
-    def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Maps sample numbers [N] to their source [N] and their number within the source [N]."""
-        blocks, inside = np.divmod(samples, self.block)
-        source = self.source_at[inside]
-        return source, blocks * self.quotas[source] + self.rank_at[inside]
 
     def taken(self, samples: int) -> np.ndarray:
         """How many of the first `samples` come from each source, [sources] int64."""
@@ -84,11 +65,8 @@ def interleave(shares: dict[str, Fraction]) -> Interleaving:
                 f"the share {float(shares[name]):.2g} of source '{name}' is below one sample in "
                 f"{MAX_BLOCK}; raise its weight or leave it out (train.weights)"
             )
-    source_at = _spread(quotas)
-    rank_at = np.zeros_like(source_at)
-    for source, quota in enumerate(quotas):
-        rank_at[source_at == source] = np.arange(quota)
-    return Interleaving(np.array(quotas, dtype=np.int64), source_at, rank_at)
+    exact = np.array(quotas, dtype=np.int64)
+    return Interleaving(exact, *spread(exact))
 
 
 def _largest_remainder(shares: list[Fraction], block: int) -> list[int]:
@@ -97,40 +75,3 @@ def _largest_remainder(shares: list[Fraction], block: int) -> list[int]:
     for source in by_remainder[: block - sum(quotas)]:
         quotas[source] += 1
     return quotas
-
-
-def _spread(quotas: list[int]) -> np.ndarray:
-    # Earliest deadline first: sample j of a source may not come before its share has reached j and
-    # must come before its share has passed j + 1, so no prefix is off by a whole sample.
-    block = sum(quotas)
-    taken = [0] * len(quotas)
-    source_at = np.empty(block, dtype=np.int64)
-    for position in range(block):
-        due = (
-            (-(-(taken[s] + 1) * block // quota), s)
-            for s, quota in enumerate(quotas)
-            if taken[s] * block < quota * (position + 1)
-        )
-        source = min(due)[1]
-        source_at[position] = source
-        taken[source] += 1
-    return source_at
-
-
-def _feistel(index: np.ndarray, a: int, b: int, keys: np.ndarray) -> np.ndarray:
-    left, right = np.divmod(index.astype(np.uint64), np.uint64(b))  # [0, a), [0, b)
-    for round_number in range(_ROUNDS):
-        round_keys = _scramble(keys + np.uint64(round_number))
-        if round_number % 2:
-            right = (right + _scramble(left ^ round_keys) % np.uint64(b)) % np.uint64(b)
-        else:
-            left = (left + _scramble(right ^ round_keys) % np.uint64(a)) % np.uint64(a)
-    return (left * np.uint64(b) + right).astype(np.int64)
-
-
-def _scramble(z: np.ndarray) -> np.ndarray:
-    # The finaliser of SplitMix64; arrays of uint64 wrap without a warning.
-    z = z + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

@@ -14,7 +14,9 @@ VOCAB = 200_000
 FIRST_TOKEN = {"web": 0, "code": 50_000, "tiny": 90_000, "books": 100_000}
 
 
-def write_manifest(folder: Path, sizes: Mapping[tuple[str, str], Sequence[int]]) -> str:
+def write_manifest(
+    folder: Path, sizes: Mapping[tuple[str, str], Sequence[int]], vocab: int = VOCAB
+) -> str:
     """Writes shards of so many tokens for each (source, split); the path of their manifest."""
     files = []
     for (source, split), tokens_of in sizes.items():
@@ -22,7 +24,7 @@ def write_manifest(folder: Path, sizes: Mapping[tuple[str, str], Sequence[int]])
         for number, size in enumerate(tokens_of):
             path = folder / f"{source}-{split}-{number:05d}.arrow"
             tokens = np.arange(first, first + size)
-            write_shard(str(path), np.arange(1), tokens, np.array([0, size]), "a" * 64, VOCAB)
+            write_shard(str(path), np.arange(1), tokens, np.array([0, size]), "a" * 64, vocab)
             first += size
             files.append(
                 {

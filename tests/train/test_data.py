@@ -16,7 +16,8 @@ from made_shards import FIRST_TOKEN, VOCAB, write_manifest
 
 from corpus.errors import ConfigError, ShardError
 from tokenizer.shards import write_shard
-from train.data import Loader, token_counts, validation
+from train.data import Loader, validation
+from train.token_counts import token_counts
 
 ROOT = Path(__file__).parents[2]
 SEQ = 16
@@ -94,6 +95,20 @@ def test_a_batch_depends_on_no_earlier_call(manifest):
         )
 
 
+def test_narrow_and_wide_tokens_are_read_alike(manifest, tmp_path):
+    narrow = write_manifest(tmp_path, {("web", "train"): SIZES["web", "train"]}, vocab=50_000)
+    found, wide = (Loader(m, {"web": 1.0}, SEQ, 300, seed=3).batch(0) for m in (narrow, manifest))
+    assert np.array_equal(found, wide)
+    assert np.array_equal(found, found[:, :1] + np.arange(SEQ + 1))
+
+
+@pytest.mark.parametrize("maps", [1, 2, 3])
+def test_with_few_maps_at_once_the_batch_is_the_same(manifest, monkeypatch, maps):
+    whole = Loader(manifest, WEIGHTS, SEQ, 200, seed=3).batch(1)
+    monkeypatch.setattr("train.streams._MAPPED_SHARDS", maps)
+    assert np.array_equal(Loader(manifest, WEIGHTS, SEQ, 200, seed=3).batch(1), whole)
+
+
 def test_another_seed_gives_another_order_of_the_same_samples(manifest):
     a, b = (Loader(manifest, WEIGHTS, SEQ, 125, seed=seed).batch(0) for seed in (3, 4))
     assert starts(a, "web") != starts(b, "web")
@@ -157,7 +172,7 @@ def test_ranks_count_an_even_sample_together(manifest, max_tokens, ranks):
 
 
 def test_of_a_large_source_only_the_heads_of_its_spans_are_counted(manifest, monkeypatch):
-    monkeypatch.setattr("train.data._COUNT_SPANS", 5)
+    monkeypatch.setattr("train.token_counts._COUNT_SPANS", 5)
     counted = np.flatnonzero(token_counts(manifest, "web", "train", VOCAB, 1500))
     edges = [0, 401, 802, 1203, 1604]
     assert counted.tolist() == [edge + i for edge in edges for i in range(300)]

@@ -1,12 +1,16 @@
 """The keyed permutation and the interleaving of sources, apart from any shard."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.errors import ConfigError
-from train.order import MAX_BLOCK, epoch_keys, interleave, permute, shares_of
+from corpus.kernels.sample_order import permuted
+from corpus.keyed import text_key
+from train.order import MAX_BLOCK, interleave, shares_of, source_keys
 
 SOURCES = ("web", "c4", "code", "wiki", "books", "arxiv", "answers")
 GOLDEN_PERMUTATION = [2, 4, 5, 7, 11, 10, 8, 0, 9, 6, 3, 1]  # of 12 for seed 42, web, epoch 3
@@ -17,21 +21,57 @@ mixture = st.lists(weight, min_size=1, max_size=7).map(
 )
 
 
-def keys_of(seed: int, source: str, epoch: int, n: int) -> np.ndarray:
-    return epoch_keys(seed, source, np.full(n, epoch, dtype=np.int64))
+def permute(index: np.ndarray, n: int, seed: int, source: str, epochs) -> np.ndarray:
+    """Where each index of a source of n windows is put in an epoch."""
+    numbers = np.asarray(epochs, dtype=np.int64) * n + index
+    sources, sizes = np.zeros_like(numbers), np.array([n], dtype=np.int64)
+    return permuted(sources, numbers, sizes, source_keys(seed, (source,)))
+
+
+def scramble(z: int) -> int:
+    z = (z + 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    return z ^ (z >> 31)
+
+
+def permute_in_integers(index: int, n: int, seed: int, source: str, epoch: int) -> int:
+    """The same, as it is defined."""
+    key = scramble(epoch ^ int(text_key(seed, f"sample order of {source}")))
+    a = math.isqrt(n - 1) + 1  # the least a with a * a >= n
+    b = -(-n // a)
+    while True:
+        left, right = divmod(index, b)
+        for number in range(8):
+            round_key = scramble((key + number) % 2**64)
+            if number % 2:
+                right = (right + scramble(left ^ round_key) % b) % b
+            else:
+                left = (left + scramble(right ^ round_key) % a) % a
+        index = left * b + right
+        if index < n:
+            return index
 
 
 @settings(max_examples=300, deadline=None)
 @given(n=st.integers(1, 3000), seed=st.integers(0, 2**40), epoch=st.integers(0, 10**6))
 def test_permutation_is_a_bijection_of_any_size(n, seed, epoch):
-    found = permute(np.arange(n), n, keys_of(seed, "web", epoch, n))
+    found = permute(np.arange(n), n, seed, "web", epoch)
     assert np.array_equal(np.sort(found), np.arange(n))
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), n=st.integers(1, 2**45), seed=st.integers(0, 2**40))
+def test_permutation_is_as_defined(data, n, seed):
+    index, epoch = data.draw(st.integers(0, n - 1)), data.draw(st.integers(0, 2**60 // n))
+    found = permute(np.array([index]), n, seed, "code", epoch)
+    assert found.tolist() == [permute_in_integers(index, n, seed, "code", epoch)]
 
 
 @pytest.mark.parametrize("n", [2**31 + 11, 700_000_001, 2**40, (2**20 + 1) ** 2 + 1])
 def test_permutation_of_a_domain_too_large_to_list(n):
     index = np.concatenate([np.arange(50_000), n - 1 - np.arange(50_000)])
-    found = permute(index, n, keys_of(1, "web", 0, len(index)))
+    found = permute(index, n, 1, "web", 0)
     assert len(np.unique(found)) == len(index)
     assert found.min() >= 0
     assert found.max() < n
@@ -40,24 +80,24 @@ def test_permutation_of_a_domain_too_large_to_list(n):
 
 
 def test_permutations_differ_by_seed_source_and_epoch_only():
-    base = permute(np.arange(1000), 1000, keys_of(1, "web", 0, 1000))
+    base = permute(np.arange(1000), 1000, 1, "web", 0)
     for seed, source, epoch in ((2, "web", 0), (1, "code", 0), (1, "web", 1)):
-        other = permute(np.arange(1000), 1000, keys_of(seed, source, epoch, 1000))
+        other = permute(np.arange(1000), 1000, seed, source, epoch)
         assert np.mean(other == base) < 0.02
-    assert np.array_equal(base, permute(np.arange(1000), 1000, keys_of(1, "web", 0, 1000)))
+    assert np.array_equal(base, permute(np.arange(1000), 1000, 1, "web", 0))
 
 
 def test_every_place_is_equally_likely():
     # 4,000 permutations of 12: each of the 144 cells expects 333 hits, chi-square of 121 freedoms.
     n, trials = 12, 4000
-    keys = np.repeat(epoch_keys(7, "web", np.arange(trials)), n)
-    found = permute(np.tile(np.arange(n), trials), n, keys).reshape(trials, n)
+    epochs = np.repeat(np.arange(trials), n)
+    found = permute(np.tile(np.arange(n), trials), n, 7, "web", epochs).reshape(trials, n)
     hits = np.array([np.bincount(found[:, place], minlength=n) for place in range(n)])
     assert np.sum((hits - trials / n) ** 2 / (trials / n)) < 200
 
 
 def test_the_order_never_changes_between_versions():
-    found = permute(np.arange(12), 12, keys_of(42, "web", 3, 12))
+    found = permute(np.arange(12), 12, 42, "web", 3)
     assert found.tolist() == GOLDEN_PERMUTATION
 
 
@@ -67,11 +107,12 @@ def test_every_prefix_is_within_one_sample_of_its_share(weights):
     order = interleave(shares_of(weights))
     shares = np.array(list(weights.values())) / sum(weights.values())
     samples = np.arange(1, 2 * order.block + 1)
-    source, number = order.locate(samples - 1)
+    source = np.tile(order.source_at, 2)
     for s, share in enumerate(shares):
         counts = np.cumsum(source == s)
         assert np.abs(counts - share * samples).max() < 1 + 1e-6
-        assert np.array_equal(number[source == s], np.arange(counts[-1]))
+        rank = order.rank_at[order.source_at == s]
+        assert np.array_equal(rank, np.arange(order.quotas[s]))
     cut = 2 * len(samples) // 3
     assert order.taken(cut).tolist() == [np.sum(source[:cut] == s) for s in range(len(shares))]
 

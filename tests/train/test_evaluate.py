@@ -11,7 +11,7 @@ from corpus.errors import ConfigError, DataError
 from tokenizer.encode import piece_bytes
 from train import evaluate, parallel
 from train.config import ModelConfig
-from train.data import token_counts
+from train.token_counts import token_counts
 
 
 def test_unigram_bits_by_hand():

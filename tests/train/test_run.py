@@ -22,9 +22,9 @@ from corpus.errors import DataError, ShardError
 from tokenizer.encode import Encoder
 from train import checkpoint, evaluate, forward, loop, stop, weights
 from train.config import ParallelConfig
-from train.data import token_counts
 from train.launch import launch
 from train.metrics import read
+from train.token_counts import token_counts
 
 # What must not depend on how fast the machine was.
 CURVE = ("step", "loss", "grad_norm", "learning_rate", "tokens", "validation_bits_per_byte")
