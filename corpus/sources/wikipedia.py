@@ -27,6 +27,7 @@ OTHER_LANGUAGE = "dump of a language not asked for"
 NOT_AN_ARTICLE = "not an article"
 REDIRECT = "redirect"
 NOT_WIKITEXT = "not wikitext"
+GAP = "template within a sentence shows nothing"
 NO_ID = "page without an id or title"
 
 _ARTICLES = 0  # the namespace
@@ -113,10 +114,13 @@ def _documents(
         path = quote(page.title.replace(" ", "_"), safe="/:@!$*(),;'~")
         url = address + path if address else origin
         reason = _unwanted(page)
-        text = "" if reason else clean(page.wikitext, page.title, hidden)
+        gaps: list[str] = []
+        text = "" if reason else clean(page.wikitext, page.title, hidden, gaps)
         if reason or len(text) < config.min_chars:
             counts.skip(reason or short, f"{origin} {url}")
             continue
+        for name in gaps:
+            counts.note(GAP, f"{origin} {name}")
         yield Document(source, url, origin, page.timestamp, None, config.license, page.title, text)
 
 

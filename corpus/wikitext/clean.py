@@ -23,14 +23,20 @@ _WORD = re.compile(r"\w")
 _EMPTY = re.compile(r" ?(?:\( ?\)|（ ?）|\[ ?\])")
 
 
-def clean(wikitext: str, title: str = "", hidden_links: Set[str] = HIDDEN_LINKS) -> str:
+def clean(
+    wikitext: str,
+    title: str = "",
+    hidden_links: Set[str] = HIDDEN_LINKS,
+    gaps: list[str] | None = None,
+) -> str:
     """The text of a page: a line for each paragraph, heading and list item.
 
-    `hidden_links` are the namespace names, in lower case, of links that show nothing.
+    `hidden_links` are the namespace names, in lower case, of links that show nothing. `gaps` gets
+    the names of templates within a sentence whose words the page does not hold.
     """
     kept: list[str] = []
     text = hidden.hide(without_marks(wikitext), kept)
-    text = templates.resolve(text, title)
+    text = templates.resolve(text, title, [] if gaps is None else gaps)
     text = blocks.without_tables(text)
     text = inline.plain(text, hidden_links)
     lines = [

@@ -4,7 +4,6 @@ A rule is given the arguments by place and by name and returns a text, nothing w
 """
 
 import re
-from calendar import month_name
 from collections.abc import Callable
 
 from corpus.wikitext.marks import BREAK
@@ -12,8 +11,6 @@ from corpus.wikitext.marks import BREAK
 Rule = Callable[[list[str], dict[str, str]], str]
 
 _ROMAN = re.compile(r"[ivxlcdm]+")
-_MONTH_NUMBERS = [f"{month:0{width}d}" for month in range(1, 13) for width in (1, 2)]
-_RANGES = ("-", "–", "to", "and", "or", "by", "x", "×", "to(-)")
 
 
 def at(places: list[str], index: int) -> str:
@@ -44,39 +41,32 @@ def red_link_text(places: list[str], names: dict[str, str]) -> str:
     return at(places, 1) or at(places, 0)
 
 
+def list_of_lines(places: list[str], names: dict[str, str]) -> str:
+    """A list written as one; a number of columns may stand before it."""
+    return f"{BREAK}\n{places[-1]}\n{BREAK}" if places and places[-1] else ""
+
+
+def lines(places: list[str], names: dict[str, str]) -> str:
+    return f"{BREAK}{BREAK.join(places)}{BREAK}" if any(places) else ""
+
+
+def in_a_row(places: list[str], names: dict[str, str]) -> str:
+    return " · ".join(place for place in places if place)
+
+
+def text_or_space(places: list[str], names: dict[str, str]) -> str:
+    return at(places, 0) or "\xa0"
+
+
 def quotation(places: list[str], names: dict[str, str]) -> str:
     named = next((names[key] for key in ("text", "quote", "цитата", "texto") if key in names), "")
     quoted = named or at(places, 0)
     return f"{BREAK}{quoted}{BREAK}" if quoted else ""
 
 
-def measure(places: list[str], names: dict[str, str]) -> str:
-    """The number and the unit it is given in, of ranges both ends; not what it is turned into."""
-    shown = 2
-    while at(places, shown - 1).lower() in _RANGES:
-        shown += 2
-    return " ".join(places[:shown])
-
-
-def fraction(places: list[str], names: dict[str, str]) -> str:
-    whole, parts = places[:-2], places[-2:]
-    return " ".join([*whole, "/".join(parts if len(parts) == 2 else ["1", *parts])])
-
-
 def with_original(places: list[str], names: dict[str, str]) -> str:
     others = ", ".join(place for place in places[1:3] if place)
     return f"{at(places, 0)} ({others})" if others else at(places, 0)
-
-
-def quantity(places: list[str], names: dict[str, str]) -> str:
-    """A number and its unit, which is given by name or as a prefix and a symbol."""
-    named = next((names[key] for key in ("u", "ul", "um", "unit") if key in names), "")
-    return f"{at(places, 0)} {''.join(places[1:3]) or named}".strip()
-
-
-def day(places: list[str], names: dict[str, str]) -> str:
-    day = places[:3]
-    return (".".join if all(part.isdecimal() for part in day) else " ".join)(day)
 
 
 def in_quotes(places: list[str], names: dict[str, str]) -> str:
@@ -86,19 +76,6 @@ def in_quotes(places: list[str], names: dict[str, str]) -> str:
 def in_guillemets(places: list[str], names: dict[str, str]) -> str:
     """A French quotation within a line; of an English source, which has no places, nothing."""
     return f"« {places[0]} »" if at(places, 0) else ""
-
-
-def height(places: list[str], names: dict[str, str]) -> str:
-    return f"{at(places, 0)} m"
-
-
-def century(places: list[str], names: dict[str, str]) -> str:
-    return f"{at(places, 0)}{at(places, 1)} siècle"
-
-
-def century_or_text(places: list[str], names: dict[str, str]) -> str:
-    """`{{s|XIX|e}}` in French; elsewhere a text that is struck or kept on one line."""
-    return (century if at(places, 1) in ("e", "er") else first)(places, names)
 
 
 def joined(places: list[str], names: dict[str, str]) -> str:
@@ -119,42 +96,9 @@ def third_or_first(places: list[str], names: dict[str, str]) -> str:
     return at(places, 2) or at(places, 0)
 
 
-def span(places: list[str], names: dict[str, str]) -> str:
-    return "–".join(place for place in places[:2] if place)
-
-
-def raised(places: list[str], names: dict[str, str]) -> str:
-    return f"<sup>{at(places, 0)}</sup>" if at(places, 0) else ""
-
-
-def power_of_ten(places: list[str], names: dict[str, str]) -> str:
-    """`{{e|6}}`; alone it is the end of a French ordinal."""
-    return f"×10<sup>{places[0]}</sup>" if at(places, 0) else "e"
-
-
-def french_unit(places: list[str], names: dict[str, str]) -> str:
-    """A number, then units with a power each: `{{unité|5|km||h|-1}}`."""
-    units = (
-        f"{unit}<sup>{power}</sup>" if power else unit
-        for unit, power in zip(places[1::2], [*places[2::2], ""], strict=False)
-        if unit
-    )
-    return " ".join([at(places, 0), *units]).strip()
-
-
 def page_name(places: list[str], names: dict[str, str]) -> str:
     """A link whose title says in brackets what tells it from others."""
     return re.sub(r"\s*\([^()]*\)$", "", at(places, 0))
-
-
-def as_of(places: list[str], names: dict[str, str]) -> str:
-    if "alt" in names:
-        return names["alt"]
-    start = "since" if "since" in names else "as of"
-    year, month, days = places[:1], places[1:2], places[2:3]
-    if month and month[0] in _MONTH_NUMBERS:
-        month = [month_name[int(month[0])]]
-    return f"{start if 'lc' in names else start.capitalize()} {' '.join([*days, *month, *year])}"
 
 
 def small_capitals(places: list[str], names: dict[str, str]) -> str:
@@ -163,21 +107,8 @@ def small_capitals(places: list[str], names: dict[str, str]) -> str:
     return text.upper() if _ROMAN.fullmatch(text) else text
 
 
-def spanish_century(places: list[str], names: dict[str, str]) -> str:
-    """`{{siglo|V|a|s}}`: the number, whether it is before Christ, whether the word is written."""
-    word = {"s": "siglo ", "S": "Siglo "}.get(at(places, 2), "")
-    era = {"a": " a. C.", "d": " d. C."}.get(at(places, 1).lower(), "")
-    return f"{word}{at(places, 0)}{era}" if places else ""
-
-
 def chapter_and_verse(places: list[str], names: dict[str, str]) -> str:
     return f"{at(places, 0)} {','.join(places[1:3])}".strip()
-
-
-def life(places: list[str], names: dict[str, str]) -> str:
-    """Chinese `{{bd|1901年|1月2日|1990年|3月4日}}`."""
-    born, died = "".join(places[:2]), "".join(places[2:4])
-    return f"（{born}－{died}）" if born or died else ""
 
 
 def reading(places: list[str], names: dict[str, str]) -> str:
@@ -207,3 +138,39 @@ def in_arabic(language: str) -> Rule:
 def itself(name: str) -> Rule:
     """An abbreviation or ordinal, which the template's name is."""
     return lambda places, names: f"{name} {at(places, 0)}".strip()
+
+
+def ship(prefix: str) -> Rule:
+    """`{{HMS|Victory|1765}}`: the second tells it from others, a third may leave the prefix out."""
+
+    def shown(places: list[str], names: dict[str, str]) -> str:
+        bare = at(places, 2) in ("3", "5", "6")
+        return at(places, 0) if bare or not at(places, 0) else f"{prefix} {places[0]}"
+
+    return shown
+
+
+def any_ship(places: list[str], names: dict[str, str]) -> str:
+    return ship(at(places, 0))(places[1:], names).strip()
+
+
+def ship_class(places: list[str], names: dict[str, str]) -> str:
+    return f"{at(places, 0)}-class {at(places, 1)}".strip() if at(places, 0) else ""
+
+
+def french_twin(places: list[str], names: dict[str, str]) -> str:
+    """A twin town: `{{Jumelage|Los Angeles|États-Unis|année=1967}}`."""
+    land = f" ({places[1]})" if at(places, 1) else ""
+    return f"{at(places, 0)}{land}{_after(' depuis ', names.get('année', ''))}"
+
+
+def italian_twin(places: list[str], names: dict[str, str]) -> str:
+    return f"{at(places, 1)}{_after(', dal ', at(places, 2))}"
+
+
+def czech_twin(places: list[str], names: dict[str, str]) -> str:
+    return f"{at(places, 0)} ({names['rok']})" if names.get("rok") else at(places, 0)
+
+
+def _after(words: str, text: str) -> str:
+    return words + text if text else ""

@@ -2,13 +2,15 @@
 
 Three hundred names stand for most of the words that would be lost if all templates were dropped:
 foreign words, quotations, units, red links, dashes. All others, such as infoboxes, notes and
-navigation, show no running text. No rule by form would do: of the other templates with one text
-for an argument, in the middle of a line, nearly all are notes, flags and pronunciations.
+navigation, show no running text, but for lists in columns, whatever their names. No other rule by
+form would do: of the other templates with one text for an argument, in the middle of a line, nearly
+all are notes, flags and pronunciations.
 """
 
 import re
 from collections.abc import Callable
 
+from corpus.wikitext import template_numbers as numbers
 from corpus.wikitext import template_rules as rules
 from corpus.wikitext.template_rules import Rule
 
@@ -51,7 +53,7 @@ def text_of(name: str, title: str) -> Rule | str | None:
 
 
 _NAMES: dict[Rule, str] = {
-    rules.first: """nowrap nobr nobreak nowrapit esd nw small smaller big larger center centre em
+    rules.first: """nowrap nobreak nowrapit nw small smaller big larger center centre em
         strong smallcaps sc var mvar math abbr abr abbrlink tooltip comment explain hint sub num
         nts formatnum number число nomobile ta currency latin grec incise fakt senza_fonte
         chiarire référence_insuffisante référence_nécessaire refnec citation_nécessaire
@@ -63,36 +65,53 @@ _NAMES: dict[Rule, str] = {
         nihongo_foot proper_name not_a_typo typo as_written link-interwiki ilc fmtn szám
         terme terme_défini small_caps petites_capitales petit grand kapitälchen maiuscoletto
         versaleta malé крупно мелко aut passo_biblico by ruby ルビ 補助漢字フォント jis2004フォント
-        拡張漢字 僻字 ind indice нобр""",
+        拡張漢字 僻字 ind indice нобр sic flagathlete flagmedalist""",
     rules.second: """lang langx langi lng cizojazyčně språk sprog jezik język língua langue jazyk
         cjazyk язык text-lang en_langue citation_étrangère vjazyce2 wikt-lang јез wt""",
     rules.label: "url",
     rules.third: "ill-wd",
     rules.third_or_first: "le tsl translink",
-    rules.last: "transl transliteration translit color colored farbe font",
-    rules.spaced: """date date- nombre nb tmp température heure sortname dts unidad unidade unitat
+    rules.last: """transl transliteration translit color colour colored font_color fontcolor
+        farbe font""",
+    rules.spaced: """nobr date date- nombre nb tmp sortname dts unidad unidade unitat
         date_de_naissance date_de_décès date_naissance date_mort bibleverse bibleref2""",
     rules.joined: "linktext gaps chem keypress",
-    rules.french_unit: "unité",
-    rules.span: "dash_year",
-    rules.raised: "sup exp",
-    rules.power_of_ten: "e",
+    numbers.french_unit: "unité",
+    numbers.span: "dash_year",
+    numbers.raised: "sup exp",
+    numbers.power_of_ten: "e",
     rules.page_name: "souverain souverain2 souverain3 souverain-",
-    rules.as_of: "as_of",
+    numbers.as_of: "as_of",
     rules.small_capitals: "versalita versal",
-    rules.spanish_century: "siglo",
+    numbers.spanish_century: "siglo",
     rules.chapter_and_verse: "bibel",
-    rules.life: "bd",
+    numbers.life: "bd",
     rules.reading: "読み仮名",
     rules.any_script: "zh lang-zh zh-full korean ko-hhrm lang-ko",
     rules.accidental: "music",
-    rules.quantity: "m val",
-    rules.day: "дн дн2 дс дс2 oldstyledate",
+    numbers.quantity: "m",
+    numbers.value: "val",
+    numbers.hour: "heure",
+    numbers.temperature: "température",
+    numbers.english_date: """birth_date birth_date_and_age birth-date birth-date_and_age bda dob
+        death_date death_date_and_age death-date death-date_and_age start_date start_date_and_age
+        end_date""",
+    numbers.century_before_christ: "-s -s- -sp -sp- -s2 -s2-",
+    rules.text_or_space: "esd",
+    rules.list_of_lines: "plainlist flatlist flat_list columns-list colonnes",
+    rules.lines: "ubl unbulleted_list ublist",
+    rules.in_a_row: "hlist",
+    rules.any_ship: "ship",
+    rules.ship_class: "sclass sclass2",
+    rules.french_twin: "jumelage",
+    rules.italian_twin: "gemellaggio",
+    rules.czech_twin: "partnerské_město",
+    numbers.day: "дн дн2 дс дс2 oldstyledate",
     rules.in_quotes: '"',
     rules.in_guillemets: "citation guil",
-    rules.height: "höhe",
-    rules.measure: "convert cvt conv ct",
-    rules.fraction: "frac sfrac fraction дробь",
+    numbers.height: "höhe",
+    numbers.measure: "convert cvt conv ct",
+    numbers.fraction: "frac sfrac fraction дробь",
     rules.red_link: "ill interlanguage_link illm red_link lien redlink",
     rules.red_link_text: """нп нп2 нп3 нп4 нп5 не_перекладено не_переведено не_переведено_2
         не_переведено_3 не_переведено_5 iw iw2""",
@@ -100,11 +119,12 @@ _NAMES: dict[Rule, str] = {
         rquote цитата цитат zitat citation_bloc cita cita_destacada citazione citat cytat citação
         citát idézet citaat""",
     rules.with_original: "nihongo nihongo2 nihongo3 nihongo4 japonais",
-    rules.century: "s- sp-",
-    rules.century_or_text: "s",
+    numbers.century: "s- sp sp- s2 s2-",
+    numbers.century_or_text: "s",
 }
 _ARABIC = """ألمانية إنجليزية فرنسية إيطالية إسبانية لاتينية يونانية إغريقية تركية روسية فارسية
     عبرية صينية يابانية كورية هولندية برتغالية بولندية سويدية سريانية أرمنية كردية أمازيغية"""
+_SHIPS = "HMS USS RMS SS MV HMAS HMCS HMNZS USCGC USNS"
 _PREFIXES = {
     "circa": "c. ", "c.": "c. ", "floruit": "fl. ", "fl.": "fl. ", "born": "born ", "née": "née ",
     "nee": "née ", "né": "né ", "us$": "US$", "usd": "US$", "a$": "A$", "aud": "A$", "c$": "C$",
@@ -114,6 +134,7 @@ _PREFIXES = {
 _RULES: dict[str, Rule] = {
     **{name.replace("_", " "): rule for rule, names in _NAMES.items() for name in names.split()},
     **{name: rules.in_arabic(name) for name in _ARABIC.split()},
+    **{prefix.lower(): rules.ship(prefix) for prefix in _SHIPS.split()},
     **{name: rules.before(text) for name, text in _PREFIXES.items()},
 }
 _TEXTS = {

@@ -7,6 +7,7 @@ and nesting deeper than MediaWiki's own limit is not followed.
 import re
 
 from corpus.wikitext.marks import BREAK, GONE
+from corpus.wikitext.template_rules import list_of_lines
 from corpus.wikitext.template_texts import text_of
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
@@ -15,11 +16,24 @@ _NAME = re.compile(r"[^|\n\[\]]{0,200}+(?:\||(?=\n\s*\|))")
 _SPLIT = re.compile(r"\[\[|\]\]|\|")
 _KEY = re.compile(r"[\w \-]{1,40}")
 _LONGEST_NAME = 200
+_LIST = re.compile(r"[^|=\n]{1,40}+\|(?:\d\|)?\n[*#]")  # its columns, whatever its name
+# What stands around a template within a sentence; a note stands at the word before.
+_BEFORE = re.compile(r"(?:\w[])'\"»”]{0,4}(?: |&nbsp;)|[\u3040-\u9fff\uac00-\ud7a3])\Z")
+_AFTER = re.compile(r"(?: |&nbsp;)?(?:\[\[|'')?[^\W\d_]")
+_NAME_END = re.compile(r"[|:]")
+_NO_VALUE = re.compile(
+    r"(?:#tag|sic|ref|cite|cita|web ?arch|archiv|flag|флаг|прапор|bandera|drapeau|flagg|ipa|msapi|api$"
+    r"|мфа|respell|audio|pronon|anchor|anker|якір|coord|note|sfn|efn|r$|rp$|fact|fakt|cn$|citation"
+    r"|who$|when$|year missing|джерело|коли|хто|enlink|要出典|誰|いつ|表記|信頼性|独自研究)"
+)
 _BLANK = f" \t\n{GONE}{BREAK}"
 
 
-def resolve(text: str, title: str) -> str:
-    """The text with each template, parser function and parameter replaced by what it shows."""
+def resolve(text: str, title: str, gaps: list[str]) -> str:
+    """The text with each template, parser function and parameter replaced by what it shows.
+
+    `gaps` gets the names of templates that stood within a sentence and show nothing.
+    """
     out: list[str] = []
     opened: list[list[int]] = []  # braces, and where in `out` their content begins
     too_deep = at = 0
@@ -35,7 +49,10 @@ def resolve(text: str, title: str) -> str:
         elif too_deep:
             too_deep -= 1
         else:
+            outer = out[opened[0][1]] if opened else ""
             _close(out, opened, count, title)
+            if outer and not opened and out[-1] == GONE and _AFTER.match(text, at):
+                gaps += _gap(outer, out[-2])
     out.append(text[at:])
     for _, start in opened:  # never closed: its content is the page's, without what names it
         if name := _NAME.match(out[start]):
@@ -59,16 +76,31 @@ def _close(out: list[str], opened: list[list[int]], count: int, title: str) -> N
         out.append("}")
 
 
+def _gap(content: str, before: str) -> list[str]:
+    """The name of a template that a sentence lacks; none in a table, a caption or after no word."""
+    line = before.rpartition("\n")[2]
+    in_link = line.rfind("[[") > line.rfind("]]")
+    name = _NAME_END.split(content, maxsplit=1)[0].strip(_BLANK)[:60]
+    if in_link or line.lstrip()[:1] in ("|", "!") or not _BEFORE.search(line[-9:]):
+        return []
+    return [] if _NO_VALUE.match(name.lower()) else [name]
+
+
 def _template(out: list[str], start: int, title: str) -> str:
     """What a template shows; its name is looked at first, for most go unread."""
-    name = out[start].partition("|")[0] if len(out) > start else ""
+    head = out[start] if len(out) > start else ""
+    name = head.partition("|")[0]
     if len(name) > _LONGEST_NAME:
         return GONE
+    if ":" in name and "|" not in head:  # a function, whose argument may hold templates
+        name = "".join(out[start:]).partition("|")[0]
     rule = text_of(name.strip(_BLANK), title)
     if rule is None:
-        return GONE
+        if not _LIST.match(head):
+            return GONE
+        rule = list_of_lines
     if isinstance(rule, str):
-        return rule
+        return rule or GONE * (":" in name)
     shown = rule(*_arguments("".join(out[start:])))
     return shown.strip(" \t\n") or GONE
 
