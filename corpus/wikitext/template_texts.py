@@ -1,6 +1,6 @@
 """The templates whose arguments are text of the page, by what they show of them.
 
-Three hundred names stand for most of the words that would be lost if all templates were dropped:
+Four hundred names stand for most of the words that would be lost if all templates were dropped:
 foreign words, quotations, units, red links, dashes. All others, such as infoboxes, notes and
 navigation, show no running text, but for lists in columns, whatever their names. No other rule by
 form would do: of the other templates with one text for an argument, in the middle of a line, nearly
