@@ -21,10 +21,10 @@ _LIST = re.compile(r"[^|=\n]{1,40}+\|(?:\d\|)?\n[*#]")  # its columns, whatever 
 _BEFORE = re.compile(r"(?:\w[])'\"»”]{0,4}(?: |&nbsp;)|[\u3040-\u9fff\uac00-\ud7a3])\Z")
 _AFTER = re.compile(r"(?: |&nbsp;)?(?:\[\[|'')?[^\W\d_]")
 _NAME_END = re.compile(r"[|:]")
-_NO_VALUE = re.compile(
-    r"(?:#tag|sic|ref|cite|cita|web ?arch|archiv|flag|флаг|прапор|bandera|drapeau|flagg|ipa|msapi|api$"
-    r"|мфа|respell|audio|pronon|anchor|anker|якір|coord|note|sfn|efn|r$|rp$|fact|fakt|cn$|citation"
-    r"|who$|when$|year missing|джерело|коли|хто|enlink|要出典|誰|いつ|表記|信頼性|独自研究)"
+_NO_VALUE = re.compile(  # notes, references, flags, pronunciations
+    r"(?:#tag|sic|ref|cite|cita|web ?arch|archiv|flag|флаг|прапор|bandera|drapeau|flagg|ipa|msapi"
+    r"|api$|мфа|respell|audio|pronon|anchor|anker|якір|coord|note|sfn|efn|r$|rp$|fact|fakt|cn$"
+    r"|citation|who$|when$|year missing|джерело|коли|хто|enlink|要出典|誰|いつ|信頼性|独自研究)"
 )
 _BLANK = f" \t\n{GONE}{BREAK}"
 
