@@ -13,7 +13,9 @@ import pyarrow as pa
 import sentencepiece
 
 from corpus import storage
+from corpus.annotate.model_file import MisfitError
 from corpus.errors import DataError
+from tokenizer.bpe import BpeModel
 from tokenizer.shards import token_dtype
 
 
@@ -27,21 +29,37 @@ class Encoder:
         self.vocab_size: int = self._model.vocab_size()
         self.bos_id: int = self._model.bos_id()
         self.eos_id: int = self._model.eos_id()
+        self._kernels: BpeModel | None
+        try:
+            self._kernels = BpeModel(model)
+        except MisfitError:
+            self._kernels = None
 
     def encode_batch(self, texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         """Maps D strings to tokens [N] (uint16, or uint32 as in shards) and offsets [D + 1] int64.
 
-        Document d is tokens[offsets[d]:offsets[d + 1]], begin and end included. One thread: Spark
-        runs as many of these as there are cores. Raises DataError for a null.
+        Document d is tokens[offsets[d]:offsets[d + 1]], begin and end included, with the ids that
+        SentencePiece gives. One thread: Spark runs as many of these as there are cores. Raises
+        DataError for a null, and for what is no UTF-8.
         """
         if texts.null_count:
             raise DataError(f"{texts.null_count} of {len(texts)} texts are null; drop them before")
+        try:
+            texts.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise DataError(f"a text is no valid UTF-8: {error}; mend it before") from None
+        dtype = token_dtype(self.vocab_size)
+        if self._kernels is None:
+            return self._encode_by_library(texts, dtype)
+        return self._kernels.encode(texts, self.bos_id, self.eos_id, dtype)
+
+    def _encode_by_library(self, texts: pa.Array, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         encoded = self._model.encode_as_numpy(
             texts.to_pylist(), add_bos=True, add_eos=True, num_threads=1
         )
         offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum([len(tokens) for tokens in encoded], out=offsets[1:])
-        tokens = np.empty(offsets[-1], dtype=token_dtype(self.vocab_size))
+        tokens = np.empty(offsets[-1], dtype=dtype)
         if encoded:
             np.concatenate(encoded, out=tokens, casting="unsafe")
         return tokens, offsets

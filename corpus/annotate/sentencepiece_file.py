@@ -6,8 +6,7 @@ does not, UnigramModel says why; the library itself then segments.
 """
 
 import struct
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from corpus.kernels.unigram import (
     Pieces,
     encode,
 )
+from corpus.protobuf import fields
 
 _PIECE, _TRAINER, _NORMALIZER = 1, 2, 3
 _TEXT, _SCORE, _TYPE = 1, 2, 3  # of a piece
@@ -52,13 +52,13 @@ class UnigramModel:
 
     def __init__(self, content: bytes) -> None:
         rows, trainer, normalizer = [], {}, {}
-        for field, value in _fields(content):
+        for field, value in fields(content):
             if field == _PIECE:
-                rows.append(dict(_fields(value)))
+                rows.append(dict(fields(value)))
             elif field == _TRAINER:
-                trainer = dict(_fields(value))
+                trainer = dict(fields(value))
             elif field == _NORMALIZER:
-                normalizer = dict(_fields(value))
+                normalizer = dict(fields(value))
         _check(trainer, normalizer)
         self.texts = Bytes.join([row[_TEXT] for row in rows])
         self._units, self._replacements = _charsmap(normalizer.get(_CHARSMAP, b""))
@@ -143,31 +143,3 @@ def _kinds(units: np.ndarray) -> np.ndarray:
 
 def _children(unit: np.uint32) -> int:
     return (int(unit) >> 10) << ((int(unit) & 1 << 9) >> 6)
-
-
-def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
-    """A message's fields by number: bytes, or a varint's value."""
-    at = 0
-    while at < len(content):
-        tag, at = _varint(content, at)
-        kind = tag & 7
-        if kind == 0:
-            value, at = _varint(content, at)
-            yield tag >> 3, value
-            continue
-        if kind == 2:
-            length, at = _varint(content, at)
-        else:
-            length = {1: 8, 5: 4}[kind]
-        yield tag >> 3, content[at : at + length]
-        at += length
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at

@@ -31,6 +31,8 @@ from corpus.lm_config import LmConfig
 from corpus.references.training import ClassifierConfig, train_classifier
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
+from tokenizer.encode import Encoder
+from tokenizer.train import TokenizerConfig, train
 
 _TEXT = "The river rises in the mountains.\nIt flows north, past 3 cités, into the sea.\n" * 8
 _RECORD = (
@@ -67,6 +69,8 @@ def compile_all(lid: str, tools: Path) -> None:
         clean_batch(pa.array([_TEXT], pa.large_string()), PRESETS["tfds"], Counter())
         _remove_repeats(batch)
         _read_paper()
+        train([_TEXT], TokenizerConfig(vocab_size=300), str(folder / "tokenizer.model"))
+        Encoder(str(folder / "tokenizer.model")).encode_batch(pa.array([_TEXT]))
         references = _classifier(folder)
         for structure in ("probing", "trie"):
             models = folder / structure

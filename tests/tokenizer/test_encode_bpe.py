@@ -1,0 +1,171 @@
+"""The compiled encoder gives the ids of the library, for any model and any text."""
+
+import struct
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import sentencepiece
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from corpus.annotate.model_file import MisfitError
+from corpus.errors import DataError
+from tokenizer.bpe import BpeModel
+from tokenizer.encode import Encoder
+from tokenizer.train import TokenizerConfig, sample_documents, train
+
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+LETTERS = " abé\u4e2d\U0001f6001"
+BYTES = [(f"<0x{byte:02X}>", 0.0, BYTE) for byte in range(256)]
+
+
+def field(number: int, value: bytes | int | float) -> bytes:
+    if isinstance(value, float):
+        return bytes([number << 3 | 5]) + struct.pack("<f", value)
+    head = varint(number << 3 | (0 if isinstance(value, int) else 2))
+    return head + (varint(value) if isinstance(value, int) else varint(len(value)) + value)
+
+
+def varint(value: int) -> bytes:
+    low = value & 127
+    return bytes([low]) if value < 128 else bytes([low | 128]) + varint(value >> 7)
+
+
+def model_file(
+    pieces: list[tuple[str, float, int]],
+    trainer: tuple[tuple[int, int], ...] = ((3, 2), (35, 1)),  # BPE, falls back to bytes
+    normalizer: tuple[tuple[int, int], ...] = ((3, 1), (4, 0), (5, 1)),  # LLaMA's
+) -> bytes:
+    special = [("<unk>", 0.0, UNKNOWN), ("<s>", 0.0, CONTROL), ("</s>", 0.0, CONTROL)]
+    content = b""
+    for text, score, kind in [*special, *pieces]:
+        text = text.replace(" ", "\u2581")
+        content += field(1, field(1, text.encode()) + field(2, score) + field(3, kind))
+    content += field(2, b"".join(field(*item) for item in trainer))
+    return content + field(3, b"".join(field(*item) for item in normalizer))
+
+
+def library(content: bytes) -> sentencepiece.SentencePieceProcessor:
+    return sentencepiece.SentencePieceProcessor(model_proto=content)
+
+
+def expected(model: sentencepiece.SentencePieceProcessor, texts: list[str]) -> list[int]:
+    encoded = [model.encode(text, add_bos=True, add_eos=True) for text in texts]
+    return [token for tokens in encoded for token in tokens]
+
+
+def given_ids(model: BpeModel, texts: list[str]) -> list[int]:
+    ids, offsets = model.encode(pa.array(texts, pa.large_string()), 1, 2, np.dtype(np.uint16))
+    assert (len(offsets), offsets[0], offsets[-1]) == (len(texts) + 1, 0, len(ids))
+    return ids.tolist()
+
+
+letters = st.text(LETTERS, min_size=1, max_size=5)
+# Few scores, so that many are equal, and a piece may score above what it is made of.
+vocabularies = st.dictionaries(letters, st.integers(-4, 0).map(float), max_size=40)
+
+
+@given(vocabulary=vocabularies, texts=st.lists(st.text(LETTERS + "\u2581\0x", max_size=200)))
+@example(vocabulary={"aa": -1.0, "aaa": 0.0}, texts=["a" * 100, "a" * 5])
+@example(vocabulary={" a": 0.0, "a ": 0.0, "  ": -1.0}, texts=["  a  a ", "\u2581a\u2581"])
+@example(vocabulary={}, texts=[" ", "", "\U0001f600"])
+def test_any_model_gives_what_the_library_gives(vocabulary, texts):
+    pieces = [(text, score, NORMAL) for text, score in vocabulary.items()]
+    content = model_file([*BYTES, *pieces])
+    assert given_ids(BpeModel(content), texts) == expected(library(content), texts)
+
+
+@pytest.fixture(scope="module", params=[262, 400, 3000])
+def trained(request, stdlib_texts, tmp_path_factory) -> bytes:
+    """Real models, from hardly more than the bytes to more pieces than are ever used."""
+    path = tmp_path_factory.mktemp("bpe") / "tokenizer.model"
+    coverage = 0.98 if request.param == 262 else 1.0
+    sample = TokenizerConfig(3000, 400_000, coverage, seed=5)
+    texts = sample_documents(enumerate(stdlib_texts), sample)
+    if request.param == 262:
+        texts = ["aaa bab"]
+    train(texts, TokenizerConfig(request.param, 400_000, coverage), str(path))
+    return path.read_bytes()
+
+
+code = st.sampled_from(["self", "    ", "\n", "import", "==", "2026", "é", "\u4e2d", "\U0001f600"])
+any_text = st.text(st.characters(exclude_categories=["Cs"])) | st.lists(code).map("".join)
+
+
+@given(texts=st.lists(any_text, max_size=8))
+@example(texts=["\u2581", "\u2585\u2047", "e\u0301\u0301", "\ufeff\0 \0", "<s></s><0x0A><unk>"])
+@example(texts=["return" * 50, " " * 500, "=" * 77, "\u4e2d" * 300, "the " * 99])
+def test_trained_models_give_what_the_library_gives(trained, texts):
+    assert given_ids(BpeModel(trained), texts) == expected(library(trained), texts)
+
+
+def test_chunks_remembered_and_forgotten_stay_right(trained, stdlib_texts):
+    model = BpeModel(trained)
+    texts = ["\n".join(stdlib_texts[::5])[:1_500_000]]
+    # More different words than the memory has rows for.
+    rng = np.random.default_rng(0)
+    words = rng.integers(97, 123, (300_000, 5)).astype(np.uint8)
+    texts.append(" ".join(bytes(word).decode() for word in words))
+    right = expected(library(trained), texts)
+    assert given_ids(model, texts) == right
+    assert given_ids(model, texts) == right
+
+
+@pytest.mark.parametrize("unit", ["a", " ", "=", "ab", "ACCTG", "internationalization", "\u0430"])
+def test_one_word_of_a_million_characters(trained, unit):
+    text = (unit * 1_000_000)[:1_000_000]
+    tokens = library(trained).encode_as_numpy([text], add_bos=True, add_eos=True)[0]
+    ids, _ = BpeModel(trained).encode(pa.array([text]), 1, 2, np.dtype(np.uint16))
+    assert np.array_equal(ids, tokens)
+
+
+@pytest.mark.parametrize("unit", ["a", " ", "return", "random letters"])
+def test_one_word_of_sixteen_million_characters_takes_seconds(model_path, unit):
+    size = 16_000_000
+    if unit == "random letters":
+        text = bytes(np.random.default_rng(0).integers(97, 123, size, np.uint8)).decode()
+    else:
+        text = (unit * size)[:size]
+    encoder = Encoder(model_path)
+    tokens, _ = encoder.encode_batch(pa.array([text]))
+    assert encoder.decode(tokens) == text
+
+
+def test_wide_ids_are_the_same(trained):
+    texts = pa.array(["def run(self):\n    return 'é\u4e2d'"])
+    ids = [BpeModel(trained).encode(texts, 1, 2, np.dtype(t))[0] for t in (np.uint16, np.uint32)]
+    assert ids[0].tolist() == ids[1].tolist()
+    assert ids[1].dtype == np.uint32
+
+
+ONE = [*BYTES, ("a", -1.0, NORMAL)]
+ODD = {
+    "unigram": model_file(ONE, trainer=((3, 1), (35, 1))),
+    "no byte fallback": model_file([("a", -1.0, NORMAL)], trainer=((3, 2),)),
+    "spaces after": model_file(ONE, trainer=((3, 2), (24, 1), (35, 1))),
+    "extra spaces go": model_file(ONE, normalizer=((3, 1), (4, 1), (5, 1))),
+    "no prefix": model_file(ONE, normalizer=((3, 0), (4, 0), (5, 1))),
+    "no escape": model_file(ONE, normalizer=((3, 1), (4, 0), (5, 0))),
+    "user defined": model_file([*ONE, ("ab", 0.0, USER_DEFINED)]),
+    "unused": model_file([*ONE, ("ab", 0.0, UNUSED)]),
+    "control of a character": model_file([*ONE, ("b", 0.0, CONTROL)]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_other_models_are_left_to_the_library(tmp_path, kind):
+    with pytest.raises(MisfitError):
+        BpeModel(ODD[kind])
+    path = tmp_path / "odd.model"
+    path.write_bytes(ODD[kind])
+    texts = [" ab  ba ", "", "b"]
+    tokens, _ = Encoder(str(path)).encode_batch(pa.array(texts))
+    assert tokens.tolist() == expected(library(ODD[kind]), texts)
+
+
+def test_what_is_no_utf8_is_refused(model_path):
+    buffers = [None, pa.py_buffer(struct.pack("<2i", 0, 3)), pa.py_buffer(b"\xed\xa0\x80")]
+    surrogate = pa.StringArray.from_buffers(1, buffers[1], buffers[2])
+    with pytest.raises(DataError, match="no valid UTF-8"):
+        Encoder(model_path).encode_batch(surrogate)
