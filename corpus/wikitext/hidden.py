@@ -38,6 +38,7 @@ def hide(text: str, kept: list[str]) -> str:
         closing = None if tag in unclosed else _CLOSING[tag].search(text, at)
         if closing is None:
             unclosed.add(tag)
+            parts.append(" " if tag == "ref" else "")  # a note stands at a word
             continue
         content = text[at : closing.start()]
         parts.append(_shown(tag, match[2], content, kept))

@@ -126,7 +126,7 @@ def century(places: list[str], names: dict[str, str]) -> str:
     words: list[str] = []
     several = places[-1:] == ["s"]
     follows = False
-    for place in places[: len(places) - several]:
+    for place in filter(None, places[: len(places) - several]):
         if _ROMAN.fullmatch(place):
             words += ["et"] * follows + [place + ("er" if place == "I" else "e")]
             several, follows = several or follows, True

@@ -64,7 +64,7 @@ EXAMPLES = {
     "f() and ( )": "f() and ( )",
     # tags
     "a<ref>b</ref>c<ref name=x/>d<ref name='y' >{{cite}}</ref >e": "acde",
-    "a<ref>never closed": "anever closed",
+    "a<ref>never closed": "a never closed",
     "a<!-- b -->c\n<!-- alone -->\nd <!-- never closed": "ac d",
     "one<br>two<br />three": "one\ntwo\nthree",
     "10<sup>6</sup> m<sup>2</sup>, 2<sup>nd</sup>, H<sub>2</sub>O": "10⁶ m², 2nd, H2O",
@@ -147,6 +147,7 @@ TEMPLATES = {
     "* {{partnerské město|Brusel|rok=1992}}":
         "- Los Angeles (États-Unis) depuis 1967\n- Trento, dal 1966\n- Brusel (1992)",
     "{{Дві колонки|\n* [[a|b]]\n* {{lang|de|c}}\n}}\n{{Navbox|list1=\n* d\n}}": "- b\n- c",
+    "{{s-|}}{{-s|}}{{sp-|s}}{{convert}}{{val}}{{dob}}{{HMS}}{{sclass}}{{ship}}{{ubl|}}": "",
     # what they do not show
     "a{{anchor|here}} b{{sfn|Ann|1999}}{{efn|a note}}{{rp|30}}": "a b",
     "== A ==\n{{...}}\n": "",
