@@ -12,7 +12,6 @@ from corpus.kernels.tex_state import (
     POSITION,
     REFERENCES,
     SECTION,
-    SUBSECTION,
 )
 from corpus.kernels.tex_state import END as FRAME_END
 from corpus.kernels.tex_text import NEWLINE, SPACE, ends_in_command, is_blank, is_letter
@@ -48,7 +47,7 @@ def truncate(state, size):
     registers[OUT_SIZE] = min(size, registers[OUT_SIZE])
     while registers[NUM_RAW] > 0 and state.raw[registers[NUM_RAW] - 1, 0] >= size:
         registers[NUM_RAW] -= 1
-    for place in (SECTION, SUBSECTION, REFERENCES):
+    for place in (SECTION, REFERENCES):
         if registers[place] >= size:
             registers[place] = -1
 

@@ -38,7 +38,6 @@ from corpus.kernels.tex_state import (
     REFERENCES,
     SECTION,
     STOPPED_BY,
-    SUBSECTION,
     WORK,
     XSPACE,
 )
@@ -106,8 +105,7 @@ def _is_copied(state, top, kind, after, end):
             return True
         if registers[REFERENCES] >= 0 or _may_be_references(state.text, after, end):
             return False
-        low = kind == LOW_HEADING
-        return registers[SUBSECTION] >= 0 if low else registers[SECTION] >= 0
+        return kind == LOW_HEADING or registers[SECTION] >= 0
     return False
 
 

@@ -57,13 +57,13 @@ NUM_FRAMES, OUT_SIZE, HEAP_SIZE, NUM_NAMES, NUM_RAW = 0, 1, 2, 3, 4
 WORK = 5  # bytes that expansions may still make, and searches in vain look at
 SEEN = 6  # bytes that were searched for an end
 AT_LETTER, IN_BODY = 7, 8
-SECTION, SUBSECTION, REFERENCES = 9, 10, 11  # bytes written before them, or -1
-AT, STOPPED_BY = 12, 13  # of an event: the place of the command's backslash, and its name
-IS_NO_MACHINERY = 14  # what was asked of Python about the macro that is next
-NEEDED = 15  # bytes that an array lacks, at most
-MAX_DEPTH = 16
-EXPANDED, DEFINED, RECURSIVE, OVER_LIMIT, UNREADABLE, LEFT_MACHINERY = 17, 18, 19, 20, 21, 22
-ARGUMENTS = 23  # [9, 3] of each: first and last byte, and whether that is in `heap`
+SECTION, REFERENCES = 9, 10  # bytes written before them, or -1
+AT, STOPPED_BY = 11, 12  # of an event: the place of the command's backslash, and its name
+IS_NO_MACHINERY = 13  # what was asked of Python about the macro that is next
+NEEDED = 14  # bytes that an array lacks, at most
+MAX_DEPTH = 15
+EXPANDED, DEFINED, RECURSIVE, OVER_LIMIT, UNREADABLE, LEFT_MACHINERY = 16, 17, 18, 19, 20, 21
+ARGUMENTS = 22  # [9, 3] of each: first and last byte, and whether that is in `heap`
 REGISTERS = ARGUMENTS + 27
 
 # Bytes of signatures, and of bodies the first parameter's; the eight after it are the others'

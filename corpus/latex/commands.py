@@ -91,11 +91,10 @@ def _section(scanner: Scanner, at: int) -> None:
     name, registers = scanner.piece(at + 1, scanner.position), scanner.registers
     if registers[fields.IN_BODY] and _is_heading(scanner, name):
         scanner.end_references()
-        place = fields.SUBSECTION if name in _LOWER else fields.SECTION
         if scanner.match(_REFERENCES, scanner.position):
             registers[fields.REFERENCES] = scanner.written
-        elif registers[place] < 0:
-            registers[place] = scanner.written
+        elif registers[fields.SECTION] < 0 and name not in _LOWER:
+            registers[fields.SECTION] = scanner.written
     scanner.keep(at)
 
 

@@ -13,7 +13,9 @@ ARGUMENT = re.compile(rb"[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,1000}\][ \t]*+)?\{([^{}
 _STYLES = re.compile(rb"\s*+(?:\[([^\[\]]{0,1000})\]\s*+)?\{([^{}]{0,2000})\}")
 _PLAIN_FILE = re.compile(rb"[ \t]*+([^\s{}\\%]{1,200})[ \t]?")
 _TWO_ARGUMENTS = re.compile(rb"\s*+\{([^{}]{0,500})\}\s*+\{([^{}]{0,500})\}")
+_LINE_END = re.compile(rb"[ \t]*+\n")
 _DOCUMENT = re.compile(rb"\\begin[ \t]*+\{document\}")
+_INCLUDE = b"\\include"
 END_DOCUMENT = b"\\end{document}"
 
 
@@ -65,8 +67,16 @@ def _read_in(scanner: Scanner, at: int, name: str) -> None:
     start = document_start(text) if scanner.registers[IN_BODY] else -1
     if start >= 0:  # a paper of its own (subfiles, standalone)
         end = text.find(END_DOCUMENT, start)
-        text = text[start : end if end >= 0 else None]
+        text = text[start : end if end >= 0 else None] + b"\n"
+    line_end = scanner.match(_LINE_END, scanner.position)
+    new_page = scanner.piece(at, at + len(_INCLUDE)) == _INCLUDE
+    if line_end and _ends_its_line(text) and not new_page:
+        scanner.position = line_end.end()  # the file's own is there: two would end a paragraph
     scanner.push_file(file, text)
+
+
+def _ends_its_line(text: bytes) -> bool:
+    return text.endswith(b"\n") and b"\\endinput" not in text
 
 
 def _find(scanner: Scanner, name: str, suffixes: tuple[str, ...]) -> str | None:

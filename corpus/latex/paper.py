@@ -2,7 +2,7 @@
 
 Comments go, macros are expanded where they are used, what is read in stands in its place. All
 before the first section goes, where there is one; so does the bibliography and what follows the
-document. A paper without a section keeps its body.
+document. A paper without a section keeps its body; a subsection alone begins none.
 """
 
 import posixpath
@@ -92,15 +92,17 @@ class _WithoutComments(dict[str, bytes]):
         return iter(self._texts)
 
     def __missing__(self, name: str) -> bytes:
-        text = self[name] = strip_comments(self._texts[name], self._verbatim)
+        text = self._texts[name]
+        if not text.endswith(b"\n"):  # TeX ends a file's last line, too
+            text += b"\n"
+        text = self[name] = strip_comments(text, self._verbatim)
         return text
 
 
 def _tidied(scanner: Scanner) -> str:
     """What was written from the first section on; blank lines are one at most."""
     registers = scanner.registers
-    first = registers[fields.SECTION]
-    first = first if first >= 0 else max(registers[fields.SUBSECTION], 0)
+    first = max(registers[fields.SECTION], 0)
     raw = scanner.state.raw[: registers[fields.NUM_RAW]]
     raw = raw[raw[:, 0] >= first] - first
     text = tidy(scanner.state.out[first : scanner.written], raw).tobytes()

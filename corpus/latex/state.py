@@ -33,7 +33,7 @@ def vocabulary(meanings: Mapping[bytes, Meaning]) -> State:
         raw=np.empty((16, 2), np.int64),
         registers=np.zeros(fields.REGISTERS, np.int64),
     )
-    state.registers[[fields.SECTION, fields.SUBSECTION, fields.REFERENCES]] = -1
+    state.registers[[fields.SECTION, fields.REFERENCES]] = -1
     for name, meaning in meanings.items():
         number = name_number(state, as_array(name), True)
         state.names[number, fields.KIND] = meaning.kind

@@ -124,7 +124,7 @@ def test_one_recursive_macro_costs_no_other_text() -> None:
 def test_before_the_first_section_all_goes_and_without_one_nothing_does() -> None:
     assert body("\\title{T}\nabstract\n\\section{One}\ntext") == "\\section{One}\ntext"
     assert body("only text\n\nmore") == "only text\n\nmore"
-    assert body("x\n\\subsection{Low} y") == "\\subsection{Low} y"
+    assert body("x\n\\subsection{Low} y") == "x\n\\subsection{Low} y"
     assert body("x \\subsection{Low} y \\section{High} z") == "\\section{High} z"
     assert body("\\titleformat{\\section}{x}{y}\ntext") == "\\titleformat{\\section}{x}{y}\ntext"
     assert paper("\\magnification=1200\n\\beginsection One.\n\ntext\n\\bye\nafter").text == (
@@ -200,12 +200,21 @@ def test_files_are_read_in_from_the_archive_alone() -> None:
         own__sty="\\newcommand\\own{Own}text of a package",
     )
     assert found.text == (
-        "\\section{Own}one\ntwo\nthreefour\\input{main}\n"
+        "\\section{Own}one\ntwo\n\nthree\nfour\n\\input{main}\n"
         "\\input{../../etc/passwd}\\input{/etc/passwd}\\input{missing}\n"
     )
     assert found.outside == ["../../etc/passwd", "/etc/passwd"]
     assert found.counts["inputs_not_found"] == 3
     assert found.counts["inputs_recursive"] == 1
+
+
+def test_a_file_ends_its_last_line_once() -> None:
+    main = "\\begin{document}\\input m2 next \\input{m2.tex}\\subfile{m3}.\n\\input{m4}\nb"
+    files = {"m2__tex": "two", "m3__tex": "\\begin{document}three\\end{document}"}
+    found = paper(main, m4__tex="four\n", **files)
+    assert found.text == "two\nnext two\nthree\n.\nfour\nb\n"
+    assert paper("\\input{x}\ny", x__tex="one\\endinput rest").text == "one\ny\n"
+    assert paper("\\include{x}\ny", x__tex="a page\n").text == "a page\n\ny\n"
 
 
 def test_packages_of_the_archive_give_their_definitions_and_no_text() -> None:
