@@ -1,6 +1,7 @@
 """The `altiplano` command: one verb a job, each a thin call into the packages.
 
-Every verb exits 0 when done, 2 with one line where its input or the machine is at fault.
+Every verb exits 0 when done, 2 with one line where its input or the machine is at fault, and those
+that verify 1 with one line for each fault they found.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
-from jobs import lm, mix, references, tokenizer
+from jobs import lm, mix, references, shards, tokenizer
 from jobs.arguments import config_arguments
 
 Verb = Callable[[argparse.Namespace], int]
@@ -92,9 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--from", dest="base", metavar="URL", help="another base to fetch lm from")
     verify = _verb(verbs, "verify", "check every file of a run against its manifest", _verify)
     verify.add_argument("run_folder", metavar="RUN", help="the run's output folder")
-    shards = _verb(verbs, "shards", "check token shards against their manifest", _shards)
-    shards.add_argument("action", choices=["verify"])
-    shards.add_argument("run_folder", metavar="RUN", help="the run's output folder")
+    shards.add_actions(_verb(verbs, "shards", "check a build's token shards", shards.run))
     doctor = _verb(verbs, "doctor", "check Java, memory, tools, models and versions", _doctor)
     doctor.add_argument("--spark", action="store_true", help="also start and stop Spark")
     pyfiles = _verb(verbs, "pyfiles", "zip the packages for spark-submit --py-files", _pyfiles)
@@ -197,29 +196,17 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from jobs.console import fail, say
     from jobs.verify import verify_run
 
     run = options.run_folder
     files, problems = verify_run(run)
-    return _told(problems, f"all {files:,} files of {run} are as their manifests say")
-
-
-def _shards(options: argparse.Namespace) -> int:
-    from tokenizer.shards import verify
-
-    problems = verify(f"{options.run_folder}/shards/manifest.json")
-    return _told(problems, f"every shard of {options.run_folder} is as its manifest says")
-
-
-def _told(problems: Sequence[str], all_well: str) -> int:
-    """Prints each problem, or that there is none; returns the exit code."""
-    from jobs.console import fail, say
-
     for problem in problems:
         fail(problem)
-    if not problems:
-        say(all_well)
-    return 2 if problems else 0
+    if problems:
+        return 1
+    say(f"all {files:,} files of {run} are as their manifests say")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

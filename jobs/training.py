@@ -12,11 +12,10 @@ from corpus.errors import CheckpointError, ConfigError, ShardError
 from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
-from tokenizer.shards import verify
 from train.config import TrainConfig
+from train.soundness import name_bus_error, require_sound_shards
 
 KEY = "key.json"
-CHECKED_BYTES = 4 << 30  # of shards, re-read before training; of more, `altiplano shards verify`
 
 # megatron-core tells on import of every optional kernel library it does without.
 warnings.filterwarnings("ignore", module="megatron")
@@ -47,15 +46,17 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
     if same and state.get("finished") and (not fresh or state.get("code") == code):
         say(f"[dim]{'train':<22} up to date, skipped[/dim]")
         return 0
-    if sum(file.bytes for file in shards.files) <= CHECKED_BYTES:
-        for problem in verify(training.manifest):
-            raise ShardError(f"{problem} (`altiplano build` with --redo shards)")
+    try:
+        require_sound_shards(training)
+    except ShardError as error:
+        raise ShardError(f"{error} (`altiplano build` with --redo shards)") from None
     if fresh and (not same or state.get("finished")):
         _clear(folder, state)
     folder.mkdir(parents=True, exist_ok=True)
     _put_state(folder, {"key": key, "code": code, "finished": False})
     began = time.monotonic()
     result = launch(training)
+    name_bus_error(training, result)
     if result == 0:
         _put_state(folder, {"key": key, "code": code, "finished": True})
         say(f"{'train':<22} {time.monotonic() - began:6.1f} s  {training.schedule.steps} steps")
@@ -112,7 +113,7 @@ def sample(config: RunConfig, prompt: str, tokens: int) -> str:
 
 def _own(training: TrainConfig) -> dict:
     """The training's config without places, which do not change what is learnt."""
-    places = ("shards", "tokenizer", "output", "time_limit_s")
+    places = ("shards", "tokenizer", "output", "time_limit_s", "check_shards")
     return {name: value for name, value in vars(training).items() if name not in places}
 
 

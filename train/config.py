@@ -84,6 +84,8 @@ class TrainConfig:
     eval_sequences: int = 64  # a source
     save_interval: int = 100  # steps; 0: at the end only
     keep_checkpoints: int = 2
+    # Before step 0: quick opens every shard, full reads every byte; auto: full up to 4 GiB of them.
+    check_shards: Literal["auto", "quick", "full"] = "auto"
     time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
     # The baseline beside the evaluation; it counts up to 200M training tokens a source at the end.
     unigram_baseline: bool = True

@@ -33,7 +33,9 @@ def main(arguments: list[str]) -> int:
     try:
         config = load(TrainConfig, arguments[0])
         from train.loop import train
+        from train.soundness import require_sound_here
 
+        require_sound_here(config)
         return train(config)
     except AltiplanoError as error:
         rank = os.environ.get("RANK", "0")

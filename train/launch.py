@@ -22,6 +22,7 @@ from corpus.config import load, to_tree
 from corpus.errors import AltiplanoError, ConfigError
 from train import stop
 from train.config import TrainConfig
+from train.soundness import name_bus_error, require_sound_shards
 
 
 def launch(config: TrainConfig) -> int:
@@ -120,7 +121,11 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m train.launch CONFIG.yaml", file=sys.stderr)
         return 2
     try:
-        return launch(load(TrainConfig, arguments[0]))
+        config = load(TrainConfig, arguments[0])
+        require_sound_shards(config)
+        code = launch(config)
+        name_bus_error(config, code)
+        return code
     except AltiplanoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -185,6 +185,18 @@ def test_a_damaged_shard_stops_a_training_before_its_first_step(tiny_run, tiny_i
     assert not (tmp_path / "run/train/metrics.jsonl").exists()
 
 
+def test_a_missing_shard_stops_altiplano_train_in_one_line(tiny_run, tiny_inputs, tmp_path):
+    tree = tiny_config(tiny_inputs)
+    tree["output"] = str(tmp_path / "run")
+    shutil.copytree(tiny_run, tree["output"])
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(tree))
+    shard = sorted((tmp_path / "run/shards").glob("web-*valid*.arrow"))[-1]
+    shard.unlink()
+    line = one_line(altiplano(tmp_path, "train", "config.yaml"))
+    assert f"{shard} is missing; restore it" in line
+    assert not (tmp_path / "run/train").exists()
+
+
 def test_files_of_others_are_not_swept(run_folder):
     thesis = run_folder / "run/documents/thesis.pdf"
     thesis.parent.mkdir(parents=True)

@@ -1,0 +1,98 @@
+"""`altiplano shards`: its actions, their arguments, and what each calls."""
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from corpus import storage
+from corpus.manifest import MANIFEST_NAME
+from corpus.progress import polled
+from jobs.console import console, fail, say
+
+_VERIFY = "read every byte of the shards and name what is not as their manifest says"
+_PLACE = "a run's output folder, a folder of shards, or their manifest.json"
+_LINE_SECONDS = 30.0
+
+
+def add_actions(parser: argparse.ArgumentParser) -> None:
+    """Gives the verb's parser its actions; each leaves its function in `action`."""
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    verify = actions.add_parser("verify", help=_VERIFY, description=_VERIFY)
+    verify.set_defaults(action=_verify)
+    verify.add_argument("place", metavar="PATH", help=_PLACE)
+
+
+def run(options: argparse.Namespace) -> int:
+    return options.action(options)
+
+
+def manifest_of(place: str) -> str:
+    """The manifest of the shards at a place: of a run, of its shards' folder, or itself."""
+    if place.endswith(".json"):
+        return place
+    for folder in (storage.join(place, "shards"), place):
+        manifest = storage.join(folder, MANIFEST_NAME)
+        if storage.exists(manifest):
+            return manifest
+    return storage.join(place, "shards", MANIFEST_NAME)
+
+
+@contextmanager
+def bytes_shown(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Tells of bytes done, by the function it gives: a bar for a person, else a line now and then.
+
+    The function may be called from several threads.
+    """
+    done, lock = 0, threading.Lock()
+    columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    watched = sys.stderr.isatty()
+    bar = Progress(TextColumn(label), BarColumn(), *columns, console=console, transient=True)
+    task = bar.add_task(label, total=total)
+
+    def add(count: int) -> None:
+        nonlocal done
+        with lock:
+            done += count
+        bar.advance(task, count)
+
+    def line() -> None:
+        say(f"{label}  {done / 1e9:,.1f} of {total / 1e9:,.1f} GB")
+
+    if watched:
+        with bar:
+            yield add
+    else:
+        with polled(line, _LINE_SECONDS):
+            yield add
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from tokenizer.shards import shard_files
+    from tokenizer.verify import verify
+
+    manifest = manifest_of(options.place)
+    total = sum(file.bytes for file in shard_files(manifest))
+    with bytes_shown("verify", total) as told:
+        found = verify(manifest, told)
+    for problem in found.problems:
+        fail(problem)
+    if found.without_blocks:
+        say(
+            f"{found.without_blocks:,} shards have no checksums of blocks; what rots in them during"
+            " a run is not seen (write them again for that)"
+        )
+    if found.problems:
+        return 1
+    say(f"all {found.shards:,} shards, {found.bytes / 1e6:,.1f} MB, are as {manifest} says")
+    return 0

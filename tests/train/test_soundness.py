@@ -1,0 +1,81 @@
+"""A corrupt or missing shard stops a run before its first step, in one line."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from corpus.config import to_tree
+from corpus.errors import ShardError
+from tokenizer.shards import open_shard
+from train import soundness
+from train.config import TrainConfig
+from train.soundness import name_bus_error, require_sound_shards
+
+
+@pytest.fixture
+def config(tiny_config, tiny_data, tmp_path) -> TrainConfig:
+    shutil.copytree(tiny_data.shards, tmp_path / "shards")
+    return tiny_config(tmp_path / "run", shards=str(tmp_path / "shards"))
+
+
+def flip(path: Path) -> None:
+    place = open_shard(str(path)).blocks[2].start + 8
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "said"),
+    [
+        ("web-train.arrow", Path.unlink, "web-train.arrow is missing"),
+        ("code-valid.arrow", Path.unlink, "code-valid.arrow is missing"),
+        ("web-train.arrow", lambda path: os.truncate(path, 4000), "is cut short"),
+        ("web-train.arrow", flip, "is damaged at bytes"),
+    ],
+)
+@pytest.mark.parametrize("module", ["train.launch", "train.entry"])
+def test_it_ends_in_one_line_before_step_0(config, tmp_path, name, fault, said, module):
+    fault(tmp_path / "shards" / name)
+    (tmp_path / "config.json").write_text(json.dumps(to_tree(config)))
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-m", module, str(tmp_path / "config.json")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2
+    assert len([line for line in done.stderr.splitlines() if line.strip()]) == 1, done.stderr
+    assert done.stderr.startswith(f"error: {tmp_path}/shards/{name} ")
+    assert said in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_shard_of_no_source_of_the_run_is_not_asked_for(config, tmp_path):
+    (tmp_path / "shards/code-train.arrow").unlink()
+    require_sound_shards(replace(config, weights={"web": 1.0}, check_shards="quick"))
+
+
+def test_how_much_is_read_is_the_configs(config, tmp_path, monkeypatch):
+    flip(tmp_path / "shards/web-train.arrow")
+    require_sound_shards(replace(config, check_shards="quick"))
+    for asked in ("auto", "full"):
+        with pytest.raises(ShardError, match="is damaged"):
+            require_sound_shards(replace(config, check_shards=asked))
+    monkeypatch.setattr(soundness, "READ_WHOLE", 1000)
+    require_sound_shards(config)
+
+
+def test_the_cause_of_a_bus_error_is_named(config, tmp_path):
+    name_bus_error(config, 0)
+    name_bus_error(config, 2)
+    code = 128 + signal.SIGBUS
+    with pytest.raises(ShardError, match="altiplano shards verify names it"):
+        name_bus_error(config, code)
+    os.truncate(tmp_path / "shards/web-train.arrow", 4096)
+    with pytest.raises(ShardError, match=r"ended by SIGBUS: .*web-train\.arrow is cut short"):
+        name_bus_error(config, code)

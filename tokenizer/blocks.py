@@ -1,0 +1,90 @@
+"""Checksums of a shard by blocks of 64 KiB, so that a reader can check the few bytes it touches.
+
+A training run is weeks long and its shards are mapped: a byte that rots under it would be trained
+on in silence. The whole file's SHA-256 cannot be asked for a window of 4 KiB, a block's CRC-32 can.
+Its blocks are read as a file is, not through the map: a bad sector or a file cut short is then an
+error with a place, where the map would end the process by SIGBUS.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from isal import isal_zlib
+
+from corpus.errors import ShardError
+
+BLOCK = 64 << 10  # bytes: 6 µs to check, and little beside a window of 4 KiB that is read from disk
+_RESTORE = "restore it from a copy or write the shards again"
+
+
+def checksums(*arrays: np.ndarray) -> np.ndarray:
+    """CRC-32 [blocks] uint32 of the blocks of arrays' bytes, one array after another.
+
+    An array's last block may be short; a block never reaches over two arrays.
+    """
+    found = []
+    for array in arrays:
+        content = array.view(np.uint8)
+        found += [isal_zlib.crc32(content[i : i + BLOCK]) for i in range(0, len(content), BLOCK)]
+    return np.array(found, dtype=np.uint32)
+
+
+def encoded(sums: np.ndarray) -> bytes:
+    """Checksums as they stand in a shard's footer: eight hex digits each."""
+    return sums.astype(">u4").tobytes().hex().encode()
+
+
+def decoded(text: bytes) -> np.ndarray:
+    return np.frombuffer(bytes.fromhex(text.decode()), dtype=">u4").astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class BlockSums:
+    """The checksums of one array of a shard, and which of its blocks were found sound.
+
+    `checked` [blocks], 1 for a block that was, is shared with who looks at it: a compiled reader
+    may take it as an array by numpy.frombuffer.
+    """
+
+    path: str
+    local: str  # the path as the disk has it
+    name: str  # of the array
+    start: int  # byte of the file at which the array begins
+    size: int  # bytes
+    sums: np.ndarray  # [blocks] uint32
+    checked: bytearray  # [blocks]
+
+    def check(self, first: int, last: int) -> None:
+        """Reads those blocks of bytes [first, last) of the array that were not read before.
+
+        Raises ShardError for the first that is not as it was written, or cannot be read.
+        """
+        end = -(-last // BLOCK)
+        while (block := self.checked.find(0, first // BLOCK, end)) >= 0:
+            problem = self.problem(block)
+            if problem:
+                raise ShardError(f"{self.path} {problem}; {_RESTORE}")
+            self.checked[block] = 1
+
+    def problems(self) -> list[str]:
+        """What is wrong with each block that is not as it was written; every block is read."""
+        found = (self.problem(block) for block in range(len(self.sums)))
+        return [problem for problem in found if problem]
+
+    def problem(self, block: int) -> str | None:
+        """What is wrong with a block, with its place in the file; None where nothing is."""
+        start = self.start + block * BLOCK
+        size = min(BLOCK, self.size - block * BLOCK)
+        place = f"bytes {start} to {start + size - 1} (block {block} of its {self.name})"
+        try:
+            with open(self.local, "rb", buffering=0) as stream:
+                content = os.pread(stream.fileno(), size, start)
+        except OSError as error:
+            return f"cannot be read at {place}: {error.strerror}"
+        if len(content) != size:
+            return f"is cut short before the end of {place}"
+        found, written = isal_zlib.crc32(content), int(self.sums[block])
+        if found != written:
+            return f"is damaged at {place}: its CRC-32 is {found:08x}, it was written {written:08x}"
+        return None

@@ -1,0 +1,155 @@
+"""Whether shards are as their manifest says: at a glance before a run, or by every byte.
+
+A run of weeks must not find at step 80,000 that a shard is gone. `quick_check` opens each and reads
+no token; `verify` reads all. What rots later is found by the blocks a reader touches (Shard.check).
+"""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from corpus import storage
+from corpus.errors import ShardError
+from tokenizer.shards import Shard, ShardFile, local_path, open_shard, other_tokenizer, shard_files
+
+_FIX = "restore it from a copy or write the shards again"
+_CHUNK = 4 << 20  # bytes
+_PLACES_NAMED = 3
+
+Told = Callable[[int], None]  # how many bytes more were read; called from several threads
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What reading every byte of the shards showed."""
+
+    shards: int
+    bytes: int
+    problems: list[str]  # one line each
+    without_blocks: int  # shards without checksums of blocks, written before there were any
+
+
+def verify(manifest: str, told: Told = lambda count: None) -> Verification:
+    """Reads every byte of every shard that a manifest lists.
+
+    Where the manifest names no tokenizer, the one that most of the unaltered shards name is taken
+    for the right one. Raises ShardError where it is no manifest of shards.
+    """
+    files = shard_files(manifest)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        checked = list(pool.map(lambda file: _read_whole(file, told), files))
+    unaltered = Counter(shard.tokenizer_hash for shard, found in checked if shard and not found)
+    usual = max(unaltered, key=lambda name: unaltered[name], default=None)
+    problems = _missing_from(manifest, files)
+    for file, (shard, found) in zip(files, checked, strict=True):
+        right = file.tokenizer or usual
+        if shard and right and shard.tokenizer_hash != right:
+            found = other_tokenizer(file.path, shard.tokenizer_hash, right)
+        if found:
+            problems.append(found)
+    old = sum(1 for shard, _ in checked if shard and not shard.blocks)
+    return Verification(len(files), sum(file.bytes for file in files), problems, old)
+
+
+def quick_check(files: Sequence[ShardFile], tokenizer: str | None = None) -> list[str]:
+    """Opens every shard, many at once; one line for each that is not as its manifest says.
+
+    Looks at size, head, footer, tokenizer, documents and tokens, and reads no token.
+    """
+
+    def problem(file: ShardFile) -> str | None:
+        return _open(file, tokenizer or file.tokenizer)[1]
+
+    with ThreadPoolExecutor(storage.AT_ONCE) as pool:
+        return [found for found in pool.map(problem, files) if found]
+
+
+def require_sound(
+    manifest: str, sources: Collection[str], tokenizer: str, every_byte: bool = False
+) -> None:
+    """Raises ShardError, one line, where a run on these sources would fail or learn from damage.
+
+    With `every_byte` all shards of the manifest are read, otherwise those of the sources opened.
+    """
+    files = [file for file in shard_files(manifest) if file.source in sources]
+    problems = quick_check(files, tokenizer)
+    if not problems and every_byte:
+        problems = verify(manifest).problems
+    if problems:
+        more = f" ({len(problems) - 1} more: altiplano shards verify)" if problems[1:] else ""
+        raise ShardError(f"{problems[0]}{more}")
+
+
+def _open(file: ShardFile, tokenizer: str | None) -> tuple[Shard | None, str | None]:
+    """The shard where it can be opened, and what can be seen unread to be wrong with it."""
+    try:
+        shard = open_shard(file.path, tokenizer)
+        size = os.path.getsize(local_path(file.path))
+    except OSError as error:
+        return None, f"{file.path} cannot be read ({error.strerror}); {_FIX}"
+    except ShardError as error:
+        if _is_longer(file):
+            return None, f"{file.path} has more than the {file.bytes} bytes of the manifest; {_FIX}"
+        return None, str(error)
+    rows, tokens = len(shard.doc_ids), len(shard.tokens)
+    wrong = None
+    if (rows, tokens) != (file.rows, file.tokens):
+        held = f"{rows} documents and {tokens} tokens"
+        wrong = f"holds {held}, the manifest says {file.rows} and {file.tokens}"
+    elif size != file.bytes:
+        wrong = f"has {size} bytes, the manifest says {file.bytes}"
+    return shard, f"{file.path} {wrong}; {_FIX}" if wrong else None
+
+
+def _is_longer(file: ShardFile) -> bool:
+    try:
+        return os.path.getsize(local_path(file.path)) > file.bytes
+    except (OSError, ShardError):
+        return False
+
+
+def _read_whole(file: ShardFile, told: Told) -> tuple[Shard | None, str | None]:
+    shard, problem = _open(file, None)
+    if shard is None or problem:
+        told(file.bytes)
+        return shard, problem
+    digest = hashlib.sha256()
+    try:
+        with open(local_path(file.path), "rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+                told(len(chunk))
+    except OSError as error:
+        return shard, f"{file.path} cannot be read ({error.strerror}); {_FIX}"
+    places = [found for array in shard.blocks for found in array.problems()]
+    if places:
+        more = f", and {len(places) - _PLACES_NAMED} more blocks" if places[_PLACES_NAMED:] else ""
+        problem = f"{file.path} {', and '.join(places[:_PLACES_NAMED])}{more}; {_FIX}"
+    elif digest.hexdigest() != file.sha256:
+        where = "outside its arrays, " if shard.blocks else ""
+        found, said = digest.hexdigest()[:16], file.sha256[:16]
+        problem = f"{file.path} is altered: {where}its SHA-256 is {found}…, not {said}…; {_FIX}"
+    return shard, problem
+
+
+def _missing_from(manifest: str, files: Sequence[ShardFile]) -> list[str]:
+    """Entries that a manifest lost or has twice: its own totals, by source and split, tell."""
+    problems = [
+        f"{manifest} lists {path} {number} times; {_FIX}"
+        for path, number in Counter(file.path for file in files).items()
+        if number > 1
+    ]
+    counts = json.loads(storage.read_bytes(manifest)).get("counts") or {}
+    listed: Counter[str] = Counter()
+    for file in files:
+        listed[f"tokens {file.source} {file.split}"] += file.tokens
+    for name, total in sorted((counts.get("totals") or {}).items()):
+        if name.startswith("tokens ") and listed[name] != total:
+            problems.append(
+                f"{manifest} lists shards of {listed[name]} '{name}', its total is {total}; {_FIX}"
+            )
+    return problems
