@@ -52,6 +52,14 @@ class OptimConfig:
 
 
 @dataclass(frozen=True)
+class DataConfig:
+    """How samples come to the model."""
+
+    prefetch: int = 2  # batches made ahead of their step
+    document_mask: bool = False  # attend within documents only; LLaMA attends across them
+
+
+@dataclass(frozen=True)
 class Schedule:
     """What a run does when: the resolved numbers of preset and overrides."""
 
@@ -74,6 +82,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     steps: int | None = None
     batch_sequences: int | None = None  # over all processes
     micro_batch: int | None = None  # sequences a process holds at once
@@ -175,6 +184,7 @@ def _check_run(config: TrainConfig) -> None:
         _check_range(key, getattr(schedule, key), 1, None)
     for key in ("log_interval", "eval_sequences", "keep_checkpoints"):
         _check_range(key, getattr(config, key), 1, None)
+    _check_range("data.prefetch", config.data.prefetch, 1, None)
     for key in ("eval_interval", "save_interval", "seed"):
         _check_range(key, getattr(config, key), 0, None)
     _check_range("optim.lr", schedule.lr, 0, None)

@@ -16,7 +16,7 @@ from train.streams import TokenStream, manifest_files
 
 
 class Loader:
-    """Gives the global batch of any step, or some of its rows; one thread at a time.
+    """Gives the global batch of any step, or some of its rows.
 
     weights: of one mixture, or a schedule of them (train.mixture). batch_size: samples in a global
     batch. Epochs have no end: each new one of a source has its own order.
@@ -40,12 +40,19 @@ class Loader:
         self._sizes = self._stream.num_samples(seq_length)
         self._keys = source_keys(seed, self.sources)
 
-    def batch(self, step: int, rows: slice = slice(None)) -> np.ndarray:
-        """Samples of a step (from 0), [rows, seq_length + 1] int64; `rows` picks of batch_size."""
+    def batch(
+        self, step: int, rows: slice = slice(None), out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Samples of a step (from 0), [rows, seq_length + 1] int64; `rows` picks of batch_size.
+
+        They are put into `out` where it is given. Raises ShardError for a shard that is missing or
+        not as the manifest says.
+        """
         positions = self.locate(step, rows)
-        tokens = np.empty((len(positions), self.seq_length + 1), dtype=np.int64)
-        self._stream.read(positions, tokens)
-        return tokens
+        if out is None:
+            out = np.empty((len(positions), self.seq_length + 1), dtype=np.int64)
+        self._stream.read(positions, out)
+        return out
 
     def locate(self, step: int, rows: slice = slice(None)) -> np.ndarray:
         """Where the samples of a step begin, [rows] int64: positions in `stream`."""

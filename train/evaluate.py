@@ -93,15 +93,17 @@ def bits_per_byte(
     sets: list[HeldOut],
     config: TrainConfig,
     stop_wanted: Callable[[], bool],
+    begin: int | None = None,
 ) -> dict[str, float] | None:
     """The model's bits per byte of each source; None where the run was asked to stop meanwhile.
 
-    A collective of all processes; each replica takes its part of every batch.
+    begin: the token that begins a document, where documents are not to be attended across. A
+    collective of all processes; each replica takes its part of every batch.
     """
     model.eval()
     result: dict[str, float] | None = {}
     for held in sets:
-        bits = _bits(model, held.windows, config.schedule.micro_batch, stop_wanted)
+        bits = _bits(model, held.windows, config.schedule.micro_batch, stop_wanted, begin)
         if bits is None:
             result = None
             break
@@ -150,7 +152,11 @@ def check_beats_unigram(path: Path) -> None:
 
 
 def _bits(
-    model: MegatronModule, windows: np.ndarray, micro_batch: int, stop_wanted: Callable[[], bool]
+    model: MegatronModule,
+    windows: np.ndarray,
+    micro_batch: int,
+    stop_wanted: Callable[[], bool],
+    begin: int | None,
 ) -> float | None:
     rank = parallel_state.get_data_parallel_rank()
     replicas = parallel_state.get_data_parallel_world_size()
@@ -163,9 +169,8 @@ def _bits(
         filler = np.zeros((micro_batch - len(mine), windows.shape[1]), dtype=windows.dtype)
         sums = _sum_of_first(len(mine))
         with torch.no_grad():
-            reported = forward.run(
-                model, np.concatenate([mine, filler]), micro_batch, sums, forward_only=True
-            )
+            filled = torch.from_numpy(np.concatenate([mine, filler]))
+            reported = forward.run(model, filled, micro_batch, sums, True, begin)
         nats += sum(float(part) for part in reported)
     return forward.sum_over_replicas([nats])[0] / math.log(2)
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from megatron.core import parallel_state
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from megatron.core.transformer.module import MegatronModule
 
+from train import documents
 from train.parallel import device
 
 # From the losses of a micro-batch [B, S] to what the schedule differentiates and what it reports.
@@ -28,19 +28,21 @@ def mean_loss(losses_BS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def run(
     model: MegatronModule,
-    windows: np.ndarray,
+    windows: torch.Tensor,
     micro_batch: int,
     loss_function: LossFunction,
     forward_only: bool,
+    begin: int | None = None,
 ) -> list[Any]:
     """Runs windows [N, W] int64 of this replica through the model, gradients too unless told not.
 
+    begin: the token that begins a document, where documents are not to be attended across.
     Returns what the loss function reports, a list over micro-batches in order; on the last
     pipeline stage only, elsewhere it is empty.
     """
-    parts = np.split(windows, len(windows) // micro_batch)
+    parts = windows.split(micro_batch)
     return get_forward_backward_func()(
-        forward_step_func=partial(_forward_step, loss_function),
+        forward_step_func=partial(_forward_step, loss_function, begin),
         data_iterator=iter(parts),
         model=[model],
         num_microbatches=len(parts),
@@ -63,10 +65,18 @@ def sum_over_replicas(values: list[float]) -> list[float]:
 
 
 def _forward_step(
-    loss_function: LossFunction, parts: Iterator[np.ndarray], model: MegatronModule
+    loss_function: LossFunction,
+    begin: int | None,
+    parts: Iterator[torch.Tensor],
+    model: MegatronModule,
 ) -> tuple[torch.Tensor, LossFunction]:
-    window_BW = torch.from_numpy(next(parts)).to(device())
+    window_BW = next(parts).to(device(), non_blocking=True)
     tokens_BS, labels_BS = window_BW[:, :-1].contiguous(), window_BW[:, 1:].contiguous()
-    positions_BS = torch.arange(tokens_BS.shape[1], device=device()).expand_as(tokens_BS)
-    output = model(tokens_BS, positions_BS, None, labels=labels_BS)
+    if begin is None:
+        positions_BS = torch.arange(tokens_BS.shape[1], device=device()).expand_as(tokens_BS)
+        mask_B1SS = None
+    else:
+        positions_BS = documents.positions(tokens_BS, begin)
+        mask_B1SS = documents.attention_mask(tokens_BS, begin)
+    output = model(tokens_BS, positions_BS, mask_B1SS, labels=labels_BS)
     return output, loss_function

@@ -27,6 +27,7 @@ from train.config import TrainConfig
 from train.console import Console
 from train.data import Loader, rank_rows
 from train.metrics import MetricsLog
+from train.prefetch import Prefetch
 from train.streams import manifest_files
 
 
@@ -76,12 +77,12 @@ class _Run:
 
     def __init__(self, config: TrainConfig):
         self.config, self.schedule = config, config.schedule
-        tokenizer, sources = Encoder(config.tokenizer).hash, mixture.named(config.weights)
-        check_tokenizer(
-            [file for file in manifest_files(config.manifest) if file.source in sources], tokenizer
-        )
+        encoder, sources = Encoder(config.tokenizer), mixture.named(config.weights)
+        files = [file for file in manifest_files(config.manifest) if file.source in sources]
+        check_tokenizer(files, encoder.hash)
+        self.begin = encoder.bos_id if config.data.document_mask else None
         self.held_out = evaluate.held_out(config)
-        self.loader = Loader(
+        loader = Loader(
             config.manifest,
             config.weights,
             config.shape.seq_length,
@@ -89,11 +90,14 @@ class _Run:
             config.seed,
         )
         self.identity = checkpoint.Identity(
-            config.shape, config.seed, data_fingerprint(config.manifest), tokenizer
+            config.shape, config.seed, data_fingerprint(config.manifest), encoder.hash
         )
         self.evaluation = Path(config.output) / "evaluation.json"
         self.training = wrap(config)
         self.step = checkpoint.load(self.training, self.identity, config)
+        rank = parallel_state.get_data_parallel_rank()
+        self.replicas = parallel_state.get_data_parallel_world_size()
+        rows = rank_rows(self.schedule.batch_sequences, rank, self.replicas)
         is_main = parallel.is_main()
         self.console = Console(self.schedule.steps, config.log_interval, is_main)
         self.metrics: MetricsLog | None = None
@@ -101,6 +105,7 @@ class _Run:
             self.metrics = MetricsLog(Path(config.output) / "metrics.jsonl", self.step)
         if self.step:
             self.console.say(f"resuming at step {self.step} of {self.schedule.steps}")
+        self.batches = Prefetch(loader, rows, self.step, self.schedule.steps, config.data.prefetch)
 
     def to_the_end(self) -> int:
         while self.step < self.schedule.steps:
@@ -129,6 +134,7 @@ class _Run:
         return 0
 
     def close(self) -> None:
+        self.batches.close()
         self.console.close()
         if self.metrics:
             self.metrics.close()
@@ -136,21 +142,23 @@ class _Run:
     def _train_step(self) -> dict[str, Any]:
         began = time.perf_counter()
         training, schedule = self.training, self.schedule
-        replicas = parallel_state.get_data_parallel_world_size()
-        rank = parallel_state.get_data_parallel_rank()
-        rows = rank_rows(schedule.batch_sequences, rank, replicas)
-        windows = self.loader.batch(self.step, rows)
+        windows = self.batches.take()
         self.step += 1
         lr = optim.learning_rate(self.step, schedule)
         optim.set_learning_rate(training.optimizer, lr)
         training.model.zero_grad_buffer()
         training.optimizer.zero_grad()
         losses = forward.run(
-            training.model, windows, schedule.micro_batch, forward.mean_loss, forward_only=False
+            training.model,
+            windows,
+            schedule.micro_batch,
+            forward.mean_loss,
+            forward_only=False,
+            begin=self.begin,
         )
         _, grad_norm, _ = training.optimizer.step()
         mean = float(torch.stack(losses).double().mean()) if losses else 0.0
-        loss = forward.sum_over_replicas([mean])[0] / replicas
+        loss = forward.sum_over_replicas([mean])[0] / self.replicas
         # The weights are spoilt by now; ending here is what keeps them out of a checkpoint.
         for name, value in (("loss", loss), ("gradient norm", grad_norm)):
             if not math.isfinite(value):
@@ -166,11 +174,12 @@ class _Run:
             "learning_rate": lr,
             "tokens": self.step * tokens,
             "tokens_per_s": tokens / (time.perf_counter() - began),
+            "data_wait_s": round(self.batches.waited_s, 6),
         }
 
     def _evaluate(self) -> dict[str, float] | None:
         return evaluate.bits_per_byte(
-            self.training.model, self.held_out, self.config, self._stop_wanted
+            self.training.model, self.held_out, self.config, self._stop_wanted, self.begin
         )
 
     def _write_evaluation(self, bits: dict[str, float]) -> None:

@@ -45,8 +45,8 @@ class RMSNorm(torch.nn.Module):
 
 
 class CausalAttention(torch.nn.Module):
-    """Softmax attention over the past through PyTorch's fused kernels; takes megatron's arguments
-    of a core attention, most of which say nothing about a plain causal model."""
+    """Softmax attention over the past through PyTorch's fused kernels, or over what a mask leaves
+    of it; takes megatron's arguments of a core attention, most of which say nothing here."""
 
     def __init__(self, config: TransformerConfig, softmax_scale: float | None, **_: Any) -> None:
         super().__init__()
@@ -57,11 +57,14 @@ class CausalAttention(torch.nn.Module):
         query_SBHK: torch.Tensor,
         key_SBGK: torch.Tensor,
         value_SBGK: torch.Tensor,
-        attention_mask: None,
+        attention_mask: torch.Tensor | None,
         **_: Any,
     ) -> torch.Tensor:
         q, k, v = (x.permute(1, 2, 0, 3) for x in (query_SBHK, key_SBGK, value_SBGK))
-        out_BHSK = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.softmax_scale)
+        seen_B1SS = None if attention_mask is None else ~attention_mask
+        out_BHSK = F.scaled_dot_product_attention(
+            q, k, v, seen_B1SS, is_causal=seen_B1SS is None, scale=self.softmax_scale
+        )
         return out_BHSK.permute(2, 0, 1, 3).flatten(2)
 
 
@@ -104,7 +107,7 @@ def build(config: TrainConfig) -> GPTModel:
     megatron = transformer_config(config)
     model = GPTModel(
         config=megatron,
-        transformer_layer_spec=_spec(megatron),
+        transformer_layer_spec=_spec(megatron, config.data.document_mask),
         vocab_size=config.shape.vocab,
         max_sequence_length=config.shape.seq_length,
         pre_process=parallel_state.is_pipeline_first_stage(),
@@ -116,9 +119,14 @@ def build(config: TrainConfig) -> GPTModel:
     return model.cuda()
 
 
-def _spec(config: TransformerConfig) -> ModuleSpec | TransformerBlockSubmodules:
+def _spec(
+    config: TransformerConfig, document_mask: bool
+) -> ModuleSpec | TransformerBlockSubmodules:
     if torch.cuda.is_available() and importlib.util.find_spec("transformer_engine"):
-        return get_gpt_layer_with_transformer_engine_spec()
+        fused = get_gpt_layer_with_transformer_engine_spec()
+        if document_mask:  # its own attention is causal whatever mask it is given
+            fused.submodules.self_attention.submodules.core_attention = CausalAttention
+        return fused
     layer = get_gpt_layer_local_spec(normalization="RMSNorm")
     layer.submodules.input_layernorm = RMSNorm
     layer.submodules.pre_mlp_layernorm = RMSNorm

@@ -11,7 +11,8 @@ from commands import BIN, run, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-MEASURED = ("tokens_per_s", "seconds")  # a clock's readings, the only things that may differ
+# A clock's readings, the only things that may differ.
+MEASURED = ("tokens_per_s", "data_wait_s", "seconds")
 
 
 def rows(output: Path) -> list[dict]:
