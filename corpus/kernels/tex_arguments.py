@@ -17,6 +17,7 @@ from corpus.kernels.tex_state import (
     POSITION,
     SEEN,
     SIGNATURE,
+    STARRED,
     WORK,
 )
 from corpus.kernels.tex_text import (
@@ -25,6 +26,7 @@ from corpus.kernels.tex_text import (
     NEWLINE,
     OPEN,
     OPEN_BRACKET,
+    STAR,
     after_blanks,
     bracket_end,
     character_end,
@@ -53,6 +55,8 @@ def read_arguments(state, name):
             at += 1
         if marker == DELIMITED:
             there = _delimited(state, index, first, at, follows)
+        elif marker == STARRED:
+            there = _starred(state, index, first, at)
         elif marker == OPTIONAL:
             there = _optional(state, index, first, at)
         else:
@@ -146,6 +150,17 @@ def _optional(state, parameter, first, last):
             return True
         state.registers[WORK] -= end - place
     _take(state, -1, 0, parameter, first, last, 1)
+    return True
+
+
+@inner
+def _starred(state, parameter, first, last):
+    """A star, or what stands for none, which is in the heap."""
+    index, place = _here(state)
+    if index >= 0 and state.text[place] == STAR:
+        _take(state, index, place + 1, parameter, place, place + 1, 0)
+    else:
+        _take(state, -1, 0, parameter, first, last, 1)
     return True
 
 

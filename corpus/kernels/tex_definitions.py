@@ -20,6 +20,7 @@ from corpus.kernels.tex_state import (
     HEAP_SIZE,
     KIND,
     MACHINERY,
+    MACHINERY_ACTION,
     MACHINERY_WORD,
     MACRO,
     MANDATORY,
@@ -173,7 +174,7 @@ def _may_be_machinery(state, at, end, at_letter):
             if text[place] == AT_SIGN:
                 return True
         name = find(state, text, at + 1, after) if after > at else -1
-        if name >= 0 and state.names[name, KIND] == MACHINERY_WORD:
+        if name >= 0 and state.names[name, KIND] in (MACHINERY_WORD, MACHINERY_ACTION):
             return True
         at = max(after, at + 1)
     return False

@@ -49,6 +49,7 @@ NOTHING, MACHINERY_WORD, MACRO, ACTION = 0, 1, 2, 3
 XSPACE, FLOAT, HEADING, LOW_HEADING = 4, 5, 6, 7
 AT_LETTER_ON, AT_LETTER_OFF = 8, 9
 NEWCOMMAND, PROVIDECOMMAND, OPERATOR, DEF = 10, 11, 12, 13
+MACHINERY_ACTION = 14  # what is a machinery word in a macro, and acted on where it is not
 
 PERHAPS, SURELY = 1, 2  # machinery: Python is asked when the macro is first used
 
@@ -67,7 +68,7 @@ ARGUMENTS = 22  # [9, 3] of each: first and last byte, and whether that is in `h
 REGISTERS = ARGUMENTS + 27
 
 # Bytes of signatures, and of bodies the first parameter's; the eight after it are the others'
-MANDATORY, OPTIONAL, DELIMITED = 0xF5, 0xF6, 0xF7
+MANDATORY, OPTIONAL, DELIMITED, STARRED = 0xF5, 0xF6, 0xF7, 0xF8
 SLOT = 0xF5
 MAX_PARAMETERS = 9
 

@@ -12,6 +12,8 @@ import numpy as np
 from corpus.kernels import tex_state as fields
 from corpus.kernels.tex_comments import LSTINLINE, MINTINLINE, VERB, inline_end
 from corpus.kernels.tex_state import State
+from corpus.latex.built_names import BUILT_NAMES
+from corpus.latex.choices import CHOICES
 from corpus.latex.conditionals import CONDITIONALS
 from corpus.latex.definition_text import MACHINERY_WORDS
 from corpus.latex.definitions import DEFINITIONS
@@ -179,6 +181,8 @@ def _quote(scanner: Scanner, at: int) -> None:
 COMMANDS: dict[bytes, Action] = {
     **DEFINITIONS,
     **CONDITIONALS,
+    **CHOICES,
+    **BUILT_NAMES,
     b"begin": _begin,
     **dict.fromkeys([b"begin{document}", b"begin{document*}"], _begin),
     **{
@@ -220,6 +224,7 @@ _KINDS = {
     b"makeatletter": fields.AT_LETTER_ON,
     b"makeatother": fields.AT_LETTER_OFF,
     **dict.fromkeys(MACHINERY_WORDS, fields.MACHINERY_WORD),
+    **dict.fromkeys(BUILT_NAMES, fields.MACHINERY_ACTION),
 }
 
 # What structures a paper: redefined for its looks, never for its text.

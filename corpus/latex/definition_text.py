@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corpus.kernels.tex_state import DELIMITED, MANDATORY, MAX_PARAMETERS, OPTIONAL, SLOT
+from corpus.kernels.tex_state import DELIMITED, MANDATORY, MAX_PARAMETERS, OPTIONAL, SLOT, STARRED
 from corpus.kernels.tex_text import bracket_end, group_end
 
 _NAME = (
@@ -29,6 +29,12 @@ _TOKEN = re.compile(rb"\\(?:[A-Za-z@]+|.[\x80-\xbf]*+)|[^\s{}\\][\x80-\xbf]*+", 
 _PARAMETER = re.compile(rb"#([#1-9])")
 _SLOT = re.compile(rb"(\\.)|#([#1-9])", re.S)
 
+# What an argument is that is not there, as xparse has it
+NO_VALUE, NOT_STARRED = b"-NoValue-", b"\\BooleanFalse"
+
+_MANDATORY, _OPTIONAL = bytes([MANDATORY]), bytes([OPTIONAL])
+_KINDS = {b"m": _MANDATORY, b"o": _OPTIONAL + NO_VALUE, b"s": bytes([STARRED]) + NOT_STARRED}
+
 # TeX programs itself with these, and with all that has an @: out of place they mean nothing,
 # but as names that a definition gives.
 MACHINERY_WORDS = frozenset(
@@ -36,6 +42,12 @@ MACHINERY_WORDS = frozenset(
 )
 _TARGET = re.compile(
     rb"\\(?:(?:re|provide)?newcommand\*?\s*+\{?|[gex]?def|let)\s*+\\[A-Za-z]*@[A-Za-z@]*\}?"
+)
+# `\csname name\endcsname`, which is `\name`, and its definition; a macro may have slots there
+BUILT_NAME = re.compile(
+    rb"(?:\\expandafter[ \t]*+(?P<definition>\\(?:[gex]?def|let|(?:re|provide)?newcommand\*?))"
+    rb"[ \t]*+)?\\csname\s*+(?P<name>[A-Za-z@%b]{1,100})[ \t]*+\\endcsname(?![A-Za-z@])"
+    % bytes(range(SLOT, SLOT + MAX_PARAMETERS))
 )
 _ENVIRONMENT = rb"(?:begin|end)\{[^{}\\\n]{1,100}\}"
 _COMMAND = re.compile(rb"\\(" + _ENVIRONMENT + rb"|[A-Za-z]+|.[\x80-\xbf]*+)", re.S)
@@ -79,6 +91,14 @@ class Reader:
     def bracket(self, start: int) -> int:
         return self._count(start, bracket_end(self.text, start, self.end))
 
+    def group_or_token(self, start: int) -> tuple[bytes, int] | None:
+        """What is in a group, or a token alone, and the place after it."""
+        if self.at(start) == b"{":
+            end = self.group(start)
+            return None if end < 0 else (self.piece(start + 1, end - 1), end)
+        token = self.match(_TOKEN, start)
+        return (token[0], token.end()) if token else None
+
     def after_spaces(self, place: int) -> int:
         while self.at(place).isspace():
             place += 1
@@ -94,53 +114,54 @@ def read_newcommand(reader: Reader, start: int, at_letter: bool) -> Definition |
     head = reader.match(_NEWCOMMAND, start)
     if head is None:
         return None
-    place, default = head.end(), None
-    count = int(head["count"] or 0)
+    place, count = head.end(), int(head["count"] or 0)
+    parameters = [_MANDATORY] * count
     if count and reader.at(place) == b"[":
         end = reader.bracket(place)
         if end < 0:
             return None
-        default, place = reader.piece(place + 1, end - 1), reader.after_spaces(end)
-    defaults = [default, *[None] * (count - 1)] if count else []
-    return _definition(reader, head["braced"] or head["bare"], defaults, place, at_letter)
+        parameters[0] = _OPTIONAL + reader.piece(place + 1, end - 1)
+        place = reader.after_spaces(end)
+    return _definition(reader, head["braced"] or head["bare"], parameters, place)
 
 
 def read_document_command(reader: Reader, start: int, at_letter: bool) -> Definition | None:
-    r"""What follows `\NewDocumentCommand`, of mandatory and optional arguments with a default."""
+    r"""What follows `\NewDocumentCommand`, of a star, mandatory and optional arguments."""
     head = reader.match(_OPERATOR, start)
     if head is None or head["star"] or reader.at(head.end()) != b"{":
         return None
     end = reader.group(head.end())
-    defaults = _specification(reader.piece(head.end() + 1, end - 1)) if end >= 0 else None
-    if defaults is None:
+    parameters = _specification(reader.piece(head.end() + 1, end - 1)) if end >= 0 else None
+    if parameters is None:
         return None
     place = reader.after_spaces(end)
-    return _definition(reader, head["braced"] or head["bare"], defaults, place, at_letter)
+    return _definition(reader, head["braced"] or head["bare"], parameters, place)
 
 
-def _specification(text: bytes) -> list[bytes | None] | None:
-    """The defaults that `m O{d} +m` gives; None where it has other kinds of arguments."""
+def _specification(text: bytes) -> list[bytes] | None:
+    """The parameters of `s o O{d} m +m`; None where it has other kinds."""
     reader = Reader(np.frombuffer(text, np.uint8).copy(), len(text))
-    defaults: list[bytes | None] = []
+    parameters: list[bytes] = []
     place = 0
     while (place := reader.after_spaces(place)) < len(text):
-        if text[place : place + 1] == b"+":
+        kind = text[place : place + 1]
+        if kind == b"+":
             place += 1
-        elif text[place : place + 1] == b"m":
-            defaults.append(None)
+        elif kind in _KINDS:
+            parameters.append(_KINDS[kind])
             place += 1
         elif text.startswith(b"O{", place) and (end := reader.group(place + 1)) >= 0:
-            defaults.append(text[place + 2 : end - 1])
+            parameters.append(_OPTIONAL + text[place + 2 : end - 1])
             place = end
         else:
             return None
-    return defaults if len(defaults) <= MAX_PARAMETERS else None
+    return parameters if len(parameters) <= MAX_PARAMETERS else None
 
 
 def read_operator(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     r"""What follows `\DeclareMathOperator`."""
     head = reader.match(_OPERATOR, start)
-    body = head and _body(reader, head.end())
+    body = head and reader.group_or_token(head.end())
     if not head or not body:
         return None
     text = b"\\operatorname%b{%b}" % (head["star"], body[0])
@@ -180,26 +201,25 @@ def read_let(reader: Reader, start: int, at_letter: bool) -> Definition | None:
     return Definition(head["bare"], b"", text, head.end(), final=True, same_as=other)
 
 
+def read_footnote(reader: Reader, start: int, at_letter: bool) -> Definition | None:
+    r"""What follows `\DeclareFixedFootnote`: a footnote of several places."""
+    head = reader.match(_OPERATOR, start)
+    body = head and reader.group_or_token(head.end())
+    if not head or not body:
+        return None
+    name = head["braced"] or head["bare"]
+    return Definition(name, b"", _with_slots(b"\\footnote{%b}" % body[0], 0), body[1])
+
+
 def _definition(
-    reader: Reader, name: bytes, defaults: list[bytes | None], place: int, at_letter: bool
+    reader: Reader, name: bytes, parameters: list[bytes], place: int
 ) -> Definition | None:
-    """A macro of undelimited arguments, those optional that have a default."""
-    body = _body(reader, place)
+    """A macro of undelimited arguments, whose body is next."""
+    body = reader.group_or_token(place)
     if body is None:
         return None
-    signature = b"".join(
-        bytes([MANDATORY]) if each is None else bytes([OPTIONAL]) + each for each in defaults
-    )
-    slots = _with_slots(body[0], len(defaults))
-    return Definition(name, signature, slots, body[1])
-
-
-def _body(reader: Reader, place: int) -> tuple[bytes, int] | None:
-    if reader.at(place) == b"{":
-        end = reader.group(place)
-        return None if end < 0 else (reader.piece(place + 1, end - 1), end)
-    token = reader.match(_TOKEN, place)
-    return (token[0], token.end()) if token else None
+    slots = _with_slots(body[0], len(parameters))
+    return Definition(name, b"".join(parameters), slots, body[1])
 
 
 def _with_slots(body: bytes, parameters: int) -> bytes:
@@ -221,5 +241,6 @@ def may_be_machinery(body: bytes) -> bool:
 
 def machinery(body: bytes, at_letter: bool) -> tuple[bytes, ...]:
     """The commands in a macro's body that only TeX's programming knows."""
-    commands = (_COMMAND_AT if at_letter else _COMMAND).findall(_TARGET.sub(b"", body))
+    others = BUILT_NAME.sub(b"", _TARGET.sub(b"", body))
+    commands = (_COMMAND_AT if at_letter else _COMMAND).findall(others)
     return tuple(c for c in commands if c in MACHINERY_WORDS or (b"@" in c and c != b"@"))

@@ -11,10 +11,12 @@ from corpus.latex.definition_text import (
     Reader,
     read_def,
     read_document_command,
+    read_footnote,
     read_let,
     read_newcommand,
     read_operator,
 )
+from corpus.latex.paired_delimiters import read_paired, read_paired_x, read_paired_xpp
 from corpus.latex.scanner import Action, Scanner
 
 _UNREAD = 16  # bytes that a definition which cannot be read counts for beside those read
@@ -74,7 +76,12 @@ _DEFINING: dict[bytes, Action] = {
         _defines(read_document_command),
     ),
     b"providecommand": _defines(read_newcommand, keep_old=True),
+    b"ProvideDocumentCommand": _defines(read_document_command, keep_old=True),
     b"DeclareMathOperator": _defines(read_operator),
+    b"DeclarePairedDelimiter": _defines(read_paired),
+    b"DeclarePairedDelimiterX": _defines(read_paired_x),
+    b"DeclarePairedDelimiterXPP": _defines(read_paired_xpp),
+    b"DeclareFixedFootnote": _defines(read_footnote),
     **dict.fromkeys([b"def", b"gdef", b"edef", b"xdef"], _defines(read_def)),
     b"let": _defines(read_let),
 }

@@ -170,7 +170,8 @@ class Scanner(Frames):
         for word in self._words(number):
             other = self.number(word)
             kind = self.state.names[other, fields.KIND] if other >= 0 else fields.NOTHING
-            if kind <= fields.MACHINERY_WORD or not self.charge(1):
+            known = kind > fields.MACHINERY_WORD and kind != fields.MACHINERY_ACTION
+            if not known or not self.charge(1):
                 return True
             inner = kind == fields.MACRO and self._words(other)
             if inner and (depth == 0 or self._is_machinery(other, depth - 1)):

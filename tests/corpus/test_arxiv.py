@@ -2,10 +2,8 @@
 
 import bz2
 import gzip
-import hashlib
 import io
 import lzma
-import re
 import tarfile
 from pathlib import Path
 
@@ -232,70 +230,3 @@ def test_no_bytes_make_an_archive_raise(content: bytes, at: int, head: bytes) ->
 def test_a_limit_below_one_is_refused() -> None:
     with pytest.raises(ConfigError, match="max_depth=0 would read no paper"):
         arxiv.ArxivConfig(max_depth=0)
-
-
-_DEFINED = re.compile(
-    r"\\(?:(?:re|provide)?newcommand|DeclareMathOperator)\*?\s*\{?\s*\\([A-Za-z]+)"
-    r"|\\[gex]?def\s*\\([A-Za-z]+)"
-)
-
-
-def test_real_papers(shared: Path) -> None:
-    """Golden over every archive of the shared data; nothing stays that is no text."""
-    documents, counts = read(shared / "arxiv")
-    assert len(documents) == 64
-    assert dict(counts.skipped) == {
-        arxiv.PDF_ONLY: 1,
-        arxiv.NO_SOURCE: 3,  # encrypted by their authors
-        arxiv.NO_MAIN: 13,
-    }
-    digest = hashlib.sha256("\f".join(d["text"] for d in documents).encode()).hexdigest()
-    assert digest[:16] == "0b86e90e6a485793"
-    leftovers = re.compile(
-        r"\\(?:bibliography\{|begin\{thebibliography|documentclass|end\{document)"
-    )
-    clean = [d for d in documents if "acl2021" not in d["origin"]]  # which teaches LaTeX
-    assert [d["origin"] for d in clean if leftovers.search(d["text"])] == []
-
-
-def _defined_by_author(files: list[bytes]) -> set[str]:
-    """Names of macros that files define outside of comments, headings and those that are built on
-    what they meant before (`\\let`) left out."""
-    plain = re.sub(r"(?<!\\)%.*", "", b"\n".join(files).decode("latin-1"))
-    kept = set(re.findall(r"\\let\s*\\[A-Za-z]+\s*=?\s*\\([A-Za-z]+)", plain))
-    return {a or b for a, b in _DEFINED.findall(plain)} - kept - {"section"}
-
-
-def _used(text: str) -> set[str]:
-    return set(re.findall(r"\\([A-Za-z]+)", re.sub(r"\\verb\|[^|]*\|", "", text)))
-
-
-def test_no_macro_of_an_author_is_left_in_a_paper(shared: Path) -> None:
-    """Bulk papers by all their files, papers of trees by their main file and their preamble."""
-    bulk = shared / "arxiv/lab156/tests/minitest.tar"
-    tree = shared / "arxiv/pinafore-dev.tar.xz"
-    sources: dict[str, list[bytes]] = {}
-    with tarfile.open(bulk) as archive:
-        for member in archive:
-            content = archive.extractfile(member)
-            if content is not None:
-                files = [*unpack(content, ArchiveLimits()).files.values()]
-                sources[f"minitest.tar#{member.offset}"] = files
-    with tarfile.open(tree) as archive:
-        texts = {m.name: f.read() for m in archive if (f := archive.extractfile(m))}
-    preamble = texts["arxiv/pinafore/style/preamble.tex"]
-    for name in texts:
-        sources[f"{tree.name}#{name}"] = [
-            texts[name],
-            *([preamble] if b"{style/preamble}" in texts[name] else []),
-        ]
-    for path in (shared / "arxiv/lab156").rglob("*.tex"):
-        name = path.relative_to(shared / "arxiv").as_posix()
-        sources[f"{name}#0"] = [path.read_bytes()]
-    checked = 0
-    for document in [*read(bulk)[0], *read(shared / "arxiv")[0]]:
-        if files := sources.get(document["origin"]):
-            defined = _defined_by_author(files)
-            assert not defined & _used(document["text"]), document["origin"]
-            checked += bool(defined)
-    assert checked > 40
