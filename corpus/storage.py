@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -58,8 +58,10 @@ def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
     if "://" not in location:
         return pafs.LocalFileSystem(), os.path.abspath(location)
     try:
-        if location.startswith("s3://") and "anonymous=" in location:
-            return _anonymous(location)
+        path, query = split_query(location)
+        settings = dict(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
+        if path.startswith("s3://") and "anonymous" in settings:
+            return _anonymous(location, path, settings)
         return pafs.FileSystem.from_uri(location)
     except pa.ArrowInvalid as error:
         raise DataError(f"{location} is no location pyarrow can open: {error}") from None
@@ -67,15 +69,13 @@ def filesystem(location: str) -> tuple[pafs.FileSystem, str]:
         raise DataError(f"{location} is no location pyarrow can open: {error}") from error
 
 
-def _anonymous(location: str) -> tuple[pafs.FileSystem, str]:
+def _anonymous(location: str, path: str, settings: dict[str, str]) -> tuple[pafs.FileSystem, str]:
     """A public bucket read without credentials, which pyarrow's URIs have no word for."""
-    url = urlsplit(location)
-    settings = dict(parse_qsl(url.query))
     known = {"endpoint_override", "region", "scheme"}
     if settings.pop("anonymous") != "true" or not settings.keys() <= known:
         others = ", ".join(sorted(known))
         raise DataError(f"{location} cannot be used: beside anonymous=true it may have {others}")
-    path = unquote(url.netloc + url.path).strip("/")
+    path = unquote(path.removeprefix("s3://")).strip("/")
     return pafs.S3FileSystem(anonymous=True, **settings), path
 
 
@@ -169,7 +169,8 @@ def _refuse_dangling(folder: str, suffixes: tuple[str, ...]) -> None:
 
 def _refuse_7z(path: str, suffixes: tuple[str, ...]) -> None:
     """DataError for a file that only its packing keeps from being read: it would be missed."""
-    if ends_with(path, (".7z",)) and (not suffixes or ends_with(path[: -len(".7z")], suffixes)):
+    wanted = not suffixes or ends_with(path[: -len(".7z")], suffixes)
+    if wanted and ends_with(path, (".7z",)) and not ends_with(path, suffixes):
         raise DataError(
             f"{path} is packed by 7-Zip, which is not read; unpack it, or take it out of the input"
         )

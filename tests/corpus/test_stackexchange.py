@@ -18,7 +18,7 @@ from corpus.errors import ConfigError
 from corpus.sources import stackexchange as reader
 from corpus.sources.stackexchange import StackExchangeConfig, read
 from corpus.stackexchange import dumps, spill
-from corpus.storage import InputFile
+from corpus.storage import InputFile, list_files
 
 SITE = "beer.stackexchange.com"
 
@@ -168,9 +168,12 @@ def test_packed_files_are_the_same_and_cut_ones_give_what_comes_before(tmp_path:
         assert counts.skipped[dumps.CUT] == 1
 
 
-def test_7z_archives(tmp_path: Path) -> None:
-    path = tmp_path / f"{SITE}.7z"
+@pytest.mark.parametrize("name", [f"{SITE}.7z", f"{SITE}-Posts.xml.7z"])
+def test_7z_archives(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     archive(path, Badges=b"x" * 100_000, Posts=dump(*ROWS), Votes=b"<votes/>")
+    for location in (path, tmp_path):
+        assert [file.name for file in list_files(str(location), reader.SUFFIXES)] == [name]
     found, _ = read_file(path, path.name)
     assert [document["text"] for document in found] == [FIRST, SECOND, THIRD]
     assert found[0]["url"] == f"https://{SITE}/questions/3"

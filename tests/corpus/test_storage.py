@@ -101,6 +101,16 @@ def test_what_cannot_be_read_is_told(s3, credentials, tmp_path):
         storage.filesystem("s3://public/x?color=red")
 
 
+def test_anonymous_is_a_word_of_the_query_alone(s3, credentials):
+    _, path = storage.filesystem(f"s3://b/anonymous=1/x?{s3.query}")
+    assert path == "b/anonymous=1/x"
+    _, path = storage.filesystem(f"s3://b/anonymous=1/a%20b?{s3.query}&anonymous=true")
+    assert path == "b/anonymous=1/a b"
+    for query in ("anonymous=", "anonymous", "anonymous=1", "anonymous=true&anonymous="):
+        with pytest.raises(DataError, match="beside anonymous=true it may have"):
+            storage.filesystem(f"s3://b/x?{query}&region=us-east-1")
+
+
 def test_a_store_that_is_not_there_is_given_up(s3, credentials, tmp_path):
     (port,) = s3_server._free_ports(1)
     query = s3.query.replace(str(s3.port), str(port))
