@@ -89,15 +89,19 @@ def find_copies(bucket: Sequence[Blob]) -> Iterator[Blob]:
     """Of all blobs of one bucket, by shard: the rows that are copies, and of which document."""
     sizes = [len(blob.rows) // _ROW.itemsize for blob in bucket]
     rows = np.frombuffer(b"".join(blob.rows for blob in bucket), _ROW)
-    shards = np.repeat([blob.shard for blob in bucket], sizes)
+    shards = np.repeat(np.array([blob.shard for blob in bucket], np.int64), sizes)
     order = _order(rows)
     rows, shards = rows[order], shards[order]
     same = _as_before(rows)
     first = np.maximum.accumulate(np.where(same, 0, np.arange(len(rows))))
     copies = np.empty(np.count_nonzero(same), _COPY)
     copies["row"], copies["of"] = rows["row"][same], rows["doc_id"][first[same]]
-    for shard in np.unique(shards[same]).tolist():
-        yield Blob(shard, copies[shards[same] == shard].tobytes())
+    shards = shards[same]
+    by_shard = np.argsort(shards, kind="stable")
+    copies, shards = copies[by_shard], shards[by_shard]
+    starts = np.flatnonzero(np.diff(shards, prepend=-1))
+    for start, end in pairwise([*starts.tolist(), len(shards)]):
+        yield Blob(int(shards[start]), copies[start:end].tobytes())
 
 
 def column(num_rows: int, copies: Sequence[Blob]) -> pa.RecordBatch:

@@ -4,6 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -15,7 +16,16 @@ from corpus.annotate.stages import ledger_stage
 from corpus.batches import read_table, unit_name
 from corpus.c4.rules import TOO_LONG, VERDICTS
 from corpus.dedup import duplicates_stage
-from corpus.dedup.duplicates import DuplicatesConfig, column, compared, find_copies, send
+from corpus.dedup.duplicates import (
+    _COPY,
+    _ROW,
+    Blob,
+    DuplicatesConfig,
+    column,
+    compared,
+    find_copies,
+    send,
+)
 from corpus.models import ModelFiles
 from corpus.output import Output, Unit
 from corpus.spark import Engine, SparkConfig
@@ -97,6 +107,19 @@ def test_a_bucket_has_one_row_of_a_key_from_each_shard() -> None:
     rows: Rows = [(n, None, "the same") for n in range(1000)]
     sent = dict(send(iter([batch(rows[:500]), batch(rows[500:])]), BY_TEXT, 7, 0))
     assert {bucket: len(blob.rows) for bucket, blob in sent.items()} == {-8: 999 * 24, 0: 32}
+
+
+@pytest.mark.timeout(60)  # hours, were all rows gone over for each shard
+def test_a_bucket_of_many_shards_costs_its_rows() -> None:
+    """As of a crawl whose every shard has a few documents that all others have."""
+    shards, each = 80_000, 10
+    rows = np.zeros((shards, each), _ROW)
+    rows["high"] = np.arange(each)
+    rows["doc_id"] = 1 + np.arange(shards)[:, None]
+    blobs = [Blob(shard, row.tobytes()) for shard, row in enumerate(rows)]
+    met = list(find_copies(blobs[::-1]))
+    assert [blob.shard for blob in met] == list(range(1, shards)), "all but where the first is"
+    assert {len(blob.rows) for blob in met} == {each * _COPY.itemsize}
 
 
 ROWS = st.lists(st.lists(st.sampled_from(["", "a", "b", "ab", "é", None]), max_size=8), max_size=4)
