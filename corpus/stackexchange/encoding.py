@@ -9,6 +9,8 @@ from corpus.formats.byte_order_marks import BYTE_ORDER_MARKS
 _HEAD_BYTES = 256  # of a file, in which its declaration stands
 _DECLARED = re.compile(rb"\s*<\?xml\b[^<>]{0,80}?\bencoding\s*=\s*[\"']([\w.:-]{2,40})[\"']")
 _BEGINNING = "<?xml"
+# Of Python, or for mail: they read plain letters as others, and give halves of surrogate pairs.
+_REFUSED = ("utf-7", "unicode-escape", "raw-unicode-escape")
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")  # told by how a declaration begins
 
 
@@ -59,4 +61,4 @@ def encoding_of(head: bytes) -> str | None:
         fits = _BEGINNING.encode().decode(codec, "replace") == _BEGINNING
     except (LookupError, ValueError):  # no encoding, or none of texts
         return None
-    return codec if fits and codec not in ("utf-8", "ascii") else None
+    return codec if fits and codec not in ("utf-8", "ascii", *_REFUSED) else None

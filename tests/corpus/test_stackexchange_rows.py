@@ -1,11 +1,12 @@
 """What the reader of Stack Exchange's dumps is made of: encodings, rows, and the names of sites."""
 
 import re
+from encodings.aliases import aliases
 from xml.etree.ElementTree import fromstring
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.stackexchange.encoding import Utf8, encoding_of
@@ -100,7 +101,10 @@ def test_an_endless_row_is_let_go(monkeypatch) -> None:
         (b"<?xml version='1.0' encoding='windows-1251'?>", "cp1251"),
         *(
             (f'<?xml version="1.0" encoding="{name}"?>'.encode(), None)
-            for name in ("US-ASCII", "utf-16", "idna", "rot13", "zlib", "undefined", "no-such")
+            for name in (
+                *("US-ASCII", "utf-16", "idna", "rot13", "zlib", "undefined", "no-such"),
+                *("utf-7", "unicode_escape", "raw_unicode_escape"),
+            )
         ),
     ],
 )
@@ -117,6 +121,31 @@ def test_any_encoding_comes_as_utf_8_in_any_pieces(text: str, codec: str, size: 
         utf8.feed(content[at : at + size])
     utf8.end()
     assert b"".join(given_on).decode() == f"\ufeff<{text}"
+
+
+DECLARED = {
+    name: f'<?xml version="1.0" encoding="{name}"?>{" " * 300}'.encode()
+    for name in sorted({*aliases, *aliases.values(), "raw_unicode_escape", "koi8_u", "cp737"})
+}
+ACCEPTED = [name for name, head in DECLARED.items() if encoding_of(head) is not None]
+TRICKY = st.sampled_from([b"+2AA-", b"\\ud800", b"\x1b$B", b"~{", b"\xff", b"\x81\x30", b"a"])
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(ACCEPTED),
+    st.lists(TRICKY | st.binary(max_size=9), max_size=9),
+    st.integers(1, 9),
+)
+def test_what_any_encoding_of_python_gives_is_utf_8(name, parts, size) -> None:
+    content = b"".join(parts)
+    given_on: list[bytes] = []
+    utf8 = Utf8(given_on.append)
+    utf8.feed(DECLARED[name])
+    for at in range(0, len(content), size):
+        utf8.feed(content[at : at + size])
+    utf8.end()
+    b"".join(given_on).decode()
 
 
 ATTRIBUTE = st.lists(
