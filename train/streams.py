@@ -3,11 +3,13 @@
 import functools
 import os
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 
 from corpus.errors import ShardError
 from corpus.kernels.token_rows import fill_rows
+from tokenizer.blocks import BLOCK, BlockSums
 from tokenizer.shards import ShardFile, open_shard, shard_files
 
 # A Linux process may have 65,530 maps unless told otherwise; a GPU's libraries take some thousand.
@@ -29,10 +31,19 @@ def _files(manifest: str, version: tuple[int, int, int]) -> list[ShardFile]:
     return shard_files(manifest)
 
 
+class _Mapped(NamedTuple):
+    """What a kernel is given addresses of, held so that it stays there."""
+
+    tokens: np.ndarray
+    sums: BlockSums | None
+    flags: np.ndarray  # sums.checked
+
+
 class TokenStream:
     """One split of some sources, end to end: source after source, shards in the manifest's order.
 
-    Only the manifest is read up front; a shard is mapped when a read first touches it.
+    Only the manifest is read up front; a shard is mapped when a read first touches it, and each
+    64 KiB of it checked once.
     firsts [sources] int64: where each source begins.
     """
 
@@ -50,7 +61,8 @@ class TokenStream:
         np.cumsum([file.tokens for file in self.files], out=self._starts[1:])
         self._addresses = np.zeros(len(self.files), dtype=np.uint64)
         self._item_bytes = np.zeros(len(self.files), dtype=np.uint8)
-        self._mapped: dict[int, np.ndarray] = {}
+        self._checked = np.zeros(len(self.files), dtype=np.uint64)
+        self._mapped: dict[int, _Mapped] = {}
         self._lock = Lock()
 
     def num_samples(self, seq_length: int) -> np.ndarray:
@@ -75,42 +87,64 @@ class TokenStream:
         shard = int(np.searchsorted(self._starts, position, side="right")) - 1
         return shard, position - int(self._starts[shard])
 
-    def tokens(self, shard: int) -> np.ndarray:
-        """The mapped tokens of a shard, [tokens] uint16 or uint32."""
+    def tokens(self, shard: int, first: int, last: int) -> np.ndarray:
+        """Mapped tokens [first, last) of a shard, uint16 or uint32, by checksums found sound.
+
+        Raises ShardError where they are damaged, or the shard is not as the manifest says.
+        """
         if shard not in self._mapped:
             self._map(shard)
-        return self._mapped[shard]
+        mapped = self._mapped[shard]
+        if mapped.sums is not None:
+            width = mapped.tokens.itemsize
+            mapped.sums.check(first * width, last * width)
+        return mapped.tokens[first:last]
 
     def read(self, positions: np.ndarray, rows: np.ndarray) -> None:
         """Fills rows [N, W] int64 with the W tokens from each of positions [N] int64 on.
 
-        Raises ShardError for a shard that is missing or not as the manifest says.
+        Raises ShardError for a shard that is missing, not as the manifest says, or damaged there.
         """
         done = 0
         with self._lock:  # what one thread copies from must not be unmapped by another
             while done < len(rows):
                 done = fill_rows(
-                    positions, self._starts, self._addresses, self._item_bytes, done, rows
+                    positions,
+                    self._starts,
+                    self._addresses,
+                    self._item_bytes,
+                    self._checked,
+                    BLOCK,
+                    done,
+                    rows,
                 )
                 if done < len(rows):
-                    self._map_window(int(positions[done]), rows.shape[1])
+                    self._make_ready(int(positions[done]), rows.shape[1])
 
-    def _map_window(self, position: int, width: int) -> None:
-        first, _ = self.locate(position)
+    def _make_ready(self, position: int, width: int) -> None:
+        # Maps the shards of a window and checks its blocks.
+        first, place = self.locate(position)
         last, _ = self.locate(position + width - 1)
         if len(self._mapped) + last - first >= _MAPPED_SHARDS:
-            self._mapped.clear()
             self._addresses[:] = 0
+            self._mapped.clear()
         for shard in range(first, last + 1):
-            self.tokens(shard)
+            end = min(place + width, self.files[shard].tokens)
+            self.tokens(shard, place, end)
+            width -= end - place
+            place = 0
 
     def _map(self, number: int) -> None:
         file = self.files[number]
-        tokens = open_shard(file.path, file.tokenizer).tokens
-        if len(tokens) != file.tokens:
+        shard = open_shard(file.path, file.tokenizer)
+        if len(shard.tokens) != file.tokens:
             raise ShardError(
-                f"{file.path} holds {len(tokens)} tokens, the manifest says {file.tokens}; "
+                f"{file.path} holds {len(shard.tokens)} tokens, the manifest says {file.tokens}; "
                 "restore it or write the shards again"
             )
-        self._mapped[number] = tokens
-        self._addresses[number], self._item_bytes[number] = tokens.ctypes.data, tokens.itemsize
+        sums = shard.blocks[-1] if shard.blocks else None
+        flags = np.frombuffer(sums.checked if sums else b"", dtype=np.uint8)
+        self._mapped[number] = _Mapped(shard.tokens, sums, flags)
+        self._addresses[number] = shard.tokens.ctypes.data
+        self._item_bytes[number] = shard.tokens.itemsize
+        self._checked[number] = flags.ctypes.data if sums else 0

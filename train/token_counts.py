@@ -32,7 +32,8 @@ def token_counts(
     for start, stop in _count_spans(stream.num_tokens, limit, rank, ranks):
         while start < stop:
             shard, place = stream.locate(start)
-            tokens = stream.tokens(shard)[place:][: min(stop - start, _COUNT_CHUNK)]
+            end = min(place + min(stop - start, _COUNT_CHUNK), stream.files[shard].tokens)
+            tokens = stream.tokens(shard, place, end)
             found = np.bincount(tokens, minlength=vocab_size)
             if len(found) > vocab_size:
                 raise ShardError(

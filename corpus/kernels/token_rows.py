@@ -19,6 +19,8 @@ def fill_rows(
     starts: np.ndarray,
     addresses: np.ndarray,
     item_bytes: np.ndarray,
+    checked: np.ndarray,
+    block_bytes: int,
     begin: int,
     rows: np.ndarray,
 ) -> int:
@@ -26,7 +28,9 @@ def fill_rows(
 
     starts [shards + 1] int64: position of each shard's first token, and of the end; no shard is
     empty. addresses [shards] uint64: where it lies in memory, 0 where it is not mapped.
-    item_bytes [shards]: 2 or 4, of a token. Returns N, or the row that wants a shard not mapped.
+    item_bytes [shards]: 2 or 4, of a token. checked [shards] uint64: where the bytes lie that are 1
+    for each block of a shard's tokens found sound, 0 where it has no checksums.
+    Returns N, or the row that wants a shard not mapped or a block not checked.
     """
     width = rows.shape[1]
     for i in range(begin, len(rows)):
@@ -37,7 +41,13 @@ def fill_rows(
             if addresses[shard] == 0:
                 return i
             count = min(width - filled, starts[shard + 1] - starts[shard] - place)
-            first = addresses[shard] + np.uint64(place * item_bytes[shard])
+            begins, ends = place * item_bytes[shard], (place + count) * item_bytes[shard]
+            if checked[shard] != 0:
+                sound = carray(_uint8(checked[shard]), (ends - 1) // block_bytes + 1)
+                for block in range(begins // block_bytes, len(sound)):
+                    if sound[block] == 0:
+                        return i
+            first = addresses[shard] + np.uint64(begins)
             part = rows[i, filled : filled + count]
             if item_bytes[shard] == 2:
                 _widen(carray(_uint16(first), count), part)
@@ -68,5 +78,6 @@ def _pointer(kind: types.Type) -> Any:
     return pointer
 
 
+_uint8 = _pointer(types.uint8)
 _uint16 = _pointer(types.uint16)
 _uint32 = _pointer(types.uint32)

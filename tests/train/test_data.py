@@ -3,6 +3,7 @@
 Every token is its own position in its source's stream, so a row says by itself where it was read.
 """
 
+import dataclasses
 import itertools
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from made_shards import FIRST_TOKEN, VOCAB, write_manifest
 
 from corpus.errors import ConfigError, ShardError
-from tokenizer.shards import write_shard
+from tokenizer.shards import open_shard, write_shard
+from train import streams
 from train.data import Loader, validation
 from train.token_counts import token_counts
 
@@ -218,6 +220,41 @@ def test_a_shard_that_is_not_as_the_manifest_says_is_named_when_it_is_reached(tm
         Loader(manifest, {"code": 1.0}, SEQ, 64, seed=0).batch(0)
     with pytest.raises(ShardError, match=r"web-train-00003.arrow holds 5 tokens, .* says 500"):
         Loader(manifest, {"web": 1.0}, SEQ, 128, seed=0).batch(0)
+
+
+def test_a_shard_that_rots_under_a_run_is_named_with_the_place(tmp_path):
+    manifest = write_manifest(tmp_path, {("web", "train"): [30_000, 40_000]})
+    loader = Loader(manifest, {"web": 1.0}, SEQ, 10, seed=0)
+    path = tmp_path / "web-train-00001.arrow"
+    sums = open_shard(str(path)).blocks[-1]
+    rotten = 65_536 // 4 + 5  # a token of its second block
+    content = bytearray(path.read_bytes())
+    content[sums.start + 4 * rotten] ^= 1
+    path.write_bytes(content)
+    place = rf"{path.name} is damaged at bytes {sums.start + 65_536} to .* \(block 1 of its tokens"
+    steps = (70_000 - 1) // SEQ // 10
+    windows = [loader.locate(step) for step in range(steps)]
+    touches = [
+        np.any((w + SEQ >= 30_000 + 65_536 // 4) & (w < 30_000 + 2 * 65_536 // 4)) for w in windows
+    ]
+    assert 0 < sum(touches) < steps
+    for step, is_rotten in enumerate(touches):
+        if is_rotten:
+            with pytest.raises(ShardError, match=place):
+                loader.batch(step)
+        else:
+            loader.batch(step)
+    with pytest.raises(ShardError, match=place):
+        token_counts(manifest, "web", "train", VOCAB)
+
+
+def test_shards_without_checksums_are_read_unchecked(manifest, monkeypatch):
+    whole = Loader(manifest, WEIGHTS, SEQ, 64, seed=3).batch(0)
+    open_with = streams.open_shard
+    monkeypatch.setattr(
+        streams, "open_shard", lambda *a: dataclasses.replace(open_with(*a), blocks=())
+    )
+    assert np.array_equal(Loader(manifest, WEIGHTS, SEQ, 64, seed=3).batch(0), whole)
 
 
 def test_starting_up_opens_no_shard(tmp_path):
