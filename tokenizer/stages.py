@@ -4,7 +4,6 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,14 +14,14 @@ from corpus.mixture import is_valid
 from corpus.output import Output, Unit
 from corpus.stage import Stage
 from tokenizer.encode import Encoder
-from tokenizer.shards import write_shard
+from tokenizer.shard_writer import ShardWriter
 
 
 @dataclass(frozen=True)
 class ShardsConfig:
-    """How large a shard grows; a document is never split over two."""
+    """How large shards are; a unit's are even, and a document is never split over two."""
 
-    shard_tokens: int = 64 << 20
+    shard_tokens: int = 64 << 20  # at most, but for what a whole document may add
     unit_bytes: int = 256 << 20  # of documents (compressed) that one task turns into shards
 
     def __post_init__(self) -> None:
@@ -57,7 +56,7 @@ def write_shards(unit: Unit, output: Output) -> None:
     source, paths, model, config, valid_share, seed = unit.payload
     encoder = _encoder(*model)
     writers = {
-        split: _ShardWriter(unit.name, source, split, encoder, config, output)
+        split: ShardWriter(unit.name, source, split, encoder, config.shard_tokens, output)
         for split in ("train", "valid")
     }
     for path in paths:
@@ -71,68 +70,7 @@ def write_shards(unit: Unit, output: Output) -> None:
                     writers[split].add(ids[mask], tokens, offsets)
                     output.counts.add("text_bytes", pc.sum(pc.binary_length(texts)).as_py() or 0)
     for writer in writers.values():
-        writer.flush()
-
-
-class _ShardWriter:
-    """Gathers encoded documents until a shard is full."""
-
-    def __init__(
-        self,
-        unit: str,
-        source: str,
-        split: str,
-        encoder: Encoder,
-        config: ShardsConfig,
-        output: Output,
-    ) -> None:
-        self.stem, self.source, self.split = f"{unit}-{split}", source, split
-        self.encoder, self.config, self.output = encoder, config, output
-        self.index = 0
-        self._clear()
-
-    def add(self, ids: np.ndarray, tokens: np.ndarray, offsets: np.ndarray) -> None:
-        """Takes documents [D] with tokens [N] and offsets [D + 1]; writes full shards out."""
-        start = 0
-        while start < len(ids):
-            room = self.config.shard_tokens - self.held
-            end = int(np.searchsorted(offsets, offsets[start] + room, side="right")) - 1
-            if end <= start and self.held == 0:
-                end = start + 1  # a document longer than a shard has one of its own
-            end = min(max(end, start), len(ids))
-            if end > start:
-                self.ids.append(ids[start:end])
-                self.tokens.append(tokens[offsets[start] : offsets[end]])
-                self.lengths.append(np.diff(offsets[start : end + 1]))
-                self.held += int(offsets[end] - offsets[start])
-            if end < len(ids):
-                self.flush()
-            start = end
-
-    def flush(self) -> None:
-        if not self.ids:
-            return
-        ids, tokens = np.concatenate(self.ids), np.concatenate(self.tokens)
-        offsets = np.concatenate([[0], np.cumsum(np.concatenate(self.lengths))]).astype(np.int64)
-        local = self.output.scratch / "shard.arrow"
-        write_shard(str(local), ids, tokens, offsets, self.encoder.hash, self.encoder.vocab_size)
-        facts = {
-            "source": self.source,
-            "split": self.split,
-            "tokens": len(tokens),
-            "tokenizer": self.encoder.hash,
-        }
-        self.output.put(local, f"{self.stem}-{self.index:05d}", "arrow", len(ids), facts)
-        self.output.counts.add(f"tokens {self.source} {self.split}", len(tokens))
-        self.output.counts.add("documents", len(ids))
-        self.index += 1
-        self._clear()
-
-    def _clear(self) -> None:
-        self.ids: list[np.ndarray] = []
-        self.tokens: list[np.ndarray] = []
-        self.lengths: list[np.ndarray] = []
-        self.held = 0
+        writer.close()
 
 
 def split_tokens(shards: Manifest, split: str) -> dict[str, int]:

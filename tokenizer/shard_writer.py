@@ -1,0 +1,88 @@
+"""Writes one split of a unit's documents as shards of even sizes.
+
+How many tokens there are is known at the end only, so they wait in a scratch file: shards filled
+one after another would leave a last one of any size. Memory holds the ids and lengths alone.
+"""
+
+import itertools
+
+import numpy as np
+
+from corpus.output import Output
+from tokenizer.encode import Encoder
+from tokenizer.shards import token_dtype, write_shard
+
+
+class ShardWriter:
+    """Takes encoded documents in any batches; `close` writes the same shards for all of them."""
+
+    def __init__(
+        self,
+        stem: str,
+        source: str,
+        split: str,
+        encoder: Encoder,
+        shard_tokens: int,
+        output: Output,
+    ) -> None:
+        self.stem, self.source, self.split = stem, source, split
+        self.encoder, self.shard_tokens, self.output = encoder, shard_tokens, output
+        self.dtype = token_dtype(encoder.vocab_size)
+        self.ids: list[np.ndarray] = []
+        self.lengths: list[np.ndarray] = []
+        self.waiting = output.scratch / f"{split}.tokens"
+        self._stream = self.waiting.open("wb")
+
+    def add(self, ids: np.ndarray, tokens: np.ndarray, offsets: np.ndarray) -> None:
+        """Takes documents [D] with tokens [N] and offsets [D + 1]."""
+        self.ids.append(np.asarray(ids, dtype=np.uint64))
+        self.lengths.append(np.diff(offsets))
+        np.asarray(tokens, dtype=self.dtype).tofile(self._stream)
+
+    def close(self) -> None:
+        """Writes all documents as shards of about equal tokens, as few as `shard_tokens` allows."""
+        self._stream.close()
+        if not self.ids:
+            return
+        ids = np.concatenate(self.ids)
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate(self.lengths))]).astype(np.int64)
+        empty = np.zeros(0, dtype=self.dtype)
+        tokens = np.memmap(self.waiting, self.dtype, "r") if offsets[-1] else empty
+        cuts = even_cuts(offsets, self.shard_tokens)
+        for index, (first, last) in enumerate(itertools.pairwise(cuts)):
+            self._put(
+                index,
+                ids[first:last],
+                tokens[offsets[first] : offsets[last]],
+                offsets[first : last + 1] - offsets[first],
+            )
+        self.waiting.unlink()
+
+    def _put(self, index: int, ids: np.ndarray, tokens: np.ndarray, offsets: np.ndarray) -> None:
+        local = self.output.scratch / "shard.arrow"
+        write_shard(str(local), ids, tokens, offsets, self.encoder.hash, self.encoder.vocab_size)
+        facts = {
+            "source": self.source,
+            "split": self.split,
+            "tokens": len(tokens),
+            "tokenizer": self.encoder.hash,
+        }
+        self.output.put(local, f"{self.stem}-{self.split}-{index:05d}", "arrow", len(ids), facts)
+        self.output.counts.add(f"tokens {self.source} {self.split}", len(tokens))
+        self.output.counts.add("documents", len(ids))
+
+
+def even_cuts(offsets: np.ndarray, most: int) -> list[int]:
+    """Where documents with offsets [D + 1] are cut into shards: document numbers, 0 and D included.
+
+    There are as few shards as hold `most` tokens each, and their ends are the documents' ends that
+    are nearest to equal shares: no shard is off its share by more than the longest document.
+    """
+    documents, total = len(offsets) - 1, int(offsets[-1])
+    shards = max(1, -(-total // most))
+    shares = np.array([total * number // shards for number in range(1, shards)], dtype=np.int64)
+    after = np.searchsorted(offsets, shares)
+    is_nearer = shares - offsets[after - 1] < offsets[after] - shares
+    cuts = np.where(is_nearer, after - 1, after)
+    inner = sorted({int(cut) for cut in cuts if 0 < cut < documents})
+    return [0, *inner, documents]
