@@ -21,6 +21,7 @@ from corpus.progress import polled
 from jobs.console import console, fail, say
 
 _VERIFY = "read every byte of the shards and name what is not as their manifest says"
+_EXPORT = "write the shards as Megatron's .bin and .idx, or as Parquet for Hugging Face datasets"
 _PLACE = "a run's output folder, a folder of shards, or their manifest.json"
 _LINE_SECONDS = 30.0
 
@@ -31,6 +32,11 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", help=_VERIFY, description=_VERIFY)
     verify.set_defaults(action=_verify)
     verify.add_argument("place", metavar="PATH", help=_PLACE)
+    export = actions.add_parser("export", help=_EXPORT, description=_EXPORT)
+    export.set_defaults(action=_export)
+    export.add_argument("place", metavar="PATH", help=_PLACE)
+    export.add_argument("folder", metavar="OUT", help="a new folder")
+    export.add_argument("--to", required=True, choices=["megatron", "huggingface"])
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,4 +101,19 @@ def _verify(options: argparse.Namespace) -> int:
     if found.problems:
         return 1
     say(f"all {found.shards:,} shards, {found.bytes / 1e6:,.1f} MB, are as {manifest} says")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tokenizer.export_folder import export
+    from tokenizer.shards import shard_files
+
+    manifest = manifest_of(options.place)
+    total = sum(file.bytes for file in shard_files(manifest))
+    with bytes_shown("export", total) as told:
+        parts = export(manifest, options.to, options.folder, told)
+    for part in parts:
+        held = f"{part.documents:,} documents, {part.tokens:,} tokens"
+        say(f"{f'{part.source} {part.split}':<22} {held} in {len(part.files)} files")
+    say(f"exported to {options.folder}")
     return 0

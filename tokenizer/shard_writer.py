@@ -75,14 +75,34 @@ class ShardWriter:
 def even_cuts(offsets: np.ndarray, most: int) -> list[int]:
     """Where documents with offsets [D + 1] are cut into shards: document numbers, 0 and D included.
 
-    There are as few shards as hold `most` tokens each, and their ends are the documents' ends that
-    are nearest to equal shares: no shard is off its share by more than the longest document.
+    No shard has more than `most` tokens but for a document longer than that, which has its own. The
+    ends are the documents' ends nearest to equal shares: no shard is off its share by more than the
+    longest document, unless single documents come near `most`.
     """
+    least = max(1, -(-int(offsets[-1]) // most))
+    for shards in (least, least + 1 + least // 16):  # shares that leave room for a last document
+        cuts = _nearest_cuts(offsets, shards)
+        if np.diff(offsets[cuts]).max() <= most:
+            return cuts
+    pieces = itertools.pairwise(_nearest_cuts(offsets, least))
+    return [0, *itertools.chain.from_iterable(_halved(offsets, a, b, most) for a, b in pieces)]
+
+
+def _nearest_cuts(offsets: np.ndarray, shards: int) -> list[int]:
     documents, total = len(offsets) - 1, int(offsets[-1])
-    shards = max(1, -(-total // most))
     shares = np.array([total * number // shards for number in range(1, shards)], dtype=np.int64)
     after = np.searchsorted(offsets, shares)
     is_nearer = shares - offsets[after - 1] < offsets[after] - shares
     cuts = np.where(is_nearer, after - 1, after)
     inner = sorted({int(cut) for cut in cuts if 0 < cut < documents})
     return [0, *inner, documents]
+
+
+def _halved(offsets: np.ndarray, first: int, last: int, most: int) -> list[int]:
+    """Ends of shards of documents [first, last), halved until each holds `most` or a document."""
+    if offsets[last] - offsets[first] <= most or last - first == 1:
+        return [last]
+    middle = (int(offsets[first]) + int(offsets[last])) // 2
+    cut = first + int(np.searchsorted(offsets[first:last], middle))
+    cut = min(max(cut, first + 1), last - 1)
+    return [*_halved(offsets, first, cut, most), *_halved(offsets, cut, last, most)]

@@ -21,7 +21,7 @@ from tokenizer.shard_writer import ShardWriter
 class ShardsConfig:
     """How large shards are; a unit's are even, and a document is never split over two."""
 
-    shard_tokens: int = 64 << 20  # at most, but for what a whole document may add
+    shard_tokens: int = 64 << 20  # at most; a longer document has its own
     unit_bytes: int = 256 << 20  # of documents (compressed) that one task turns into shards
 
     def __post_init__(self) -> None:
