@@ -20,7 +20,7 @@ VERBATIM = frozenset(
 # environments of the author's own that hold text verbatim
 _OWN = re.compile(
     rb"\\(?:lstnewenvironment|DefineVerbatimEnvironment|CustomVerbatimEnvironment)\s*+"
-    rb"\{([A-Za-z]+)\}"
+    rb"\{([A-Za-z]{1,100})\}"
 )
 _MAX_OWN = 100  # of them; people's papers have a few
 

@@ -149,7 +149,8 @@ class Scanner(Frames):
 
     def act_at(self, name: bytes, action: Action) -> None:
         """From here on a command is one that Python acts on, until it is defined anew."""
-        row = self.state.names[self.number(name, adds=True)]
+        number = self.number(name, adds=True)  # which may replace the arrays
+        row = self.state.names[number]
         row[fields.KIND], row[fields.ACTION_INDEX] = fields.ACTION, len(self.actions)
         self.actions.append(action)
 

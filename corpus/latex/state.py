@@ -23,12 +23,14 @@ class Meaning(NamedTuple):
 
 def vocabulary(meanings: Mapping[bytes, Meaning]) -> State:
     """The state that knows these names, which no definition changes, and has read nothing."""
+    heap = max(_HEAP, 2 * sum(map(len, meanings)))
+    names = max(_NAMES, 2 << len(meanings).bit_length())  # a power of two, as the table is
     state = State(
         text=np.empty(0, np.uint8),
         out=np.empty(0, np.uint8),
-        heap=np.empty(_HEAP, np.uint8),
-        table=np.full(2 * _NAMES, -1, np.int32),
-        names=np.zeros((_NAMES, fields.NAME_FIELDS), np.int64),
+        heap=np.empty(heap, np.uint8),
+        table=np.full(2 * names, -1, np.int32),
+        names=np.zeros((names, fields.NAME_FIELDS), np.int64),
         frames=np.empty((64, fields.FRAME_FIELDS), np.int64),
         raw=np.empty((16, 2), np.int64),
         registers=np.zeros(fields.REGISTERS, np.int64),
