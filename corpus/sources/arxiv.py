@@ -14,9 +14,10 @@ import hashlib
 import lzma
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, cast
+from functools import partial
+from typing import IO, TypeVar, cast
 
 import pyarrow as pa
 
@@ -47,6 +48,7 @@ WITHDRAWN = "withdrawn"
 NO_MAIN = "no main file"
 EMPTY = "no text"
 NO_ID = "no arXiv ID in the file's name"
+FAILED = "paper that cannot be read"
 OTHER_MAIN = "another main file of a paper"
 OUTSIDE = "input from outside of the archive"
 DAMAGED = "archive cut short or damaged here"
@@ -54,6 +56,7 @@ DAMAGED = "archive cut short or damaged here"
 _HEAD = 512
 _OLD_ID = re.compile(r"([a-z][a-z-]*(?:\.[A-Z]{2})?)_?(\d{7})(?:v\d+)?")
 _NEW_ID = re.compile(r"(\d{4}\.\d{4,5})(?:v\d+)?")
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -193,13 +196,18 @@ def _papers(
     if not found.files:
         return
     known = arxiv_id(name)
-    paper_source = read_source(found.files, lone_is_main=known is not None)
+    paper_source = _tried(lambda: read_source(found.files, known is not None), counts, where)
+    if paper_source is None:
+        return
     if not paper_source.mains:
         counts.skip(WITHDRAWN if paper_source.withdrawn else NO_MAIN, where)
         return
     mains = paper_source.mains[:1] if known else paper_source.mains
+    limits = Limits(config.max_depth, config.max_expansion)
     for main in mains:
-        paper = clean(paper_source, main, Limits(config.max_depth, config.max_expansion))
+        paper = _tried(partial(clean, paper_source, main, limits), counts, where)
+        if paper is None:
+            continue
         place = entry or f"{name}#{main if found.is_tar else 0}"
         for count, amount in paper.counts.items():
             counts.add(count, amount)
@@ -211,6 +219,17 @@ def _papers(
             counts.skip(EMPTY, where)
     for main in paper_source.mains[len(mains) :]:
         counts.note(OTHER_MAIN, f"{where} {main[:100]}")
+
+
+def _tried(read: Callable[[], Read], counts: Counts, where: str) -> Read | None:
+    """What reading a paper gives; None, counted, where an error of ours would end all others."""
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception as error:
+        counts.skip(FAILED, f"{where} {type(error).__name__}: {str(error)[:100]}")
+        return None
 
 
 def _document(paper: Paper, source: str, origin: str, known: tuple[str, str] | None) -> Document:
