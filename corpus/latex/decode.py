@@ -1,48 +1,58 @@
 """Bytes of a TeX file to text: encodings tried in order, so that no file costs a paper.
 
-A byte order mark, valid UTF-8, what the paper declares (inputenc, CJK), Windows-1252, Latin-1,
-which takes any bytes.
+A byte order mark, valid UTF-8, what the file or else another of the paper's declares (inputenc,
+CJK), Windows-1252, Latin-1, which takes any bytes.
 """
 
-import codecs
 import re
 
 from corpus.formats.byte_order_marks import BYTE_ORDER_MARKS
 
-# inputenc's and CJK's names, where Python's differ or are hidden
+_PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16)  # of ISO 8859
+
+# Python's names of the encodings that inputenc and CJK name, none of which makes surrogates
 _CODECS = {
-    "ansinew": "cp1252",
-    "applemac": "mac_roman",
-    "decmulti": "latin-1",
-    "latin1": "latin-1",
+    **{f"cp{n}": f"cp{n}" for n in (437, 850, 852, 855, 858, 862, 865, 866, *range(1250, 1258))},
+    **{f"latin{n}": f"iso8859-{part}" for n, part in enumerate((1, 2, 3, 4, 9, 10), start=1)},
+    **{f"{iso}{n}": f"iso8859-{n}" for iso in ("8859-", "iso-8859-", "iso8859-") for n in _PARTS},
+    **{f"iso8859{n}": f"iso8859-{n}" for n in _PARTS},
+    **dict.fromkeys(["gb", "gbk", "gb2312", "gb18030", "cp936"], "gb18030"),
+    **dict.fromkeys(["bg5", "big5", "bg5+", "cp950"], "big5"),
+    **dict.fromkeys(["jis", "euc-jp", "eucjp"], "euc-jp"),
+    **dict.fromkeys(["sjis", "shift_jis", "cp932"], "cp932"),
+    **dict.fromkeys(["ks", "ksc", "euc-kr", "euckr"], "euc-kr"),
+    **dict.fromkeys(["koi8-u", "koi8-ru"], "koi8-u"),
+    "koi8-r": "koi8-r",
     "latin9": "iso8859-15",
     "latin10": "iso8859-16",
-    "koi8-ru": "koi8-u",
+    "decmulti": "iso8859-1",
+    "ansinew": "cp1252",
+    "cp437de": "cp437",
+    "applemac": "mac_roman",
+    "macce": "mac_latin2",
     "maccyr": "mac_cyrillic",
-    "gb": "gb18030",
-    "gbk": "gb18030",
-    "bg5": "big5",
-    "jis": "euc-jp",
-    "ks": "euc-kr",
 }
 
 _DECLARED = re.compile(
-    rb"\\(?:usepackage|RequirePackage)\s*+\[([\w-]{2,20})\]\s*+\{inputenc\}"
-    rb"|\\inputencoding\s*+\{([\w-]{2,20})\}"
-    rb"|\\begin\s*+\{CJK\*?\}\s*+(?:\[[^\]]{0,20}\])?\s*+\{([\w-]{2,20})\}"
+    rb"\\(?:usepackage|RequirePackage)\s*+\[([\w\s,+-]{2,200})\]\s*+\{\s*+inputenc\s*+\}"
+    rb"|\\inputencoding\s*+\{([\w+-]{2,20})\}"
+    rb"|\\begin\s*+\{CJK\*?\}\s*+(?:\[[^\]]{0,20}\])?\s*+\{([\w+-]{2,20})\}"
 )
+_COMMENT = re.compile(rb"(?<!\\)(?:\\\\)*+%")
+_LONGEST_LINE = 500  # bytes before a declaration that are looked over for a comment
 
 
 def declared_codec(content: bytes) -> str | None:
     """Python's name of the encoding that a file declares, where that is known and not UTF-8."""
     for match in _DECLARED.finditer(content):
-        name = (match[1] or match[2] or match[3]).decode("ascii", "replace").lower()
-        try:
-            codec = codecs.lookup(_CODECS.get(name, name)).name
-        except LookupError:
+        before = content[max(match.start() - _LONGEST_LINE, 0) : match.start()]
+        line = before[max(before.rfind(b"\n"), before.rfind(b"\r")) + 1 :]
+        if b"%" in line and _COMMENT.search(line):
             continue
-        if codec != "utf-8":
-            return codec
+        names = (match[1] or match[2] or match[3]).decode("ascii", "replace").lower()
+        for name in reversed(names.split(",")):  # the last is the one that holds
+            if codec := _CODECS.get(name.strip()):
+                return codec
     return None
 
 

@@ -45,11 +45,13 @@ class Paper:
 
 def read_source(files: Mapping[str, bytes], lone_is_main: bool = True) -> Source:
     """Decodes a paper's files, by path, and finds its main files."""
-    declared = None
+    declared: dict[str, str | None] = {}
     if not all(map(is_utf8, files.values())):
-        codecs = (declared_codec(content) for content in files.values())
-        declared = next((codec for codec in codecs if codec), None)
-    texts = {name: to_utf8(content, declared) for name, content in files.items()}
+        declared = {name: declared_codec(content) for name, content in files.items()}
+    default = next(filter(None, declared.values()), None)
+    texts = {
+        name: to_utf8(content, declared.get(name) or default) for name, content in files.items()
+    }
     return Source(texts, find_mains(texts, lone_is_main))
 
 
