@@ -12,7 +12,7 @@ _PRIMITIVES = frozenset(
     b"if ifcat ifnum ifdim ifodd ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox ifx ifeof "
     b"iftrue iffalse ifcase ifdefined ifcsname iffontchar ifpdf ifxetex ifluatex".split()
 )
-_TOKEN = re.compile(rb"\\(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
+_TOKEN = re.compile(rb"\\\\|\\(if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))")
 _NEWIF = re.compile(rb"\s*+\{?\s*+\\if([A-Za-z@]+)\s*+\}?")
 
 
@@ -58,6 +58,8 @@ def _branch(scanner: Scanner, at: int, value: bool) -> None:
     text, start, otherwise, depth = scanner.text, scanner.position, None, 0
     for match in () if scanner.is_spent else _TOKEN.finditer(text, start, scanner.end):
         name = match[1]
+        if name is None:  # a line's end: the letters after it are text
+            continue
         if name == b"else":
             otherwise = match if depth == 0 and otherwise is None else otherwise
         elif name == b"fi":

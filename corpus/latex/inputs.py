@@ -11,7 +11,7 @@ from corpus.latex.scanner import Action, Scanner
 
 ARGUMENT = re.compile(rb"[ \t]*+\n?[ \t]*+(?:\[[^\[\]]{0,1000}\][ \t]*+)?\{([^{}]{0,2000})\}")
 _STYLES = re.compile(rb"\s*+(?:\[([^\[\]]{0,1000})\]\s*+)?\{([^{}]{0,2000})\}")
-_PLAIN_FILE = re.compile(rb"[ \t]*+([^\s{}\\%]{1,200})[ \t]?")
+_PLAIN_FILE = re.compile(rb"[ \t]*+((?:[^\s{}\\%][\x80-\xbf]*+){1,200})[ \t]?")
 _TWO_ARGUMENTS = re.compile(rb"\s*+\{([^{}]{0,500})\}\s*+\{([^{}]{0,500})\}")
 _LINE_END = re.compile(rb"[ \t]*+\n")
 _DOCUMENT = re.compile(rb"\\begin[ \t]*+\{document\}")
@@ -50,7 +50,7 @@ def _import(scanner: Scanner, at: int) -> None:
 
 
 def _decoded(name: bytes) -> str:
-    return name.decode("utf-8", "surrogatepass")
+    return name.decode("utf-8", "replace")
 
 
 def _read_in(scanner: Scanner, at: int, name: str) -> None:

@@ -30,7 +30,7 @@ def find_mains(texts: Mapping[str, bytes], lone_is_main: bool = True) -> list[st
     `texts` are a paper's files by their paths, as UTF-8, comments and all. `lone_is_main`: the
     only TeX file is the main one though nothing in it says so.
     """
-    named = [name for name in _readme(texts) if name in texts]
+    named = [name for name in dict.fromkeys(_readme(texts)) if name in texts]
     if named:
         return named
     usable = {name: text for name, text in texts.items() if not text.startswith(AUTO_IGNORE)}

@@ -1,10 +1,11 @@
 """The compiled scanner: against plain substitution, and with arrays that are full at once."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpus.kernels import tex_state as fields
@@ -81,26 +82,33 @@ _PIECES = st.sampled_from(
 ).map(lambda piece: "\n" if piece == "\\n" else piece)  # fmt: skip
 
 
-@given(st.lists(_PIECES, max_size=40), st.sampled_from([2, 40]), st.sampled_from([1, 8]))
+@given(
+    st.lists(_PIECES, max_size=40),
+    st.sampled_from([2, 40]),
+    st.sampled_from([1, 8]),
+    st.integers(0, 6),
+)
+@example(["\\def\\z{x}", "\\newif\\ifz", "\\ifz"], 2, 1, 1)
 def test_arrays_that_are_full_change_nothing(
-    pieces: list[str], max_depth: int, max_expansion: int
+    pieces: list[str], max_depth: int, max_expansion: int, spare: int
 ) -> None:
     files = {"a.tex": "".join(pieces).encode(), "b.tex": b" ".join([b"\\z x"] * 9)}
     limits = Limits(max_depth, max_expansion)
     found = clean(read_source(files), "a.tex", limits)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scanner, "fresh", full)
+        patch.setattr(scanner, "fresh", partial(full, spare=spare))
         assert clean(read_source(files), "a.tex", limits) == found
 
 
-def full(known: state.State, size: int) -> state.State:
-    """A state that has no room for anything more."""
+def full(known: state.State, size: int, spare: int) -> state.State:
+    """A state that has no room for anything more, but for a few names, which are full later on."""
     made = state.fresh(known, size)
+    num_names = made.registers[fields.NUM_NAMES] + spare
     return made._replace(
         text=made.text[:0].copy(),
         out=made.out[:0].copy(),
         heap=made.heap[: made.registers[fields.HEAP_SIZE]].copy(),
-        names=made.names[: made.registers[fields.NUM_NAMES]].copy(),
+        names=made.names[:num_names].copy(),
         frames=made.frames[:1].copy(),
         raw=made.raw[:0].copy(),
     )
