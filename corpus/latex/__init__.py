@@ -6,5 +6,5 @@ the bibliography, removes comments, and expands the author's macros inline. Read
 far as a kernel does it), `scanner` and `frames` (the pass, for Python's actions), `commands`,
 `definitions`, `inputs`, `conditionals`, `choices` and `built_names` (what Python acts on),
 `definition_text` and `paired_delimiters` (how definitions are written), `comments`, `decode`,
-`main_file`.
+`main_file`, `typed_references`.
 """

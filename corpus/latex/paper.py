@@ -18,6 +18,7 @@ from corpus.latex.decode import declared_codec, is_utf8, to_utf8
 from corpus.latex.inputs import document_start, forget_packages
 from corpus.latex.main_file import AUTO_IGNORE, find_mains
 from corpus.latex.scanner import Limits, Scanner
+from corpus.latex.typed_references import without_typed_references
 
 
 @dataclass(frozen=True)
@@ -108,5 +109,5 @@ def _tidied(scanner: Scanner) -> str:
     raw = scanner.state.raw[: registers[fields.NUM_RAW]]
     raw = raw[raw[:, 0] >= first] - first
     text = tidy(scanner.state.out[first : scanner.written], raw).tobytes()
-    decoded = text.decode("utf-8", "surrogatepass").strip()
+    decoded = without_typed_references(text).decode("utf-8", "surrogatepass").strip()
     return decoded + "\n" if decoded else ""
