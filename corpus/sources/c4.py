@@ -124,13 +124,15 @@ def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
     with open_input(file.uri) as raw:
         packed = ends_with(file.name, _PACKED)
         start = 0 if packed else line_start(Checked(raw, file.uri), file.start)
-        waiting, size, dropping = [b""], 0, False
+        waiting, size, line_ends, dropping = [b""], 0, False, False
         for piece in _pieces(raw, file, start):
             if piece is None:
                 counts.note(CUT, f"{file.name}#{start + size}")
             waiting.append(piece or b"")
             size += len(piece or b"")
-            if piece and size < _BLOCK:
+            line_ends = line_ends or b"\n" in waiting[-1]
+            # a line's pieces are joined once, when it ends or is let go
+            if piece and (size < _BLOCK or not (line_ends or dropping or size > _MOST)):
                 continue
             data = b"".join(waiting)
             cut = len(data) if piece == b"" else data.rfind(b"\n") + 1  # cut off: no last line
@@ -142,7 +144,7 @@ def _blocks(file: InputFile, counts: Counts) -> Iterator[tuple[int, bytes]]:
                 if not dropping:
                     counts.skip(OVERSIZE, f"{file.name}#{start + cut}")
                 cut, dropping = len(data), True
-            start, waiting, size = start + cut, [data[cut:]], len(data) - cut
+            start, waiting, size, line_ends = start + cut, [data[cut:]], len(data) - cut, False
 
 
 def _pieces(raw: pa.NativeFile, file: InputFile, start: int) -> Iterator[bytes | None]:

@@ -189,6 +189,16 @@ def test_an_endless_line_is_let_go(tmp_path: Path, monkeypatch) -> None:
     assert counts.skipped == {c4.OVERSIZE: 1}
 
 
+@pytest.mark.timeout(60)  # minutes, were what waits joined with each piece
+def test_a_long_line_in_small_pieces_is_joined_once(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(c4, "_BLOCK", 100)
+    monkeypatch.setattr(c4, "_PIECE", 64)
+    path = tmp_path / "a.json"
+    texts = ["a", "x" * (12 << 20), "b"]
+    path.write_bytes(lines(*({"text": text} for text in texts)))
+    assert [row["text"] for row in read_file(path)] == texts
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(tmp_path_factory, content: bytes) -> None:
     for name in ("a.json", "a.json.gz"):
