@@ -11,7 +11,8 @@ _PLUS = re.compile(r"(?<=\d)\+|(?<=gpl)\+", re.IGNORECASE)
 _NO_WORD = re.compile(r"[\W_]+")
 
 _LICENSE = r"licen[cs]es?"
-_VERSION = r" ?(?:version|ver|v)? ?(?P<version>\d(?: \d)?)(?!\d)"
+_NUMBERED = r" ?(?:version|ver|v)? ?"
+_VERSION = rf"{_NUMBERED}(?P<version>\d(?: \d{{1,2}})?)(?!\d)"
 
 _GNU = re.compile(
     r"\b(?:gnu )?(?:(?P<kind>affero|lesser|library) (?:gnu )?(?:or library )?)?"
@@ -22,7 +23,8 @@ _GNU = re.compile(
 _GNU_KINDS = {"affero": "AGPL", "lesser": "LGPL", "library": "LGPL"}
 _GNU_REACH = 160  # characters behind a name in which its version may stand
 _GNU_VERSION = re.compile(
-    rf"^{_VERSION}|\bversions? (?P<later>\d(?: \d)?)(?!\d)| v(?P<v>\d(?: \d)?)\b"
+    rf"^{_NUMBERED}(?P<version>\d(?: \d)?)(?!\d)|\bversions? (?P<later>\d(?: \d)?)(?!\d)"
+    r"| v(?P<v>\d(?: \d)?)\b"
 )
 _GNU_BEFORE = re.compile(r"\bversion (\d(?: \d)?) of (?:the )?$")
 _OR_LATER = re.compile(

@@ -46,6 +46,12 @@ def result(path: str, text: str, project: str = "MIT", **options: object) -> Cle
     ("Server Side Public License, version 1", ["SSPL-1.0"]),
     ("Business Source License 1.1", ["BUSL-1.1"]),
     ("the same terms as Perl itself", ["Artistic-1.0-Perl OR GPL-1.0-or-later"]),
+    ("This source file is subject to version 3.01 of the PHP license, PHP License, version 3.01",
+     ["PHP-3.01"]),
+    ("PHP License 3.0", ["PHP-3.0"]),
+    ("PHP License, version 3.15", ["LicenseRef-PHP"]),
+    ("Apache License, Version 2.0 2004", ["Apache-2.0"]),
+    ("Apache License, Version 2, January 2004", ["Apache-2.0"]),
     ("mit freundlichem Dank", []),
 ])  # fmt: skip
 def test_licenses_are_named_as_they_are_stated(text: str, expected: list[str]) -> None:
