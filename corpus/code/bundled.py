@@ -6,8 +6,9 @@ alone. A text that only speaks of libraries, and does not say where they are, is
 """
 
 import re
-from fnmatch import fnmatchcase
-from typing import NamedTuple
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cached_property
 
 from corpus.code.expressions import UNKNOWN, all_of, named_licenses
 from corpus.code.license_texts import licenses_of_text, plain_words
@@ -18,17 +19,20 @@ _MOST_PATTERNS = 100  # of a text: each file of its project is compared with eac
 _INTRODUCTION_WORDS = 100
 
 
-class Bundled(NamedTuple):
+@dataclass(frozen=True)
+class Bundled:
     """The licence of some files: patterns of paths from the project's root, or folders."""
 
     files: tuple[str, ...]
     license: str
 
     def holds_for(self, path: str) -> bool:
-        return any(
-            fnmatchcase(path, files) or path.startswith(f"{files.rstrip('/')}/")
-            for files in self.files
-        )
+        return self._paths.match(path) is not None
+
+    @cached_property
+    def _paths(self) -> re.Pattern[str]:
+        folders = (re.escape(f"{files.rstrip('/')}/") for files in self.files)
+        return re.compile("|".join([*map(translate, self.files), *folders]))
 
 
 def divide(text: str, folder: str = "") -> tuple[str, list[Bundled]]:
@@ -59,6 +63,8 @@ def _license(part: str) -> str:
     stated = _LICENSE.search(part)
     named = stated[1].strip() if stated else ""
     texts = [name for name in licenses_of_text(part) if name != UNKNOWN]
-    if named and named_licenses(named):
-        return all_of([named, *(name for name in texts if name not in named)])
+    asked = named_licenses(named)
+    if asked:
+        known = [name.lower() for name in asked]
+        return all_of([named, *(name for name in texts if name.lower() not in known)])
     return all_of(texts) if texts else UNKNOWN

@@ -23,7 +23,7 @@ from corpus.code.statements import (
 from corpus.counts import Counts
 from corpus.formats.documents import Document
 
-_MOST_BUNDLED = 1000
+_MOST_PATTERNS = 1000  # of a project: each of its files is compared with each
 UNREADABLE = "file that cannot be read from its archive"
 
 
@@ -80,7 +80,7 @@ def _statements(members: Iterable[Member], bundled: list[Bundled]) -> Iterator[S
         if content is None:
             continue
         bundled += bundled_of(member.path, content)
-        if len(bundled) > _MOST_BUNDLED:  # no project names so many: nothing of it is trusted
+        if sum(len(part.files) for part in bundled) > _MOST_PATTERNS:  # nothing of it is trusted
             bundled[:] = [Bundled(("*",), UNKNOWN)]
         statement = statement_of(member.path, content)
         if statement is not None:

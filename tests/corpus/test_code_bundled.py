@@ -1,12 +1,17 @@
 """Licences of several parts: those that name their files, and expressions of several licences."""
 
 import zipfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpus.code import repository
-from corpus.code.expressions import license_allowed
+from corpus.code.bundled import Bundled
+from corpus.code.expressions import license_allowed, named_licenses
+from corpus.code.repository import Member, read_project
 from corpus.code.statements import bundled_of, license_for, licenses_by_folder, statement_of
 from corpus.counts import Counts
 from corpus.sources import code
@@ -96,6 +101,45 @@ def test_an_expression_of_several_licenses(expression: str, allowed: bool) -> No
     assert license_allowed(str(found), ALLOWED) is allowed
 
 
+@pytest.mark.parametrize(
+    ("named", "allowed"), [("MIT-0", False), ("mit", True), ("MIT AND Zlib", False)]
+)
+def test_a_name_hides_no_license_whose_name_it_holds(named: str, allowed: bool) -> None:
+    text = f"Name: a\nFiles: it/blas\nLicense: {named}\n\n{MIT}"
+    license = licenses_of({"LICENSES_bundled.txt": text})[1]
+    names = [name.lower() for name in named_licenses(str(license)) or ()]
+    assert "mit" in names
+    assert license_allowed(str(license), ALLOWED) is allowed
+
+
+GLOB = st.text("ab/*?[]!.\n-", min_size=1, max_size=6)
+
+
+@given(st.lists(GLOB, min_size=1, max_size=4), st.text("ab/.\n[", max_size=6))
+def test_files_are_those_of_shell_patterns_and_of_folders(files: list[str], path: str) -> None:
+    expected = any(
+        fnmatchcase(path, one) or path.startswith(f"{one.rstrip('/')}/") for one in files
+    )
+    assert Bundled(tuple(files), "MIT").holds_for(path) is expected
+
+
+def named_files(number: int) -> str:
+    files = ", ".join(f"lib{number}_{n}/*.c" for n in range(100))
+    return f"Name: a\nFiles: {files}\nLicense: MIT\n\n{MIT}"
+
+
+@pytest.mark.parametrize(("files", "kept"), [(10, 1), (11, 0)])
+def test_a_project_that_names_too_many_files_is_not_trusted(files: int, kept: int) -> None:
+    texts = {"LICENSE": MIT, "a.py": "a = 1\n"}
+    texts |= {f"p{n}/LICENSE": named_files(n) for n in range(files)}
+    members = [
+        Member(path, path, len(text), lambda most, text=text: text.encode()[:most])
+        for path, text in texts.items()
+    ]
+    found = read_project("p", lambda faults: members, "code", code.CodeConfig(), Counts())
+    assert len(list(found)) == kept
+
+
 def test_a_wheel_with_libraries_beside_its_own_files(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "it-1.whl"
     with zipfile.ZipFile(path, "w") as wheel:
@@ -110,5 +154,5 @@ def test_a_wheel_with_libraries_beside_its_own_files(tmp_path: Path, monkeypatch
 
     assert "libgfortran*.so" in BUNDLED
     assert titles() == ["it/a.py", "it.libs/libgfortran.py"]
-    monkeypatch.setattr(repository, "_MOST_BUNDLED", 1)
+    monkeypatch.setattr(repository, "_MOST_PATTERNS", 1)
     assert titles() == [], "too many to be asked about: nothing is allowed"
