@@ -6,21 +6,32 @@ so many tokens takes from each part of the mixture is `corpus.mixture_plan`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 
-from corpus import keyed
+from corpus import keyed, schema
+from corpus.conditions import read_condition
 from corpus.errors import ConfigError
+
+# What a part's condition may ask for.
+COLUMN_TYPES = {**{field.name: field.type for field in schema.LEDGER}, "bucket": pa.string()}
 
 
 @dataclass(frozen=True)
 class ComponentConfig:
-    """One part of the mixture: its weight, or the tokens to take of it, and limits of its own."""
+    """One part of the mixture: its weight, or the tokens to take of it, and limits of its own.
+
+    It takes `source` whole, the one of its name where none is given; or, of that or of all sources,
+    the documents of which `where` holds, a condition on the ledger and `bucket`.
+    """
 
     weight: float | None = None
     tokens: float | None = None
+    source: str = ""
+    where: str = ""
     max_epochs: float | None = None  # instead of the mixture's
     bytes_per_token: float | None = None  # instead of the mixture's
 
@@ -32,6 +43,11 @@ class ComponentConfig:
             if value is not None and not 0 <= value < math.inf:
                 raise ConfigError(f"{key}={value} must be a finite number, 0 or more")
         _check_bytes_per_token(self.bytes_per_token)
+        if self.where:
+            try:
+                read_condition(self.where, COLUMN_TYPES)
+            except ConfigError as error:
+                raise ConfigError(f"where: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,8 @@ class Component:
     """A part of the mixture as resolved: `tokens` of it, or what its weight gives."""
 
     name: str
+    source: str  # empty: every source
+    where: str  # empty: every document
     weight: float
     tokens: float | None
     max_epochs: float  # 0: no cap
@@ -83,6 +101,8 @@ class MixtureConfig:
             found.append(
                 Component(
                     name=name,
+                    source=own.source or ("" if own.where else name),
+                    where=own.where,
                     weight=own.weight or 0.0,
                     tokens=own.tokens,
                     max_epochs=self.max_epochs if own.max_epochs is None else own.max_epochs,
@@ -142,12 +162,28 @@ def estimated_tokens(text_bytes: int, documents: int, bytes_per_token: float) ->
     return round(text_bytes / bytes_per_token) + 2 * documents
 
 
-def check_sources(config: MixtureConfig, sources: Mapping[str, object]) -> None:
-    """ConfigError for a weight on a source that the corpus has not."""
-    for name in config.weights:
-        if name not in sources:
-            known = ", ".join(sorted(sources))
-            raise ConfigError(f"mixture.weights.{name}: no such source; there are {known}")
+def check_sources(config: MixtureConfig, sources: Collection[str]) -> None:
+    """ConfigError for a part of a source that the corpus has not, or that never gets a document."""
+    whole: dict[str, str] = {}
+    for part in config.components():
+        key = f"mixture.weights.{part.name}"
+        if part.source and part.source not in sources:
+            where = key if part.source == part.name else f"{key}.source={part.source}"
+            raise ConfigError(f"{where}: no such source; there are {', '.join(sorted(sources))}")
+        if not part.name.isidentifier():
+            raise ConfigError(f"{key}: a name must be letters, digits and _ alone")
+        if part.name in sources and part.source != part.name:
+            raise ConfigError(
+                f"{key} is named as a source and takes of {part.source or 'all'}; "
+                f"give it another name, or 'source: {part.name}'"
+            )
+        if part.source in whole:
+            raise ConfigError(
+                f"{key} gets no document: mixture.weights.{whole[part.source]}, before it, takes "
+                f"all of '{part.source}'; put it first"
+            )
+        if part.source and not part.where:
+            whole[part.source] = part.name
 
 
 def _check_bytes_per_token(value: float | None) -> None:

@@ -167,6 +167,9 @@ KEPT = pa.schema(
     ]
 )
 
+# The part of the mixture that a kept document belongs to, null for none; in documents' order.
+COMPONENT = pa.schema([("doc_id", pa.uint64()), ("component", pa.string())])
+
 # What the tokenizer may learn from: of each part of the mixture, documents by their keyed hashes.
 SAMPLE = pa.schema(
     [("doc_id", pa.uint64()), ("component", pa.string()), ("text", pa.large_string())]

@@ -71,8 +71,8 @@ def plan(ablation: AblationConfig, folder: Path) -> dict[str, TrainConfig]:
     trainings = {}
     for name, weights in ablation.mixtures.items():
         for source in weights:
-            if source not in base.corpus.sources:
-                known = ", ".join(sorted(base.corpus.sources))
+            if source not in {*base.corpus.sources, *base.mixture.weights}:
+                known = ", ".join(sorted({*base.corpus.sources, *base.mixture.weights}))
                 raise ConfigError(f"mixtures.{name}.{source}: no such source; there are {known}")
         places = {"weights": weights, "output": f"{ablation.output}/{name}"}
         run = configs.build(RunConfig, {**tree, "train": {**tree["train"], **places}})

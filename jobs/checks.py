@@ -59,7 +59,7 @@ def _require(read: Callable[[], object], location: str, key: str) -> None:
 
 def require_known(redo: Sequence[str], config: CorpusConfig) -> None:
     """ConfigError for a stage to redo that no build of this config has."""
-    known = ["lm", "documents", "sample", "tokenizer", "shards"]
+    known = ["lm", "documents", "components", "sample", "tokenizer", "shards"]
     known += [f"{step}/{source}" for step in STEPS for source in config.sources]
     for name in redo:
         if name not in known:
@@ -70,8 +70,9 @@ def require_kept(config: RunConfig, tables: dict[str, SourceTables]) -> None:
     """DataError where the rules left nothing of a source that the mixture wants, or of all."""
     totals = {name: table.decisions.counts.totals for name, table in tables.items()}
     nothing = not any(counts["kept"] for counts in totals.values())
+    wanted = {part.source for part in config.mixture.components() if part.weight or part.tokens}
     for name, counts in totals.items():
-        if not counts["kept"] and (nothing or config.mixture.shares().get(name)):
+        if not counts["kept"] and (nothing or name in wanted):
             reasons = ", ".join(f"{n:,} {r}" for r, n in counts.items() if r.startswith("dropped"))
             if not reasons:
                 raise DataError(

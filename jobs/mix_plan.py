@@ -1,11 +1,14 @@
 """What a config's training asks of its mixture, and the tokens there are to give."""
 
 import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from corpus import components, storage
 from corpus import manifest as manifests
-from corpus import storage
 from corpus.config import to_tree
 from corpus.config_tree import read_tree
 from corpus.errors import ConfigError, DataError
@@ -16,6 +19,8 @@ from jobs.config import RunConfig
 from tokenizer.stages import split_tokens
 
 PLAN_NAME = "mixture.json"
+_NARROW = ("ledger", "decisions")  # stages whose tables hold no text
+_READERS = 4  # at a time
 
 
 @dataclass(frozen=True)
@@ -44,20 +49,20 @@ def asked(config: RunConfig) -> Ask | None:
             )
     if not tokens or not mixture.weights:
         return None
-    components = mixture.components()
-    caps = {part.name: part.max_epochs for part in components}
+    parts = mixture.components()
+    caps = {part.name: part.max_epochs for part in parts}
     if config.train is not None and "weights" in config.train:
         own = config.training().mean_weights
         caps |= dict.fromkeys(own.keys() - caps.keys(), mixture.max_epochs)
         scheduled = isinstance(config.train["weights"], list)
         section = "the mean of train.weights" if scheduled else "train.weights"
         return Ask(own, tokens, caps, section=section)
-    part = tokens / (mixture.budget() or tokens)  # a training may take less than the budget
+    scale = tokens / (mixture.budget() or tokens)  # a training may take less than the budget
     return Ask(
-        weights={part.name: part.weight for part in components if part.tokens is None},
+        weights={part.name: part.weight for part in parts if part.tokens is None},
         tokens=tokens,
         caps=caps,
-        by_number={name: number * part for name, number in mixture.by_number().items()},
+        by_number={name: number * scale for name, number in mixture.by_number().items()},
         groups=frozenset(
             name for name, w in mixture.weights.items() if isinstance(w, ComponentConfig)
         ),
@@ -74,12 +79,13 @@ def available(config: RunConfig, shards: str | None = None, file: str | None = N
         return Available(_stated(file), f"as {file} states")
     if shards is not None:
         return _of_shards(_read_shards(shards))
+    chosen = components.conditional(config.mixture.components(), list(config.corpus.sources))
     made = manifests.find(storage.join(config.output, "shards"))
-    if made is not None:
+    if made is not None and to_tree(chosen) == made.config.get("components", {}):
         return _of_shards(made)
     documents = manifests.find(storage.join(config.output, "documents"))
     if documents is not None and all("text_bytes" in f.facts for f in documents.files):
-        return _of_documents(config, documents)
+        return _of_documents(config, documents, chosen)
     if config.mixture.available:
         tokens = {name: round(count) for name, count in config.mixture.available.items()}
         return Available(tokens, "as mixture.available states")
@@ -109,21 +115,47 @@ def _of_shards(shards: Manifest) -> Available:
     return Available({**held_out, **tokens}, f"counted in {shards.folder}")
 
 
-def _of_documents(config: RunConfig, documents: Manifest) -> Available:
+def _of_documents(
+    config: RunConfig, documents: Manifest, chosen: Mapping[str, components.Choices]
+) -> Available:
     mixture = config.mixture
     rates = {part.name: part.bytes_per_token for part in mixture.components()}
-    sizes: dict[str, tuple[int, int]] = {}
-    for file in documents.files:
-        text, rows = sizes.get(file.facts["source"], (0, 0))
-        sizes[file.facts["source"]] = (text + file.facts["text_bytes"], rows + file.rows)
+    sizes = dict.fromkeys(rates, (0, 0))  # documents, and bytes of text
+    for name, rows, text in _sizes(config.output, documents, chosen):
+        before = sizes.get(name, (0, 0))
+        sizes[name] = (before[0] + rows, before[1] + text)
     tokens = {}
-    for name, (text, rows) in sizes.items():
+    for name, (rows, text) in sizes.items():
         every = estimated_tokens(text, rows, rates.get(name, mixture.bytes_per_token))
         tokens[name] = round(every * (1 - mixture.valid_share))
     others = {n: r for n, r in rates.items() if r != mixture.bytes_per_token}
     at = f"{mixture.bytes_per_token:g} bytes a token"
     at += "".join(f", {name} at {rate:g}" for name, rate in others.items())
     return Available(tokens, f"estimated from {documents.folder} at {at}")
+
+
+def _sizes(
+    output: str, documents: Manifest, chosen: Mapping[str, components.Choices]
+) -> Iterator[tuple[str, int, int]]:
+    """(name, documents, bytes of text) of every file and part of the mixture.
+
+    Where a part has a condition, it is asked of the ledger: columns alone are read, no text.
+    """
+    for file in documents.files:
+        source = file.facts["source"]
+        name, where = chosen.get(source, ((source, ""),))[0]
+        if not where:
+            yield name, file.rows, file.facts["text_bytes"]
+    for source, parts in chosen.items():
+        if not parts[0][1]:
+            continue
+        made = [manifests.read(storage.join(output, f"{s}/{source}")) for s in _NARROW]
+        ledgers, decisions = ([manifest.path(f) for f in manifest.files] for manifest in made)
+        with ThreadPoolExecutor(_READERS) as pool:
+            tables = pool.map(partial(components.assigned, parts=parts), ledgers, decisions)
+            for table in tables:
+                rows, text = components.totals(table)
+                yield from ((name, rows[name], text[name]) for name in rows)
 
 
 def _read_shards(place: str) -> Manifest:

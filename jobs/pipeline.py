@@ -3,7 +3,7 @@
 import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from corpus import cutoffs, decide, documents, extract, models, reference, storage
+from corpus import components, cutoffs, decide, documents, extract, models, reference, storage
 from corpus.annotate import stages as annotate
 from corpus.c4 import repeats_stage
 from corpus.c4 import stage as c4
@@ -76,11 +76,12 @@ def build(
     with _alone(config.output):
         work = Build(config, engine, notice or (lambda stage, done: None), redo)
         try:
-            _corpus(work)
+            tables = _corpus(work)
             if config.tokenizer is not None:
-                model = _tokenizer(work, config.tokenizer)
+                parts = _parts(work, tables)
+                model = _tokenizer(work, parts, config.tokenizer)
                 if shards:
-                    _shards(work, model)
+                    _shards(work, parts, model)
         except BaseException:
             engine.close(keep_log=True)
             raise
@@ -90,7 +91,7 @@ def build(
     return work.manifests
 
 
-def _corpus(work: Build) -> Manifest:
+def _corpus(work: Build) -> dict[str, documents.SourceTables]:
     config = work.config.corpus
     sources = dict(sorted(config.sources.items()))  # not in the order the file happens to have
     needs_lm = any(source.annotate.perplexity for source in sources.values())
@@ -113,9 +114,9 @@ def _corpus(work: Build) -> Manifest:
         name: _source(work, name, source, extracted[name], files)
         for name, source in sources.items()
     }
-    kept = work.bring(documents.stage(tables))
+    work.bring(documents.stage(tables))
     checks.require_kept(work.config, tables)
-    return kept
+    return tables
 
 
 def _extraction(name: str, source: SourceConfig) -> Stage:
@@ -157,23 +158,36 @@ def _source(
     return documents.SourceTables(text, ledger, decisions)
 
 
-def _tokenizer(work: Build, config: TokenizerConfig) -> Manifest:
-    kept, mixture = work.manifests["documents"], work.config.mixture
+def _parts(work: Build, tables: Mapping[str, documents.SourceTables]) -> list[components.Part]:
+    """The kept documents by part of the mixture, which conditions on the ledger may tell."""
+    mixture = work.config.mixture.components()
+    chosen = components.conditional(mixture, list(tables))
+    stage = components.stage(tables, chosen)
+    named = None
+    if stage.units:
+        named = work.bring(stage)
+        components.require_documents(named, mixture)
+    return components.parts(work.manifests["documents"], named, chosen)
+
+
+def _tokenizer(work: Build, parts: Sequence[components.Part], config: TokenizerConfig) -> Manifest:
+    mixture = work.config.mixture
     for bounded in (True, False):
         wanted = training_stages.sample_config(
-            kept, mixture.shares(), config, mixture.valid_share, work.config.seed, bounded
+            parts, mixture.shares(), config, mixture.valid_share, work.config.seed, bounded
         )
-        sampled = work.bring(training_stages.sample_stage(kept, wanted))
+        sampled = work.bring(training_stages.sample_stage(parts, wanted))
         if not wanted.falls_short(sampled):
             break
     return work.bring(training_stages.tokenizer_stage(sampled, wanted, config))
 
 
-def _shards(work: Build, model: Manifest) -> None:
-    config, kept = work.config, work.manifests["documents"]
+def _shards(work: Build, parts: Sequence[components.Part], model: Manifest) -> None:
+    config = work.config
+    chosen = components.conditional(config.mixture.components(), list(config.corpus.sources))
     held_out = config.mixture.valid_share
-    shards = work.bring(tokens.shards_stage(kept, model, config.shards, held_out, config.seed))
-    write_plan(config, shards)
+    stage = tokens.shards_stage(parts, chosen, model, config.shards, held_out, config.seed)
+    write_plan(config, work.bring(stage))
 
 
 def _write_metrics(root: str, done: StageRun) -> None:

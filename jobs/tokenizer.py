@@ -20,22 +20,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from corpus import storage
     from corpus.errors import ConfigError
     from jobs.config import load_run
     from jobs.console import say, stage_line
     from jobs.demo import make_input_named_in
     from jobs.doctor import require_java
     from jobs.pipeline import build
+    from tokenizer.training_stages import MODEL_NAME
 
     config = load_run(options.config, options.overrides)
     if config.tokenizer is None:
         raise ConfigError(f"{options.config} has no 'tokenizer' section; add one to train it")
     require_java()
     make_input_named_in(config)
-    made = build(config, notice=stage_line, shards=False)["tokenizer"]
-    totals = made.counts.totals
+    totals = build(config, notice=stage_line, shards=False)["tokenizer"].counts.totals
+    model = storage.join(config.output, "tokenizer", MODEL_NAME)
     say(
-        f"{made.path(made.files[0])}: {config.tokenizer.vocab_size:,} pieces learnt from "
+        f"{model}: {config.tokenizer.vocab_size:,} pieces learnt from "
         f"{totals['sample_documents']:,} documents, {totals['sample_bytes'] / 1e6:.1f} MB of text"
     )
     return 0

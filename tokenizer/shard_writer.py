@@ -1,4 +1,4 @@
-"""Writes one split of a unit's documents as shards of even sizes.
+"""Writes one split of a unit's documents of one part of the mixture as shards of even sizes.
 
 How many tokens there are is known at the end only, so they wait in a scratch file: shards filled
 one after another would leave a last one of any size. Memory holds the ids and lengths alone.
@@ -24,13 +24,19 @@ class ShardWriter:
         encoder: Encoder,
         shard_tokens: int,
         output: Output,
+        corpus_source: str = "",
     ) -> None:
+        """`source` is the part of the mixture, `corpus_source` whose documents, where that differs.
+
+        `stem` is of this part alone in its unit.
+        """
         self.stem, self.source, self.split = stem, source, split
+        self.corpus_source = corpus_source or source
         self.encoder, self.shard_tokens, self.output = encoder, shard_tokens, output
         self.dtype = token_dtype(encoder.vocab_size)
         self.ids: list[np.ndarray] = []
         self.lengths: list[np.ndarray] = []
-        self.waiting = output.scratch / f"{split}.tokens"
+        self.waiting = output.scratch / f"{stem}-{split}.tokens"
         self._stream = self.waiting.open("wb")
 
     def add(self, ids: np.ndarray, tokens: np.ndarray, offsets: np.ndarray) -> None:
@@ -63,6 +69,7 @@ class ShardWriter:
         write_shard(str(local), ids, tokens, offsets, self.encoder.hash, self.encoder.vocab_size)
         facts = {
             "source": self.source,
+            "corpus_source": self.corpus_source,
             "split": self.split,
             "tokens": len(tokens),
             "tokenizer": self.encoder.hash,

@@ -1,15 +1,15 @@
 """Stage 7: every document encoded, and written into the shards of its source and split."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.batches import read_batches, unit_name
+from corpus.components import Choices, Part, part_batches
 from corpus.errors import ConfigError, DataError
-from corpus.manifest import Manifest
+from corpus.manifest import Manifest, OutputFile
 from corpus.mixture import is_valid
 from corpus.output import Output, Unit
 from corpus.stage import Stage
@@ -32,18 +32,29 @@ class ShardsConfig:
 
 
 def shards_stage(
-    documents: Manifest, tokenizer: Manifest, config: ShardsConfig, valid_share: float, seed: int
+    parts: Sequence[Part],
+    chosen: Mapping[str, Choices],
+    tokenizer: Manifest,
+    config: ShardsConfig,
+    valid_share: float,
+    seed: int,
 ) -> Stage:
+    """Shards of all documents but those of no part of the mixture; `chosen` tells the parts."""
     model = (tokenizer.path(tokenizer.files[0]), tokenizer.files[0].sha256)
     units = []
-    for source in sorted({file.facts["source"] for file in documents.files}):
-        for files in _groups(documents, source, config.unit_bytes):
-            payload = (source, [documents.path(f) for f in files], model, config, valid_share, seed)
-            shas = tuple(file.sha256 for file in files)
-            units.append(Unit(unit_name(files[0]), shas, payload))
+    for source in sorted({part.source for part in parts}):
+        for group in _groups(parts, source, config.unit_bytes):
+            payload = (group, model, config, valid_share, seed)
+            inputs = tuple(sha for part in group for sha in part.inputs)
+            units.append(Unit(group[0].unit, inputs, payload))
     return Stage(
         name="shards",
-        config={"shards": config, "valid_share": valid_share, "seed": seed},
+        config={
+            "shards": config,
+            "valid_share": valid_share,
+            "seed": seed,
+            "components": dict(chosen),
+        },
         units=units,
         inputs={"tokenizer": tokenizer.files[0].sha256},
         modules=("tokenizer.stages",),
@@ -52,29 +63,41 @@ def shards_stage(
 
 
 def write_shards(unit: Unit, output: Output) -> None:
-    """Encodes a group of one source's documents into shards of its train and valid split."""
-    source, paths, model, config, valid_share, seed = unit.payload
+    """Encodes a group of one source's documents into shards by part of the mixture and split."""
+    group, model, config, valid_share, seed = unit.payload
     encoder = _encoder(*model)
-    writers = {
-        split: ShardWriter(unit.name, source, split, encoder, config.shard_tokens, output)
-        for split in ("train", "valid")
-    }
-    for path in paths:
-        for batch in read_batches(path, ["doc_id", "text"]):
+    writers: dict[tuple[str, str], ShardWriter] = {}
+    for part in group:
+        for name, batch in part_batches(part, ["doc_id", "text"]):
             ids = batch.column("doc_id").to_numpy()
             held_out = is_valid(ids, seed, valid_share)
             for split, mask in (("train", ~held_out), ("valid", held_out)):
                 if mask.any():
+                    if (name, split) not in writers:
+                        writers[name, split] = ShardWriter(
+                            unit.name if name == part.source else f"{unit.name}-{name}",
+                            name,
+                            split,
+                            encoder,
+                            config.shard_tokens,
+                            output,
+                            part.source,
+                        )
                     texts = batch.column("text").filter(pa.array(mask))
                     tokens, offsets = encoder.encode_batch(texts)
-                    writers[split].add(ids[mask], tokens, offsets)
+                    writers[name, split].add(ids[mask], tokens, offsets)
                     output.counts.add("text_bytes", pc.sum(pc.binary_length(texts)).as_py() or 0)
-    for writer in writers.values():
-        writer.close()
+    for key in sorted(writers):
+        writers[key].close()
+
+
+def corpus_source(shard: OutputFile) -> str:
+    """The source of a shard's documents; its `source` fact is their part of the mixture."""
+    return str(shard.facts.get("corpus_source", shard.facts["source"]))
 
 
 def split_tokens(shards: Manifest, split: str) -> dict[str, int]:
-    """Tokens a split holds of each source."""
+    """Tokens a split holds of each part of the mixture."""
     totals: dict[str, int] = {}
     for file in shards.files:
         if file.facts["split"] == split:
@@ -83,15 +106,15 @@ def split_tokens(shards: Manifest, split: str) -> dict[str, int]:
     return totals
 
 
-def _groups(documents: Manifest, source: str, unit_bytes: int) -> Iterator[list]:
-    group: list = []
-    for file in documents.files:
-        if file.facts["source"] != source:
+def _groups(parts: Sequence[Part], source: str, unit_bytes: int) -> Iterator[list[Part]]:
+    group: list[Part] = []
+    for part in parts:
+        if part.source != source:
             continue
-        if group and sum(f.bytes for f in group) + file.bytes > unit_bytes:
+        if group and sum(p.bytes for p in group) + part.bytes > unit_bytes:
             yield group
             group = []
-        group.append(file)
+        group.append(part)
     if group:
         yield group
 

@@ -4,7 +4,7 @@ Each task keeps of its file the documents that the sample of the whole may hold,
 what they kept. The model is the same for any number of files, tasks and executors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import schema
-from corpus.batches import read_batches, unit_name
+from corpus.batches import read_batches
+from corpus.components import Part, part_batches
 from corpus.counts import counted_texts
 from corpus.errors import DataError
 from corpus.manifest import Manifest
@@ -54,7 +55,7 @@ class SampleConfig:
 
 
 def sample_config(
-    documents: Manifest,
+    parts: Sequence[Part],
     weights: Mapping[str, float],
     config: TokenizerConfig,
     valid_share: float,
@@ -70,9 +71,9 @@ def sample_config(
     wanted = {name: int(config.sample_bytes * w / total) for name, w in weights.items()}
     wanted = {name: size for name, size in wanted.items() if size}
     held = dict.fromkeys(wanted, 0)
-    for file in documents.files:
-        if file.facts["source"] in held:
-            held[file.facts["source"]] += file.facts["text_bytes"]
+    for part in parts:
+        for name in held.keys() & part.text_bytes.keys():
+            held[name] += part.text_bytes[name]
     below = {
         name: min(1.0, _SPARE * size / (held[name] or 1)) if bounded else 1.0
         for name, size in wanted.items()
@@ -80,14 +81,14 @@ def sample_config(
     return SampleConfig(wanted, below, valid_share, seed)
 
 
-def sample_stage(documents: Manifest, config: SampleConfig) -> Stage:
+def sample_stage(parts: Sequence[Part], config: SampleConfig) -> Stage:
     return Stage(
         name="sample",
         config=config,
         units=[
-            Unit(unit_name(f), (f.sha256,), (f.facts["source"], documents.path(f), config))
-            for f in documents.files
-            if f.facts["source"] in config.wanted
+            Unit(part.unit, part.inputs, (part, config))
+            for part in parts
+            if config.wanted.keys() & part.documents.keys()
         ],
         modules=("tokenizer.training_stages",),
         work=sample_shard,
@@ -96,20 +97,22 @@ def sample_stage(documents: Manifest, config: SampleConfig) -> Stage:
 
 def sample_shard(unit: Unit, output: Output) -> None:
     """Writes what the sample may need of one file's training documents."""
-    name, path, config = unit.payload
-    sample = config.samples()[name]
-    for batch in read_batches(path, ["doc_id", "text"]):
-        ids = batch.column("doc_id").to_numpy()
-        training = ~is_valid(ids, config.seed, config.valid_share)
-        sample.add(ids[training], batch.column("text").filter(pa.array(training)))
-    rows = [(doc_id, name, text) for doc_id, text in sample.documents()]
+    part, config = unit.payload
+    samples = config.samples()
+    for name, batch in part_batches(part, ["doc_id", "text"]):
+        if name in samples:
+            ids = batch.column("doc_id").to_numpy()
+            training = ~is_valid(ids, config.seed, config.valid_share)
+            samples[name].add(ids[training], batch.column("text").filter(pa.array(training)))
+    rows = [(doc_id, name, text) for name in samples for doc_id, text in samples[name].documents()]
     columns = zip(*rows, strict=True) if rows else ([], [], [])
     batch = pa.record_batch(
         [pa.array(c, f.type) for c, f in zip(columns, schema.SAMPLE, strict=True)], schema.SAMPLE
     )
+    sizes = {name: sample.bytes for name, sample in samples.items() if sample.bytes}
     output.counts.add("documents", len(rows))
-    output.counts.add("text_bytes", sample.bytes)
-    output.write_table([batch], schema.SAMPLE, facts={"text_bytes": {name: sample.bytes}})
+    output.counts.add("text_bytes", sum(sizes.values()))
+    output.write_table([batch], schema.SAMPLE, facts={"text_bytes": sizes})
 
 
 def tokenizer_stage(sampled: Manifest, sample: SampleConfig, config: TokenizerConfig) -> Stage:

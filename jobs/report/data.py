@@ -88,13 +88,14 @@ class StageSpeed:
 
 @dataclass(frozen=True)
 class Taken:
-    """What a training asked of one source and what it had of it when its last step was done."""
+    """What is asked of one part of the mixture, and what the training's last step left it with."""
 
     source: str
     share: float
     available: int
     asked: int
     asked_epochs: float
+    max_epochs: float = 0.0  # its cap; 0: none
     obtained: int | None = None  # tokens; None before training
     obtained_epochs: float | None = None
 
@@ -214,7 +215,7 @@ def _speeds(folder: str, sources: list[str]) -> list[StageSpeed]:
     flow = [f"extracted/{source}" for source in sources] + ["lm"]
     for source in sources:
         flow += [f"{step}/{source}" for step in STEPS if step != "extracted"]
-    flow += ["documents", "sample", "tokenizer", "shards"]
+    flow += ["documents", "components", "sample", "tokenizer", "shards"]
     return sorted((s for s in speeds if s.stage in flow), key=lambda s: flow.index(s.stage))
 
 
@@ -245,6 +246,7 @@ def _mixture(folder: str, config: dict[str, Any], training: Training) -> list[Ta
             available=row["available"],
             asked=row["asked"],
             asked_epochs=row["epochs"],
+            max_epochs=row.get("max_epochs", 0.0),  # absent: of an earlier version
             obtained=obtained.get(row["source"]),
             obtained_epochs=epochs.get(row["source"]),
         )

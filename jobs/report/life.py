@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpus import decide, schema, storage
+from corpus import decide, schema
 from corpus.batches import unit_name
 from corpus.manifest import Manifest
 from corpus.skip_log import find_skipped
@@ -18,7 +18,8 @@ from jobs.report import measures
 from jobs.report.data import Run, SourceRun
 from jobs.report.lines import LineRemoval, removal
 from jobs.report.lookup import find_rows, path_of, read_rows
-from tokenizer.shards import open_shard, shard_files
+from tokenizer.shards import open_shard
+from tokenizer.stages import corpus_source
 
 _TWINS = ("duplicate_of", "overlap_with")
 
@@ -199,13 +200,14 @@ def _kept_in(run: Run, source: SourceRun, unit: str, doc_id: int) -> str | None:
 def _placement(run: Run, source: str, doc_id: int) -> Placement | None:
     if run.shards is None:
         return None
-    for file in shard_files(storage.join(run.shards.folder, "manifest.json")):
-        if file.source != source:
+    for file in run.shards.files:
+        if corpus_source(file) != source:
             continue
-        shard = open_shard(file.path)  # mapped: only the ids are read
+        path = run.shards.path(file)
+        shard = open_shard(path)  # mapped: only the ids are read
         found = (shard.doc_ids == doc_id).nonzero()[0]
         if found.size:
             document = int(found[0])
             start, end = (int(offset) for offset in shard.offsets[document : document + 2])
-            return Placement(file.path, file.split, document, start, end)
+            return Placement(path, file.facts["split"], document, start, end)
     return None

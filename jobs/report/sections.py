@@ -20,6 +20,7 @@ from jobs.report.markup import (
     size,
     table,
 )
+from tokenizer.stages import corpus_source
 
 _BARS = 12  # languages shown by name
 _HISTOGRAMS = 6  # languages a source with a histogram of their own
@@ -149,7 +150,7 @@ def _shard_steps(run: Run, source: str, first: int) -> list[list]:
         files = [
             file
             for file in (run.shards.files if run.shards else ())
-            if (file.facts["source"], file.facts["split"]) == (source, split)
+            if (corpus_source(file), file.facts["split"]) == (source, split)
         ]
         if files:
             tokens = count(sum(file.facts["tokens"] for file in files))

@@ -1,43 +1,10 @@
-"""The report's sections on the model: mixture, loss, validation, speed and a sample."""
+"""The report's sections on the model: loss, validation, speed and a sample."""
 
 from jobs.report.charts import Series, line_chart, smoothed, thinned
 from jobs.report.data import Run, StageSpeed
-from jobs.report.markup import Html, absent, count, duration, element, join, share, size, table
+from jobs.report.markup import Html, absent, count, duration, element, join, size, table
 
 _SMOOTHED_PART = 40  # the mean goes over this part of the run's steps
-
-
-def mixture(run: Run) -> Html:
-    """Tokens asked of each source by its weight, and what the training took."""
-    if not run.mixture:
-        return absent("No mixture planned: the config has no training, or no shards yet.")
-    total_asked = sum(row.asked for row in run.mixture)
-    total_taken = sum(row.obtained or 0 for row in run.mixture)
-    trained = any(row.obtained is not None for row in run.mixture)
-    rows = []
-    for row in run.mixture:
-        cells = [
-            element("code", row.source),
-            count(row.available),
-            f"{100 * row.share:.2f} %",
-            count(row.asked),
-            f"{row.asked_epochs:.3f}",
-        ]
-        if trained:
-            cells += [
-                f"{100 * (row.obtained or 0) / (total_taken or 1):.2f} %",
-                count(row.obtained or 0),
-                f"{row.obtained_epochs or 0:.3f}",
-            ]
-        rows.append(cells)
-    headers = ["Source", "Tokens there are", "Share asked", "Tokens asked", "Epochs asked"]
-    headers += ["Share obtained", "Tokens obtained", "Epochs obtained"] if trained else []
-    shown = table(headers, rows, "l" + "r" * (len(headers) - 1))
-    if not trained:
-        return join([shown, absent("Nothing trained yet, so nothing obtained.")])
-    note = f"{count(total_taken)} of {count(total_asked)} tokens trained on "
-    note += f"({share(total_taken, total_asked)}); one epoch is every training token once."
-    return join([shown, element("p", note, class_="note")])
 
 
 def loss(run: Run) -> Html:

@@ -15,8 +15,8 @@ def test_a_weight_is_a_number_or_a_group() -> None:
     group = ComponentConfig(weight=0.3, max_epochs=4, bytes_per_token=2.5)
     config = MixtureConfig({"web": 0.7, "code": group}, max_epochs=2)
     assert config.components() == [
-        Component("web", 0.7, None, 2, 4.0),
-        Component("code", 0.3, None, 4, 2.5),
+        Component("web", "web", "", 0.7, None, 2, 4.0),
+        Component("code", "code", "", 0.3, None, 4, 2.5),
     ]
     assert config.shares() == {"web": 0.7, "code": 0.3}
     assert config.budget() == 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from corpus import manifest as manifests
 from corpus import schema
+from corpus.components import parts
 from corpus.errors import DataError
 from corpus.keyed import uniform
 from corpus.mixture import is_valid
@@ -122,21 +123,24 @@ def model(corpus, tmp_path_factory) -> bytes:
     return path.read_bytes()
 
 
-def trained(folder: Path, kept, engine, bounded: bool = True) -> tuple[bytes, manifests.Manifest]:
-    config = sample_config(kept, WEIGHTS, TOKENIZER, VALID, SEED, bounded)
-    sampled = run(sample_stage(kept, config), str(folder), engine).manifest
+def trained(
+    folder: Path, kept: manifests.Manifest, engine, bounded: bool = True
+) -> tuple[bytes, manifests.Manifest]:
+    files = parts(kept, None, {})
+    config = sample_config(files, WEIGHTS, TOKENIZER, VALID, SEED, bounded)
+    sampled = run(sample_stage(files, config), str(folder), engine).manifest
     assert not config.falls_short(sampled)
     made = run(tokenizer_stage(sampled, config, TOKENIZER), str(folder), engine).manifest
     return Path(made.path(made.files[0])).read_bytes(), sampled
 
 
-@pytest.mark.parametrize("parts", [1, 2, 7])
-def test_the_model_is_the_same_for_any_files_and_partitions(parts, corpus, model, tmp_path, engine):
-    kept = corpus.written(tmp_path, parts)
-    spark = Engine(SparkConfig(partitions=parts), engine.session)
+@pytest.mark.parametrize("files", [1, 2, 7])
+def test_the_model_is_the_same_for_any_files_and_partitions(files, corpus, model, tmp_path, engine):
+    kept = corpus.written(tmp_path, files)
+    spark = Engine(SparkConfig(partitions=files), engine.session)
     found, sampled = trained(tmp_path, kept, spark)
     assert found == model
-    assert len(sampled.files) == 2 * parts, "a source without weight is not read"
+    assert len(sampled.files) == 2 * files, "a source without weight is not read"
 
 
 def test_tasks_keep_little_more_than_the_sample(corpus, model, tmp_path, engine):
@@ -151,14 +155,14 @@ def test_tasks_keep_little_more_than_the_sample(corpus, model, tmp_path, engine)
 
 
 def test_a_bound_that_keeps_too_much_out_is_noticed(corpus, tmp_path, engine):
-    kept = corpus.written(tmp_path, 2)
+    kept = parts(corpus.written(tmp_path, 2), None, {})
     config = sample_config(kept, WEIGHTS, TOKENIZER, VALID, SEED)
     tight = replace(config, below={name: below / 4 for name, below in config.below.items()})
     assert tight.falls_short(run(sample_stage(kept, tight), str(tmp_path), engine).manifest)
 
 
 def test_no_documents_are_said_in_one_line(tmp_path, engine):
-    kept = Documents(web={1: ""}).written(tmp_path, 1)
+    kept = parts(Documents(web={1: ""}).written(tmp_path, 1), None, {})
     config = sample_config(kept, {"code": 1.0}, TOKENIZER, VALID, SEED)
     sampled = run(sample_stage(kept, config), str(tmp_path), engine).manifest
     with pytest.raises(DataError, match="no document was kept, so there is nothing to train"):
