@@ -40,6 +40,7 @@ from corpus.kernels.tex_state import (
     POSITION,
     RECURSIVE,
     SAVED,
+    SEEN,
     SIGNATURE,
     SLOT,
     TOP,
@@ -64,8 +65,10 @@ def is_final(state, name):
             continue
         after = command_end(heap, at, end, meaning[NAME_AT_LETTER] > 0)
         if after > at and is_known(state, heap, at + 1, after):
+            state.registers[SEEN] += after - meaning[BODY]
             return False
         at = max(after, at + 1)
+    state.registers[SEEN] += end - meaning[BODY]
     return True
 
 
@@ -78,10 +81,10 @@ def expand(state, at, after, name):
         return ASK_MACHINERY
     top = registers[NUM_FRAMES] - 1
     asked, registers[IS_NO_MACHINERY] = registers[IS_NO_MACHINERY], 0
-    final = is_final(state, name)
     size = meaning[BODY_END] - meaning[BODY]
     constant = meaning[SIGNATURE] == meaning[BODY]
-    if constant and final and registers[WORK] > 0:
+    final = constant and registers[WORK] > 0 and is_final(state, name)
+    if final:
         if not has_output_room(state, size):
             return GROW
         registers[WORK] -= size + COST
@@ -103,20 +106,25 @@ def expand(state, at, after, name):
     frames[top, POSITION] = after
     for index in range(base, top + 1):
         frames[index, SAVED] = frames[index, POSITION]
+    signature = meaning[BODY] - meaning[SIGNATURE]  # which is gone through, whatever comes of it
+    registers[SEEN] += signature
     if not read_arguments(state, name):
-        registers[WORK] -= _put_back(state, base, top)
+        registers[WORK] -= _put_back(state, base, top) + signature
         return keep(state, at, after, UNREADABLE)
-    size = _size(state, name)
-    if not _has_room(state, top, size):
+    registers[SEEN] += size
+    made = _size(state, name)
+    cost = max(made, size) + signature + COST
+    registers[WORK] -= cost
+    if registers[WORK] < 0:  # before there is room: what it would become may have no end
+        _put_back(state, base, top)
+        return _take_back(state, base, at, after, OVER_LIMIT)
+    if not _has_room(state, top, made):
+        registers[WORK] += cost
         _put_back(state, base, top)
         frames[top, POSITION] = at
         return GROW
-    registers[WORK] -= size + COST
-    if registers[WORK] < 0:
-        _put_back(state, base, top)
-        return _take_back(state, base, at, after, OVER_LIMIT)
     registers[EXPANDED] += 1
-    _substitute(state, name, frames[top, TOP], final)
+    _substitute(state, name, frames[top, TOP], not constant and is_final(state, name))
     return GO_ON
 
 
@@ -149,7 +157,8 @@ def _take_back(state, base, at, after, count):
     """Leaves the macro at the base as it is written, and that macro alone from here on."""
     registers, frames = state.registers, state.frames
     name = frames[base, LEFT_NAME]
-    if name < 0:  # a file was read since: only this use is left
+    if name < 0:  # a file was read since: only this use is left, and may come again
+        registers[WORK] -= COST
         return keep(state, at, after, count)
     first, last = state.names[name, NAME], state.names[name, NAME_END]
     frames[registers[NUM_FRAMES] - 1, POSITION] = at

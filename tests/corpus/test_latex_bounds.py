@@ -13,6 +13,11 @@ from corpus.latex.scanner import Limits
         ("\\newcommand{\\a}[1]{#1}", "\\a{", ""),
         ("\\newcommand{\\a}[2]{#1}", "\\a{", "}"),  # a first argument, but no second
         ("\\def\\c #1;{}", "\\c {;", ""),
+        ("\\newcommand{\\a}[1]{" + "y" * 9000 + "}", "\\a}", ""),
+        ("\\newcommand{\\a}[1]{" + "#1" * 4500 + "}", "\\a{}", ""),
+        ("\\newcommand{\\a}[1][" + "y" * 9000 + "]{}", "\\a[]", ""),
+        ("\\newcommand{\\a}[2][" + "y" * 9000 + "]{}", "\\a}", ""),
+        ("", "\\lstinline{", ""),
         ("", "\\def\\b{", ""),
         ("", "\\newcommand{\\b}{", ""),
         ("", "\\newcommand{\\b}[1][{", "}]"),  # a default, but no body
