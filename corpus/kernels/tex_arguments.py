@@ -7,10 +7,12 @@ text, the frame it was read for goes on.
 from corpus.kernels import inlined, inner
 from corpus.kernels.tex_state import (
     ARGUMENTS,
+    AT_LETTER,
     BASE,
     BODY,
     DELIMITED,
     END,
+    FRAME_AT_LETTER,
     MANDATORY,
     NUM_FRAMES,
     OPTIONAL,
@@ -21,6 +23,7 @@ from corpus.kernels.tex_state import (
     WORK,
 )
 from corpus.kernels.tex_text import (
+    AT_SIGN,
     BACKSLASH,
     CLOSE,
     NEWLINE,
@@ -127,7 +130,10 @@ def _undelimited(state, parameter):
         return False
     after = place + 1
     if byte == BACKSLASH and after < end:
-        while after < end and is_letter(text[after]):
+        at_letter = state.frames[index, FRAME_AT_LETTER]
+        if at_letter < 0:
+            at_letter = state.registers[AT_LETTER]
+        while after < end and (is_letter(text[after]) or (at_letter and text[after] == AT_SIGN)):
             after += 1
         if after == place + 1:
             after = character_end(text, after, end)

@@ -138,6 +138,8 @@ def delimiter_start(text, at, end, delimiters, first, last):
             at = group_end(text, at, end)
             if at < 0:
                 return -1
+        elif text[at] == BACKSLASH:  # a brace after it opens nothing
+            at += 1 + (at + 1 < end and text[at + 1] in (OPEN, CLOSE, BACKSLASH))
         else:
             at += 1
     return -1
