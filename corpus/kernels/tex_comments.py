@@ -22,6 +22,8 @@ from corpus.kernels.tex_text import SPACE as BLANK
 
 _LONGEST_INLINE = 10_000  # bytes of an argument; a paper may be one line
 _LONGEST_OPTIONS, _LONGEST_LANGUAGE = 200, 100
+_MOST_SEARCHED = 20  # bytes looked over in vain, for each of the text's; and as many in any text:
+_SPARE_SEARCHED = 1 << 20
 _LONGEST_CONTROL = 40  # bytes of a command that is looked for before a comment
 
 # What holds text verbatim, by its place among these
@@ -54,10 +56,13 @@ def _name_at(text, first, last, names, ends):
 
 @inner
 def inline_end(text, name, at, end):
-    r"""Where the argument of `\verb` and its like ends, which is one line; -1 where it does not.
+    r"""Where the argument of `\verb` and its like ends, which is one line.
 
+    Where it does not: a negative number, whose size is that of the bytes looked over, and one.
     `at` is the place after the command's name, which is a number of `_NAMES`.
     """
+    if name == VERB and at < end and text[at] == STAR:
+        at += at + 1 >= end or not is_letter(text[at + 1])
     if name in (LSTINLINE, MINTINLINE):
         at = _after_options(text, at, end)
     if name == MINTINLINE and at < end and text[at] == OPEN:
@@ -74,15 +79,17 @@ def inline_end(text, name, at, end):
         return -1
     closing = CLOSE if mark == OPEN and name != VERB else mark
     width = character_end(text, at, end) - at
-    for place in range(at + width, min(end - width + 1, at + _LONGEST_INLINE)):
+    last = min(end - width + 1, at + _LONGEST_INLINE)
+    for place in range(at + width, last):
         same = text[place] == closing
         for other in range(1, width):
             same = same and text[place + other] == text[at + other]
         if same:
             return place + width
         if text[place] == NEWLINE:
+            last = place
             break
-    return -1
+    return -1 - max(last - at, 0)
 
 
 @inner
@@ -141,7 +148,7 @@ def _environment_end(text, opened, at, end):
 
 
 @inner
-def _verbatim_end(text, at, end, names, ends, unclosed):
+def _verbatim_end(text, at, end, names, ends, unclosed, searched):
     """Where to go on after the backslash at `at`: past what is verbatim, or what it escapes."""
     after = at + 1
     while after < end and is_letter(text[after]):
@@ -160,10 +167,13 @@ def _verbatim_end(text, at, end, names, ends, unclosed):
             unclosed[environment] = True
             return after
         return close
-    if command == VERB and after < end and text[after] == STAR:
-        after += after + 1 >= end or not is_letter(text[after + 1])
+    if searched[0] > _MOST_SEARCHED * end + _SPARE_SEARCHED:
+        return after
     close = inline_end(text, command, after, end)
-    return close if close >= 0 else after
+    if close >= 0:
+        return close
+    searched[0] -= close
+    return after
 
 
 @inner
@@ -189,11 +199,12 @@ def without_comments(text, names, ends):
     """
     out = np.empty(text.size + 1, np.uint8)
     unclosed = np.zeros(2 * ends.size, np.bool_)
+    searched = np.zeros(1, np.int64)  # bytes, for arguments that nothing closes
     size = start = at = 0  # text from `start` on is not written yet
     end = text.size
     while at < end:
         if text[at] == BACKSLASH:
-            at = _verbatim_end(text, at, end, names, ends, unclosed)
+            at = _verbatim_end(text, at, end, names, ends, unclosed, searched)
             continue
         if text[at] != PERCENT:
             at += 1

@@ -114,10 +114,16 @@ def _appendix(scanner: Scanner, at: int) -> None:
 
 
 def _verbatim_inline(scanner: Scanner, at: int) -> None:
+    if scanner.is_spent:
+        scanner.keep(at)
+        return
     start = scanner.position
     name = _INLINE[scanner.piece(at + 1, start)]
     argument = scanner.piece(start, min(scanner.end, start + _LONGEST_INLINE))
     size = inline_end(np.frombuffer(argument, np.uint8), name, 0, len(argument))
+    if size < 0:
+        scanner.registers[fields.SEEN] -= size
+        scanner.charge(-size)
     scanner.position = start + max(size, 0)
     scanner.keep(at, verbatim=size >= 0)
 

@@ -8,10 +8,11 @@ from test_arxiv import read, source, tar
 from corpus.kernels import tex_state as fields
 from corpus.kernels.tex_names import name_number
 from corpus.latex import state
-from corpus.latex.comments import verbatim_names
+from corpus.latex.comments import strip_comments, verbatim_names
 from corpus.latex.decode import declared_codec
 from corpus.latex.main_file import find_mains
-from corpus.latex.paper import clean, read_source
+from corpus.latex.paper import clean, read_source, scanned
+from corpus.latex.scanner import Limits
 from corpus.sources import arxiv
 
 HEAD = "\\documentclass{a}\\begin{document}"
@@ -116,3 +117,43 @@ def test_a_main_file_named_twice_is_one_paper() -> None:
 )
 def test_letters_after_a_line_end_are_no_conditional(body: str, text: str) -> None:
     assert text_of(body) == text + "\n"
+
+
+def test_what_a_macro_becomes_is_bounded_before_there_is_room_for_it() -> None:
+    """Of a paper of 40 KB this one would become 100 MB, of 1 MB 230 GiB."""
+    scanner = scanned(
+        read_source(
+            {
+                "a.tex": b"\\newcommand{\\a}[1]{%b}%b\\a{%b}"
+                % (b"#1" * 10_000, HEAD.encode(), b"y" * 10_000)
+            }
+        ),
+        "a.tex",
+        Limits(),
+    )
+    assert scanner.counts["macros_over_limit"] == 1
+    assert len(scanner.state.text) + len(scanner.state.out) < 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("\\verb*|50% \\foo|", "\\verb*|50% \\foo|"),
+        ("\\verb*+\\foo+ \\foo", "\\verb*+\\foo+ BAR"),
+        ("\\def\\x#1;{<#1>}\\x a\\{b; c", "<a\\{b> c"),
+        ("\\def\\x#1\\y{<#1>}\\x a\\z\\y c", "<a\\z> c"),
+        ("\\def\\x#1;{<#1>}\\x a\\\\{b;}; c", "<a\\\\{b;}> c"),
+        ("\\newcommand{\\f}[1]{<#1>}\\makeatletter\\f\\bar@baz x", "<\\bar@baz> x"),
+        ("\\newcommand{\\f}[1]{<#1>}\\f\\bar@baz x", "<\\bar>@baz x"),
+    ],
+)
+def test_stars_escaped_braces_and_letters_are_tex_s(body: str, text: str) -> None:
+    assert text_of(body, "\\newcommand{\\foo}{BAR}") == text + "\n"
+
+
+def test_verbatim_arguments_are_looked_for_until_that_is_too_much() -> None:
+    """A line of `\\url{` alone took a look at 10,000 bytes for each."""
+    last = b"\n\\url{a%b} % c"
+    few, many = (b"\\url{" * n + last for n in (100, 300_000))
+    assert strip_comments(few).endswith(b"\\url{a%b}\n")
+    assert strip_comments(many).endswith(b"\\url{a\n")
