@@ -88,7 +88,9 @@ def _find(scanner: Scanner, name: str, suffixes: tuple[str, ...]) -> str | None:
             return None
     current = next(iter(scanner.open_files[-1:]), "")
     for folder in dict.fromkeys([scanner.folder, posixpath.dirname(current), ""]):
-        path = posixpath.normpath(posixpath.join(folder, name))
+        path = posixpath.join(folder, name) if folder else name
+        if "." in path or "//" in path:  # perhaps no plain path
+            path = posixpath.normpath(path)
         for suffix in suffixes:
             if path + suffix in scanner.files:
                 return path + suffix

@@ -58,6 +58,8 @@ def find_mains(texts: Mapping[str, bytes], lone_is_main: bool = True) -> list[st
 
 
 def _is_main(text: bytes) -> bool:
+    if b"\\document" not in text:  # faster than the pattern, and true of most files
+        return False
     return _has(_CLASS, text) and (b"{document}" not in text or _has(_BODY, text))
 
 

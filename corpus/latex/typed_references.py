@@ -10,7 +10,6 @@ import re
 _WORDS = [
     word for name in (b"eferences", b"ibliography", b"iterature") for word in (name, name.upper())
 ]
-_TITLES = {b"references", b"bibliography", b"literature", b"literature cited"}
 _MOST_TITLES = 4  # of a word, from the end, that are looked at
 _LONGEST_BEFORE, _LONGEST_AFTER = 80, 15  # bytes of its line around a title
 _LONGEST_FILLER = 300  # bytes between a title and its first entry
@@ -18,7 +17,10 @@ _LONGEST_REST = 1500  # bytes after the last entry: addresses
 _LONGEST_ENTRY = 1000
 _FEWEST = 3
 
-_DECORATION = re.compile(rb"\\[A-Za-z]+\*?|[\s{}:.$~*]|\d")
+_DECORATION = rb"(?:\\[A-Za-z]+\*?|[\s{}:.$~*\d])*+"
+_TITLE = re.compile(
+    _DECORATION + rb"(?:references|bibliography|literature(?: cited)?)" + _DECORATION, re.I
+)
 _FILLER = re.compile(
     rb"(?:[\s{}]|\\[A-Za-z]+\*?(?:\{[^{}\n]{0,60}\}|-?[\d.]{1,6}[a-z]{2})*+|\\\\)*+"
 )
@@ -74,7 +76,7 @@ def _title_lines(text: bytes) -> list[Span]:
             if last < 0:
                 continue
             first = text.rfind(b"\n", max(0, at - _LONGEST_BEFORE), at) + 1
-            if _DECORATION.sub(b" ", text[first:last]).strip().lower() in _TITLES:
+            if _TITLE.fullmatch(text, first, last):
                 lines.add((first, last))
     return sorted(lines, reverse=True)
 
