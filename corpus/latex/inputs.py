@@ -54,8 +54,8 @@ def _decoded(name: bytes) -> str:
 
 
 def _read_in(scanner: Scanner, at: int, name: str) -> None:
-    file = _find(scanner, name, ("", ".tex", ".ltx"))
     opened = scanner.open_files
+    file = _find(scanner, name, ("", ".tex", ".ltx"), opened)
     if file is None or file in opened or len(opened) >= scanner.limits.max_open_files:
         scanner.inputs["inputs_not_found" if file is None else "inputs_recursive"] += 1
         scanner.keep(at)
@@ -79,15 +79,15 @@ def _ends_its_line(text: bytes) -> bool:
     return text.endswith(b"\n") and b"\\endinput" not in text
 
 
-def _find(scanner: Scanner, name: str, suffixes: tuple[str, ...]) -> str | None:
+def _find(scanner: Scanner, name: str, suffixes: tuple[str, ...], opened: list[str]) -> str | None:
     """The archive's file of a name: below the main file's folder, the reader's, or the root."""
     if name.startswith(("/", "~")) or ".." in name.split("/"):
         inside = posixpath.normpath(posixpath.join(scanner.folder, name))
         if name.startswith(("/", "~")) or inside.startswith(".."):
             scanner.outside.append(name)
             return None
-    current = next(iter(scanner.open_files[-1:]), "")
-    for folder in dict.fromkeys([scanner.folder, posixpath.dirname(current), ""]):
+    reader = posixpath.dirname(opened[-1]) if opened else ""
+    for folder in dict.fromkeys([scanner.folder, reader, ""]):
         path = posixpath.join(folder, name) if folder else name
         if "." in path or "//" in path:  # perhaps no plain path
             path = posixpath.normpath(path)
@@ -115,7 +115,7 @@ def _package(suffix: str) -> Action:
         names = [*(options or b"").split(b","), *match[2].split(b",")]
         opened = scanner.open_files
         for name in reversed(names):  # the last one pushed is read first
-            file = _find(scanner, _decoded(name).strip(), (suffix,))
+            file = _find(scanner, _decoded(name).strip(), (suffix,), opened)
             if not file or file in opened or len(opened) >= scanner.limits.max_open_files:
                 continue
             if scanner.charge(len(scanner.files[file])):
