@@ -13,9 +13,13 @@ _NAMES = (
     r"|boost)\b"
 )
 # Of a comment's lines in lower case.
+_COPYRIGHT_WORD = re.compile(r"\bcopyright\b")
+_HOLDER = re.compile(  # behind the word
+    r"\d{4}|\(c\)|©|\bby\b|, |\b(?:inc|ltd|llc|corp|gmbh|authors?|contributors|foundation"
+    r"|holders?)\b"
+)
 _COPYRIGHT = re.compile(
-    r"\bcopyright\b.*(?:\d{4}|\(c\)|©|\bby\b|, |\b(?:inc|ltd|llc|corp|gmbh|authors?|contributors"
-    r"|foundation|holders?)\b)|^\W*(?:©|\(c\)\W*\d{4}|copr\.)|\ball rights reserved\b"
+    r"^\W*(?:©|\(c\)\W*\d{4}|copr\.)|\ball rights reserved\b"
     r"|spdx-license-identifier|spdx-filecopyrighttext|^\W*@?copyright\s*:?\s"
     rf"|^\W*(?:@licen[cs]e\b|licen[cs]e\s*(?::|\(|-|{_NAMES}))"
     r"|^\W*@?(?:copyright|licen[cs]e)\W*$"
@@ -112,8 +116,11 @@ def legal_lines(words: list[str]) -> list[bool]:
 
 
 def _is_copyright(line: str) -> bool:
-    hinted = any(hint in line for hint in _COPYRIGHT_HINTS)
-    return hinted and _COPYRIGHT.search(line) is not None
+    if not any(hint in line for hint in _COPYRIGHT_HINTS):
+        return False
+    word = _COPYRIGHT_WORD.search(line)
+    held = word is not None and _HOLDER.search(line, word.end()) is not None
+    return held or _COPYRIGHT.search(line) is not None
 
 
 def _sentence_start(paragraph: list[str], lower: list[str], position: int) -> int:

@@ -22,7 +22,7 @@ _FIELD = re.compile(
     r"|licen[cs]e[ \t]+-[ \t])[ \t]*(?P<value>[^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-_ASSIGNED = re.compile(r"^__licen[cs]e__\s*=\s*\(?\s*['\"]{1,3}([^'\"\n]{1,200})", re.MULTILINE)
+_ASSIGNED = re.compile(r"^__licen[cs]e__\s*=\s*(?:\(\s*)?['\"]{1,3}([^'\"\n]{1,200})", re.MULTILINE)
 _ASSIGNED_HEAD = 16_384  # characters in which it is looked for
 _DOCSTRING = re.compile(r"\s*[rRuUbB]{0,2}(\"\"\"|''')(?P<text>.{0,65536}?)\1[^\n]*\n?", re.DOTALL)
 _PROLOGUE = re.compile(
@@ -67,7 +67,7 @@ _GRANTS = re.compile(
 )
 # and that this is in a file beside it, what the project has, or what the notice itself grants.
 _REFERS = re.compile(
-    r"\b(?:licen[cs]es?|copying|copyright|notice)(?:[.-][\w.]+)?\W{1,3}(?:file|for)\b"
+    r"\b(?:licen[cs]es?|copying|copyright|notice)(?:[.-][\w.]{1,40})?\W{1,3}(?:file|for)\b"
     r"|\bfile \W?(?:licen[cs]e|copying|copyright)|\b(?:licen[cs]e|copying|copyright)[.]\w"
     r"|\b(?:see|read|found|described|specified|contained|included|accompanying|look)\b.{0,60}"
     r"(?:licen[cs]e|copying|copyright)"
