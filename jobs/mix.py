@@ -6,6 +6,8 @@ from jobs.arguments import config_arguments
 
 _PLAN = "print tokens there are, tokens asked for, epochs, and what runs out first"
 
+_WIDTH = 120  # a number cut to a terminal's width would be another number
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", required=True, help=_PLAN)
@@ -61,6 +63,7 @@ def tell(rows, tokens: int, basis: str) -> None:
     if first.lasts >= tokens:
         when = f"not within these {tokens:,} tokens, but after {first.lasts:,.0f}"
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, _WIDTH)
     console.print(shown)
     console.print(f"first to run out: {first.source}, {when}")
     console.print(f"tokens available: {escape(basis)}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from corpus import components, cutoffs, decide, documents, extract, models, reference, storage
+from corpus import manifest as manifests
 from corpus.annotate import stages as annotate
 from corpus.c4 import repeats_stage
 from corpus.c4 import stage as c4
@@ -172,13 +173,19 @@ def _parts(work: Build, tables: Mapping[str, documents.SourceTables]) -> list[co
 
 def _tokenizer(work: Build, parts: Sequence[components.Part], config: TokenizerConfig) -> Manifest:
     mixture = work.config.mixture
-    for bounded in (True, False):
-        wanted = training_stages.sample_config(
-            parts, mixture.shares(), config, mixture.valid_share, work.config.seed, bounded
+    bounded, whole = (
+        training_stages.sample_config(
+            parts, mixture.shares(), config, mixture.valid_share, work.config.seed, is_bounded
         )
-        sampled = work.bring(training_stages.sample_stage(parts, wanted))
-        if not wanted.falls_short(sampled):
-            break
+        for is_bounded in (True, False)
+    )
+    # Where the bound was found too tight before, it would be again.
+    known = manifests.find(storage.join(work.config.output, training_stages.SAMPLE))
+    wanted = whole if known and known.config == to_tree(whole) else bounded
+    sampled = work.bring(training_stages.sample_stage(parts, wanted))
+    if wanted.falls_short(sampled):
+        wanted = whole
+        sampled = work.bring(training_stages.sample_stage(parts, whole))
     return work.bring(training_stages.tokenizer_stage(sampled, wanted, config))
 
 

@@ -23,6 +23,7 @@ from corpus.stage import Stage
 from tokenizer.sample import Sample
 from tokenizer.train import TokenizerConfig, train
 
+SAMPLE = "sample"  # the stage's name
 MODEL_NAME = "tokenizer.model"
 _SPARE = 2.0  # times the hashes that a sample should need, so that it very seldom falls short
 
@@ -83,7 +84,7 @@ def sample_config(
 
 def sample_stage(parts: Sequence[Part], config: SampleConfig) -> Stage:
     return Stage(
-        name="sample",
+        name=SAMPLE,
         config=config,
         units=[
             Unit(part.unit, part.inputs, (part, config))

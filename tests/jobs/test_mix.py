@@ -114,6 +114,16 @@ def test_other_shards_and_a_file_of_figures(capfd, config, tmp_path):
     assert (code, "is of stage 'documents'; give the folder of the shards" in said) == (2, True)
 
 
+def test_no_figure_is_cut_to_a_terminals_width(capfd, config, tmp_path):
+    name = "a_part_of_the_mixture_with_quite_a_long_name"
+    weights = f"mixture.weights={{{name}: {{where: num_words > 1, weight: 1}}}}"
+    stated = f"mixture.available={{{name}: 12_345_678_901_234}}"
+    more = ["mixture.tokens=9_876_543_210_123", weights, stated]
+    code, said = told(capfd, config, *overrides(tmp_path, *more))
+    assert code == 0
+    assert f"{name} 100.00% 12,345,678,901,234 9,876,543,210,123 0.80 any" in said
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

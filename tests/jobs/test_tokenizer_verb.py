@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
+from corpus.stage import Stage, StageRun
 from jobs.cli import main
+from jobs.config import load_run
+from jobs.pipeline import build
 
 
 @pytest.fixture
@@ -31,6 +34,24 @@ def test_the_tokenizer_is_trained_and_nothing_after_it(run, capfd):
     assert sentencepiece.SentencePieceProcessor(model_file=str(model)).vocab_size() == 700
     assert not (run / "shards").exists()
     assert not (run / "mixture.json").exists()
+
+
+def test_a_sample_that_falls_short_is_drawn_again_once(run, tiny_run, engine, monkeypatch):
+    monkeypatch.setattr("tokenizer.training_stages._SPARE", 0.1)
+    shutil.rmtree(run / "sample")
+    config = load_run(run / "config.yaml", [f"output={run}"])
+    done: list[str] = []
+
+    def note(stage: Stage, finished: StageRun | None) -> None:
+        if finished is not None and finished.units_run:
+            done.append(stage.name)
+
+    build(config, engine.session, note, shards=False)
+    assert done == ["sample", "sample", "tokenizer"]
+    model = "tokenizer/tokenizer.model"
+    assert (run / model).read_bytes() == (tiny_run / model).read_bytes()
+    build(config, engine.session, note, shards=False)
+    assert len(done) == 3, "the second build has nothing to do"
 
 
 def test_a_config_without_a_tokenizer_is_refused(run, capfd):
