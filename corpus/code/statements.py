@@ -23,6 +23,7 @@ _TEXT_SUFFIXES = ("txt", "md", "rst", "markdown", "html", "lesser", "lib")
 _CODE_SUFFIX = re.compile(r"\.(?!txt|md|rst|markdown|html)[a-z]{1,4}$", re.IGNORECASE)
 _METADATA = ("PKG-INFO", "METADATA", "pyproject.toml", "setup.cfg", "package.json", "Cargo.toml")
 
+_MOST_DOTS = 1000  # of a key in TOML: its parser takes quadratic time
 _SPDX_MARK = "SPDX:"  # before what is an expression by its field's definition
 _NO_LICENSE = re.compile(r"(?:authors|notice|readme|contribut|change|credits|thanks|index)", re.I)
 _BARE = ("MIT", "ISC", "Zlib", "Unlicense", "WTFPL", "UNLICENSED", "X11", "NCSA")
@@ -179,7 +180,8 @@ def _stated(name: str, text: str) -> str | None:
         if name == "package.json":
             return _of_package(json.loads(text))
         if name in ("pyproject.toml", "Cargo.toml"):
-            return _of_toml(tomllib.loads(text))
+            dots = (part.count(".") for part in re.split(r"[=\n]", text))
+            return _of_toml(tomllib.loads(text)) if max(dots) < _MOST_DOTS else None
     except (ValueError, RecursionError):
         return None
     pattern = r"^license\s*=\s*(.+)$" if name == "setup.cfg" else r"\.license\s*=\s*['\"]([^'\"]+)"

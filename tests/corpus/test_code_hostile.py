@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from corpus.code.cleaning import CodeConfig, clean
 from corpus.code.legal_lines import legal_lines
+from corpus.code.statements import statement_of
 
 UNITS = [
     "copyright ", "copyright.", "copying.", "licence.x", "licensed to ", "see ", "all. the ",
@@ -27,6 +28,14 @@ def test_a_word_over_and_over_costs_no_more_than_others(unit: str) -> None:
         clean("a.py", head + code, "MIT", CodeConfig())
     clean("a.py", f"'''copyright {many}'''\n{code}", "MIT", CodeConfig())
     clean("a.py", f"__license__ = {many}\n{code}", "MIT", CodeConfig())
+
+
+@pytest.mark.parametrize("key", ["{}a = 1", "[{}a]", "x = {{{}a = 1}}"])
+@pytest.mark.timeout(60)  # minutes, were it quadratic
+def test_a_key_of_many_parts_states_nothing(key: str) -> None:
+    stated = '[project]\nlicense = "MIT"\n'
+    assert statement_of("pyproject.toml", (stated + key.format("a." * 200)).encode()) is not None
+    assert statement_of("pyproject.toml", (stated + key.format("a." * 200_000)).encode()) is None
 
 
 PARTS = ["copyright", "copyrights", " ", ", ", "by", "(c)", "©", "2020", "inc", "x", "holder", "."]
