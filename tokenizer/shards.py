@@ -20,11 +20,12 @@ import pyarrow.fs as pafs
 
 from corpus import storage
 from corpus.errors import DataError, ShardError
-from tokenizer.blocks import BLOCK, BlockSums, checksums, decoded, encoded
+from tokenizer.blocks import BLOCK, BlockSums, checksums, encoded
 
 _MAGIC = b"ARROW1"
 _TOKENIZER = b"altiplano.tokenizer"
 _VOCAB = b"altiplano.vocab_size"
+_FOOTER = 1 << 16  # bytes that a footer has beside the checksums, and more
 _BLOCK = b"altiplano.block_bytes"
 _CRC32 = b"altiplano.crc32"
 _ARRAYS = ("document ids", "offsets", "tokens")  # in the order of their checksums
@@ -124,7 +125,7 @@ def open_shard(path: str, tokenizer_hash: str | None = None) -> Shard:
     """
     try:
         with pa.memory_map(local_path(path)) as mapped:
-            shard = _view(path, pa.ipc.open_file(mapped), mapped.read_buffer(1).address)
+            shard = _view(path, pa.ipc.open_file(mapped), mapped.read_buffer())
     except FileNotFoundError:
         raise ShardError(f"{path} is missing; restore it or write the shards again") from None
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
@@ -195,7 +196,7 @@ def _check_arrays(
         )
 
 
-def _view(path: str, reader: pa.ipc.RecordBatchFileReader, mapped_at: int) -> Shard:
+def _view(path: str, reader: pa.ipc.RecordBatchFileReader, mapped: pa.Buffer) -> Shard:
     metadata = reader.schema.metadata or {}
     if _TOKENIZER not in metadata or _VOCAB not in metadata or reader.num_record_batches != 1:
         raise ShardError(f"{path} is an Arrow file but no token shard; list only shards")
@@ -218,28 +219,33 @@ def _view(path: str, reader: pa.ipc.RecordBatchFileReader, mapped_at: int) -> Sh
         offsets=offsets,
         tokenizer_hash=metadata[_TOKENIZER].decode(),
         vocab_size=vocab_size,
-        blocks=_blocks(path, reader.metadata or {}, mapped_at, (doc_ids, offsets, tokens)),
+        blocks=_blocks(path, reader.metadata or {}, mapped, (doc_ids, offsets, tokens)),
     )
 
 
 def _blocks(
-    path: str, footer: dict[bytes, bytes], mapped_at: int, arrays: tuple[np.ndarray, ...]
+    path: str, footer: dict[bytes, bytes], mapped: pa.Buffer, arrays: tuple[np.ndarray, ...]
 ) -> tuple[BlockSums, ...]:
     if _CRC32 not in footer:
         return ()
-    sums = decoded(footer[_CRC32])
+    text = footer[_CRC32]
+    tail = mapped.slice(max(0, mapped.size - len(text) - _FOOTER))
+    place = tail.to_pybytes().rfind(text)
+    if place < 0:
+        raise ValueError("its checksums are not in its footer")
+    sums_start = mapped.size - tail.size + place
     counts = [-(-array.nbytes // BLOCK) for array in arrays]
-    if int(footer[_BLOCK]) != BLOCK or len(sums) != sum(counts):
-        raise ValueError(f"{len(sums)} checksums do not fit its {sum(counts)} blocks")
-    ends = np.cumsum(counts)
+    if int(footer[_BLOCK]) != BLOCK or len(text) != 8 * sum(counts):
+        raise ValueError(f"{len(text) // 8} checksums do not fit its {sum(counts)} blocks")
+    ends = np.cumsum(counts).tolist()
     return tuple(
         BlockSums(
             path=path,
             local=local_path(path),
             name=name,
-            start=array.ctypes.data - mapped_at,
+            start=array.ctypes.data - mapped.address,
             size=array.nbytes,
-            sums=sums[end - count : end],
+            sums_start=sums_start + 8 * (end - count),
             checked=bytearray(count),
         )
         for name, array, count, end in zip(_ARRAYS, arrays, counts, ends, strict=True)

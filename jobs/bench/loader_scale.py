@@ -54,9 +54,9 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         print(f"start-up {seconds:.2f} s, with the first batch located")
         print(
-            f"memory   {baseline:.0f} MB after imports; the loader adds {now - baseline:.0f} MB, at"
+            f"memory   {baseline:.0f} MB after imports, +{now - baseline:.0f} MB for the loader, "
+            f"+{max(peak, now) - baseline:.0f} MB at its highest"
         )
-        print(f"         its highest, while the manifest is parsed, {peak - baseline:.0f} MB")
         locating(loader)
         epochs(loader)
         if every_sample:

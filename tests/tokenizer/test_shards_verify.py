@@ -115,7 +115,7 @@ def test_sound_shards_have_no_problem(manifest, capsys):
 def test_the_named_bytes_hold_the_flipped_one(manifest):
     victim = Path(manifest).parent / "web-train-00001.arrow"
     tokens = open_shard(str(victim)).blocks[2]
-    assert len(tokens.sums) == 4
+    assert len(tokens.checked) == 4
     for block in range(4):
         sound = victim.read_bytes()
         position = min(tokens.start + block * BLOCK + 777, tokens.start + tokens.size - 1)
@@ -240,6 +240,6 @@ def test_what_is_no_shard_manifest_is_refused(tmp_path, content, message):
 def test_tokens_of_no_array_are_no_blocks(tmp_path):
     write(tmp_path / "a.arrow", [])
     shard = open_shard(str(tmp_path / "a.arrow"))
-    assert [len(array.sums) for array in shard.blocks] == [0, 1, 0]
+    assert [len(array.checked) for array in shard.blocks] == [0, 1, 0]
     shard.check(0, 0)
     assert np.array_equal(shard.offsets, [0])
