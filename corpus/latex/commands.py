@@ -31,6 +31,12 @@ _REFERENCES = re.compile(
 )
 _FLOATS = b"figure table longtable sidewaystable sidewaysfigure wrapfigure".split()
 
+# titles of what ends a letter that has no sections: its text is not what stands before the first
+_BACK_MATTER = re.compile(
+    rb"\s*+\*?\s*+\{[\s{]*+(?:\\[A-Za-z]+[\s{]*+)?(?:acknowledge?ments?|appendix|appendices"
+    rb"|supplementa(?:ry|l))",
+    re.I,
+)
 # environments that go: references, and what is no text
 _REMOVED = b"thebibliography references bibdiv biblist comment filecontents".split()
 
@@ -95,7 +101,11 @@ def _section(scanner: Scanner, at: int) -> None:
         scanner.end_references()
         if scanner.match(_REFERENCES, scanner.position):
             registers[fields.REFERENCES] = scanner.written
-        elif registers[fields.SECTION] < 0 and name not in _LOWER:
+        elif (
+            registers[fields.SECTION] < 0
+            and name not in _LOWER
+            and not scanner.match(_BACK_MATTER, scanner.position)
+        ):
             registers[fields.SECTION] = scanner.written
     scanner.keep(at)
 
@@ -109,7 +119,10 @@ def _is_heading(scanner: Scanner, name: bytes) -> bool:
 
 
 def _appendix(scanner: Scanner, at: int) -> None:
+    """Where no section stands before it, the text is a letter: it is kept from its start."""
     scanner.end_references()
+    if scanner.registers[fields.IN_BODY] and scanner.registers[fields.SECTION] < 0:
+        scanner.registers[fields.SECTION] = 0
     scanner.keep(at)
 
 

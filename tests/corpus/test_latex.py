@@ -156,6 +156,21 @@ def test_before_the_first_section_all_goes_and_without_one_nothing_does() -> Non
     )
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "\\section*{Acknowledgments} We thank A.",
+        "\\section {\\bf Acknowledgements} B",
+        "\\appendix\n\\section{Proof} p",
+        "\\section*{Supplementary Material} s",
+    ],
+)
+def test_a_letter_that_has_sections_only_at_its_end_is_kept(end: str) -> None:
+    assert body(f"The letter's text.\n\n{end}") == f"The letter's text.\n\n{end}"
+    front = "\\section*{Acknowledgements} A.\n\\section{One} text"
+    assert body(f"abstract {front}") == "\\section{One} text"
+
+
 def test_conditionals_whose_outcome_is_known_are_decided() -> None:
     assert body("a\\iffalse b \\ifx\\p\\q c\\fi d\\else e\\fi f") == "ae f"
     assert body("a\\iftrue b\\iffalse x\\fi\\else c\\fi d") == "ab d"
