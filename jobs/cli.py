@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
-from jobs import lm, mix, references, shards, tokenizer
+from jobs import lm, mix, references, shards, tokenizer, why_token
 from jobs.arguments import config_arguments
 
 Verb = Callable[[argparse.Namespace], int]
@@ -23,6 +23,7 @@ _EPILOGS = {
     "mix": "altiplano mix --plan jobs/configs/llama.yaml --set mixture.tokens=1.0e+12",
     "report": "altiplano report runs/demo",
     "explain": "altiplano explain http://json.docs.test/json.html --run runs/demo",
+    "why-token": "altiplano why-token runs/demo 120",
     "ablate": "altiplano ablate jobs/configs/ablations/demo.yaml",
     "lm": "altiplano lm train uk --set input=FOLDER --set output=runs/lm",
     "references": "altiplano references extract enwiki-pages-articles.xml.bz2 --output runs/cited",
@@ -79,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = _verb(verbs, "explain", "the life of one document", _explain)
     explain.add_argument("url", metavar="URL")
     explain.add_argument("--run", dest="run_folder", default="runs/demo", metavar="RUN")
+    why = "the documents a training step was made of, and where they come from"
+    why_token.add_arguments(_verb(verbs, "why-token", why, why_token.run))
     ablate = _verb(verbs, "ablate", "compare mixtures by short trainings", _ablate)
     config_arguments(ablate)
     tokenizer.add_actions(_verb(verbs, "tokenizer", "train a build's tokenizer", tokenizer.run))

@@ -1,15 +1,29 @@
 """What a person sees while stages run: one line a stage, what it did or that it was skipped."""
 
+import sys
+import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from corpus.counts import BYTES_NOT_READ, NOT_READ
+from corpus.progress import polled
 from corpus.stage import Stage, StageRun
 
 REASONS_SHOWN = 4
 FILES_SHOWN = 3
+_LINE_SECONDS = 30.0
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -51,3 +65,32 @@ def say(text: str) -> None:
 def fail(text: str) -> None:
     """Prints the one line of an error."""
     console.print(f"[red]error:[/red] {escape(' '.join(text.split()))}")
+
+
+@contextmanager
+def bytes_shown(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Tells of bytes done, by the function it gives: a bar for a person, else a line now and then.
+
+    The function may be called from several threads.
+    """
+    done, lock = 0, threading.Lock()
+    columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    watched = sys.stderr.isatty()
+    bar = Progress(TextColumn(label), BarColumn(), *columns, console=console, transient=True)
+    task = bar.add_task(label, total=total)
+
+    def add(count: int) -> None:
+        nonlocal done
+        with lock:
+            done += count
+        bar.advance(task, count)
+
+    def line() -> None:
+        say(f"{label}  {done / 1e9:,.1f} of {total / 1e9:,.1f} GB")
+
+    if watched:
+        with bar:
+            yield add
+    else:
+        with polled(line, _LINE_SECONDS):
+            yield add

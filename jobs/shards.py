@@ -1,29 +1,10 @@
 """`altiplano shards`: its actions, their arguments, and what each calls."""
 
 import argparse
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
-from corpus import storage
-from corpus.manifest import MANIFEST_NAME
-from corpus.progress import polled
-from jobs.console import console, fail, say
 
 _VERIFY = "read every byte of the shards and name what is not as their manifest says"
 _EXPORT = "write the shards as Megatron's .bin and .idx, or as Parquet for Hugging Face datasets"
 _PLACE = "a run's output folder, a folder of shards, or their manifest.json"
-_LINE_SECONDS = 30.0
 
 
 def add_actions(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +26,9 @@ def run(options: argparse.Namespace) -> int:
 
 def manifest_of(place: str) -> str:
     """The manifest of the shards at a place: of a run, of its shards' folder, or itself."""
+    from corpus import storage
+    from corpus.manifest import MANIFEST_NAME
+
     if place.endswith(".json"):
         return place
     for folder in (storage.join(place, "shards"), place):
@@ -54,36 +38,8 @@ def manifest_of(place: str) -> str:
     return storage.join(place, "shards", MANIFEST_NAME)
 
 
-@contextmanager
-def bytes_shown(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Tells of bytes done, by the function it gives: a bar for a person, else a line now and then.
-
-    The function may be called from several threads.
-    """
-    done, lock = 0, threading.Lock()
-    columns = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    watched = sys.stderr.isatty()
-    bar = Progress(TextColumn(label), BarColumn(), *columns, console=console, transient=True)
-    task = bar.add_task(label, total=total)
-
-    def add(count: int) -> None:
-        nonlocal done
-        with lock:
-            done += count
-        bar.advance(task, count)
-
-    def line() -> None:
-        say(f"{label}  {done / 1e9:,.1f} of {total / 1e9:,.1f} GB")
-
-    if watched:
-        with bar:
-            yield add
-    else:
-        with polled(line, _LINE_SECONDS):
-            yield add
-
-
 def _verify(options: argparse.Namespace) -> int:
+    from jobs.console import bytes_shown, fail, say
     from tokenizer.shards import shard_files
     from tokenizer.verify import verify
 
@@ -105,6 +61,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from jobs.console import bytes_shown, say
     from tokenizer.export_folder import export
     from tokenizer.shards import shard_files
 
