@@ -4,6 +4,7 @@ import argparse
 
 from jobs.arguments import config_arguments
 
+_REPORT = "print tokens a word and bytes a token of a build's shards, by source and language"
 _TRAIN = "train SentencePiece on a keyed sample of the mixture, building what that needs"
 
 
@@ -13,6 +14,10 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     train = actions.add_parser("train", help=_TRAIN, description=_TRAIN)
     train.set_defaults(action=_train)
     config_arguments(train, example="tokenizer.vocab_size=8192")
+    report = actions.add_parser("report", help=_REPORT, description=_REPORT)
+    report.set_defaults(action=_report)
+    report.add_argument("run_folder", metavar="RUN", help="the run's output folder")
+    report.add_argument("--json", action="store_true", help="one JSON object a line instead")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,4 +45,39 @@ def _train(options: argparse.Namespace) -> int:
         f"{model}: {config.tokenizer.vocab_size:,} pieces learnt from "
         f"{totals['sample_documents']:,} documents, {totals['sample_bytes'] / 1e6:.1f} MB of text"
     )
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from corpus.errors import DataError
+    from jobs.report.data import read_run
+    from tokenizer.fertility import fertility, summed
+
+    shards = read_run(options.run_folder).shards
+    if shards is None:
+        raise DataError(f"{options.run_folder} has no shards yet; build them first")
+    rows = fertility(shards.counts)
+    if not rows:
+        raise DataError(f"the shards of {options.run_folder} count no words; build them again")
+    rows.append(summed(rows, "all", "all"))
+    if options.json:
+        for row in rows:
+            print(json.dumps({**row._asdict(), **row.ratios()}))
+        return 0
+    shown = Table(box=None, pad_edge=False)
+    for header in ("source", "language"):
+        shown.add_column(header)
+    for header in ("documents", "MB", "tokens", "tokens/word", "bytes/token", "chars/token"):
+        shown.add_column(header, justify="right")
+    for row in rows:
+        figures = (f"{row.documents:,}", f"{row.bytes / 1e6:,.2f}", f"{row.tokens:,}")
+        shown.add_row(
+            row.source, row.language, *figures, *map("{:.2f}".format, row.ratios().values())
+        )
+    Console().print(shown)
     return 0

@@ -14,6 +14,7 @@ from corpus.mixture import is_valid
 from corpus.output import Output, Unit
 from corpus.stage import Stage
 from tokenizer.encode import Encoder
+from tokenizer.fertility import count_fertility
 from tokenizer.shard_writer import ShardWriter
 
 
@@ -68,9 +69,8 @@ def write_shards(unit: Unit, output: Output) -> None:
     encoder = _encoder(*model)
     writers: dict[tuple[str, str], ShardWriter] = {}
     for part in group:
-        for name, batch in part_batches(part, ["doc_id", "text"]):
-            ids = batch.column("doc_id").to_numpy()
-            held_out = is_valid(ids, seed, valid_share)
+        for name, batch in part_batches(part, ["doc_id", "text", "language"]):
+            held_out = is_valid(batch.column("doc_id").to_numpy(), seed, valid_share)
             for split, mask in (("train", ~held_out), ("valid", held_out)):
                 if mask.any():
                     if (name, split) not in writers:
@@ -83,10 +83,13 @@ def write_shards(unit: Unit, output: Output) -> None:
                             output,
                             part.source,
                         )
-                    texts = batch.column("text").filter(pa.array(mask))
+                    documents = batch.filter(pa.array(mask))
+                    texts, languages = documents.column("text"), documents.column("language")
                     tokens, offsets = encoder.encode_batch(texts)
-                    writers[name, split].add(ids[mask], tokens, offsets)
+                    ids = documents.column("doc_id").to_numpy()
+                    writers[name, split].add(ids, tokens, offsets)
                     output.counts.add("text_bytes", pc.sum(pc.binary_length(texts)).as_py() or 0)
+                    count_fertility(output.counts, part.source, languages, texts, offsets)
     for key in sorted(writers):
         writers[key].close()
 

@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 from corpus import storage
 from corpus.config import config_hash
-from jobs.report import measures, mixture, rule_sections, sections, training_sections
+from jobs.report import (
+    measures,
+    mixture,
+    rule_sections,
+    sections,
+    tokenizer_sections,
+    training_sections,
+)
 from jobs.report.data import Run, read_run
 from jobs.report.markup import Html, count, document, duration, element, facts, join, share, size
 
@@ -16,6 +23,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Run], Html]], ...] = (
     ("perplexity", "Perplexity", sections.perplexity),
     ("rules", "Rules and examples", rule_sections.rules),
     ("skipped", "Skipped and damaged", sections.skipped),
+    ("tokenizer", "Tokenizer", tokenizer_sections.fertility),
     ("mixture", "Mixture", mixture.mixture),
     ("loss", "Training loss", training_sections.loss),
     ("validation", "Validation", training_sections.validation),
