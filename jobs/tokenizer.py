@@ -72,7 +72,7 @@ def _report(options: argparse.Namespace) -> int:
     shown = Table(box=None, pad_edge=False)
     for header in ("source", "language"):
         shown.add_column(header)
-    for header in ("documents", "MB", "tokens", "tokens/word", "bytes/token", "chars/token"):
+    for header in ("documents", "MB", "tokens", "tok/word", "bytes/tok", "chars/tok"):
         shown.add_column(header, justify="right")
     for row in rows:
         figures = (f"{row.documents:,}", f"{row.bytes / 1e6:,.2f}", f"{row.tokens:,}")
