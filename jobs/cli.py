@@ -84,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     why_token.add_arguments(_verb(verbs, "why-token", why, why_token.run))
     ablate = _verb(verbs, "ablate", "compare mixtures by short trainings", _ablate)
     config_arguments(ablate)
-    tokenizer.add_actions(_verb(verbs, "tokenizer", "train a build's tokenizer", tokenizer.run))
+    learnt = "train a build's tokenizer, tell how well it fits"
+    tokenizer.add_actions(_verb(verbs, "tokenizer", learnt, tokenizer.run))
     mix.add_arguments(_verb(verbs, "mix", "what a run will take of each source", mix.run))
     cited = "what Wikipedia cites, and a classifier learnt from it"
     references.add_actions(_verb(verbs, "references", cited, references.run))

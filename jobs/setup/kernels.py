@@ -32,6 +32,7 @@ from corpus.references.training import ClassifierConfig, train_classifier
 from corpus.sources.wet import WetConfig, read
 from corpus.storage import InputFile
 from tokenizer.encode import Encoder
+from tokenizer.fertility import count_fertility
 from tokenizer.train import TokenizerConfig, train
 
 _TEXT = "The river rises in the mountains.\nIt flows north, past 3 cités, into the sea.\n" * 8
@@ -70,7 +71,9 @@ def compile_all(lid: str, tools: Path) -> None:
         _remove_repeats(batch)
         _read_paper()
         train([_TEXT], TokenizerConfig(vocab_size=300), str(folder / "tokenizer.model"))
-        Encoder(str(folder / "tokenizer.model")).encode_batch(pa.array([_TEXT]))
+        text = pa.array([_TEXT], pa.large_string())
+        _, offsets = Encoder(str(folder / "tokenizer.model")).encode_batch(text)
+        count_fertility(Counts(), "web", pa.array(["en"]), text, offsets)
         references = _classifier(folder)
         for structure in ("probing", "trie"):
             models = folder / structure
