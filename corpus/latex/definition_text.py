@@ -26,6 +26,7 @@ _LET = re.compile(
 )
 _TOKEN = re.compile(rb"\\(?:[A-Za-z@]+|.[\x80-\xbf]*+)|[^\s{}\\][\x80-\xbf]*+", re.S)
 
+_SPACES = re.compile(rb"\s*+")
 _PARAMETER = re.compile(rb"#([#1-9])")
 _SLOT = re.compile(rb"(\\.)|#([#1-9])", re.S)
 
@@ -100,9 +101,8 @@ class Reader:
         return (token[0], token.end()) if token else None
 
     def after_spaces(self, place: int) -> int:
-        while self.at(place).isspace():
-            place += 1
-        return place
+        spaces = self.match(_SPACES, place)
+        return spaces.end() if spaces else place
 
     def _count(self, start: int, end: int) -> int:
         self.seen += (end if end >= 0 else self.end) - start

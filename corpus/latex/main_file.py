@@ -85,8 +85,11 @@ def _rank(name: str, text: bytes) -> tuple:
 
 def _not_read_in(mains: list[str], texts: Mapping[str, bytes]) -> list[str]:
     read = set()
+    stems = {posixpath.basename(name).removesuffix(".tex").encode() for name in mains}
     for name, text in texts.items():
         for target in _READS.findall(text):
+            if target.rpartition(b"/")[2].removesuffix(b".tex") not in stems:
+                continue  # most files read in are no main file, and paths take time
             for folder in (posixpath.dirname(name), ""):
                 path = posixpath.normpath(posixpath.join(folder, target.decode("utf-8", "replace")))
                 read |= {path, path + ".tex"} - {name}
