@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus import sentencepiece_model as sp
 from corpus.annotate.model_file import MisfitError
 from corpus.kernels.bpe import (
     ASCII,
@@ -27,15 +28,8 @@ from corpus.kernels.bpe import (
     spaced,
 )
 from corpus.kernels.bpe_merge import EMPTY, RANK_BITS, SMALL, Scratch, pair_slot
-from corpus.protobuf import fields
 from corpus.ragged import utf8_bytes
 
-_PIECE, _TRAINER, _NORMALIZER = 1, 2, 3
-_TEXT, _SCORE, _TYPE = 1, 2, 3  # of a piece
-_MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK = 3, 24, 35  # of the trainer
-_CHARSMAP, _DUMMY_PREFIX, _EXTRA_SPACES, _ESCAPE = 2, 3, 4, 5  # of the normalizer
-_BPE = 2
-_NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
 _SPACE = "\u2581"
 _CODE_POINTS = 0x110000
 _MOST_BYTES = 2**31 - 1  # of a text: places in a chunk are int32
@@ -49,14 +43,7 @@ class BpeModel:
     """
 
     def __init__(self, content: bytes) -> None:
-        rows, trainer, normalizer = [], {}, {}
-        for field, value in fields(content):
-            if field == _PIECE:
-                rows.append(dict(fields(value)))
-            elif field == _TRAINER:
-                trainer = dict(fields(value))
-            elif field == _NORMALIZER:
-                normalizer = dict(fields(value))
+        rows, trainer, normalizer = sp.read_model_file(content)
         _check(trainer, normalizer)
         self._model = _model(rows)
         self._has_space = 0 <= self._model.symbols[self._model.pages[0] + 32] < len(rows)
@@ -79,15 +66,15 @@ class BpeModel:
 
 
 def _check(trainer: dict, normalizer: dict) -> None:
-    if trainer.get(_MODEL_TYPE) != _BPE:
+    if trainer.get(sp.MODEL_TYPE) != sp.BPE:
         raise MisfitError("it is no BPE model")
-    if not trainer.get(_BYTE_FALLBACK):
+    if not trainer.get(sp.BYTE_FALLBACK):
         raise MisfitError("it does not fall back to bytes")
-    if trainer.get(_SUFFIX):
+    if trainer.get(sp.SUFFIX):
         raise MisfitError("it has spaces after words")
-    if normalizer.get(_CHARSMAP) or normalizer.get(_EXTRA_SPACES, 1):
+    if normalizer.get(sp.CHARSMAP) or normalizer.get(sp.EXTRA_SPACES, 1):
         raise MisfitError("it normalises texts")
-    if not (normalizer.get(_DUMMY_PREFIX, 1) and normalizer.get(_ESCAPE, 1)):
+    if not (normalizer.get(sp.DUMMY_PREFIX, 1) and normalizer.get(sp.ESCAPE, 1)):
         raise MisfitError("it puts no space before a text, or no symbol for spaces")
 
 
@@ -96,16 +83,16 @@ def _model(rows: list[dict]) -> Model:
     byte_ids = np.full(256, NONE, np.int32)
     scores = np.zeros(len(rows), np.float32)
     for piece, row in enumerate(rows):
-        kind, text = row.get(_TYPE, _NORMAL), row[_TEXT].decode()
-        if kind == _NORMAL:
+        kind, text = row.get(sp.TYPE, sp.NORMAL), row[sp.TEXT].decode()
+        if kind == sp.NORMAL:
             if " " in text:
                 raise MisfitError("a piece has a plain space")
             pieces[text.replace(_SPACE, " ")] = piece
-            if _SCORE in row:
-                (scores[piece],) = struct.unpack("<f", row[_SCORE])
-        elif kind == _BYTE:
+            if sp.SCORE in row:
+                (scores[piece],) = struct.unpack("<f", row[sp.SCORE])
+        elif kind == sp.BYTE:
             byte_ids[int(text[1:-1], 16)] = piece
-        elif kind not in (_UNKNOWN, _CONTROL) or len(text) == 1:
+        elif kind not in (sp.UNKNOWN, sp.CONTROL) or len(text) == 1:
             raise MisfitError("it has pieces of its own making, or unused ones")
     if (byte_ids == NONE).any() or not np.isfinite(scores).all():
         raise MisfitError("it lacks the piece of a byte, or a score")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from corpus import sentencepiece_model as sp
 from corpus.annotate.lm_lines import Bytes
 from corpus.annotate.model_file import MisfitError
 from corpus.kernels.byte_trie import BASE, build_trie
@@ -22,14 +23,7 @@ from corpus.kernels.unigram import (
     Pieces,
     encode,
 )
-from corpus.protobuf import fields
 
-_PIECE, _TRAINER, _NORMALIZER = 1, 2, 3
-_TEXT, _SCORE, _TYPE = 1, 2, 3  # of a piece
-_MODEL_TYPE, _SUFFIX, _BYTE_FALLBACK = 3, 24, 35  # of the trainer
-_CHARSMAP, _DUMMY_PREFIX, _EXTRA_SPACES, _ESCAPE = 2, 3, 4, 5  # of the normalizer
-_UNIGRAM = 1
-_NORMAL, _USER_DEFINED, _BYTE = 1, 4, 6
 _SPACE_SYMBOL = "\u2581".encode()
 _UNKNOWN_PENALTY = np.float32(10)
 _LABEL, _HAS_LEAF = 0x800000FF, 0x100  # of a unit of the character map
@@ -51,17 +45,10 @@ class UnigramModel:
     """
 
     def __init__(self, content: bytes) -> None:
-        rows, trainer, normalizer = [], {}, {}
-        for field, value in fields(content):
-            if field == _PIECE:
-                rows.append(dict(fields(value)))
-            elif field == _TRAINER:
-                trainer = dict(fields(value))
-            elif field == _NORMALIZER:
-                normalizer = dict(fields(value))
+        rows, trainer, normalizer = sp.read_model_file(content)
         _check(trainer, normalizer)
-        self.texts = Bytes.join([row[_TEXT] for row in rows])
-        self._units, self._replacements = _charsmap(normalizer.get(_CHARSMAP, b""))
+        self.texts = Bytes.join([row[sp.TEXT] for row in rows])
+        self._units, self._replacements = _charsmap(normalizer.get(sp.CHARSMAP, b""))
         self._kinds = _kinds(self._units)
         self._pieces = _pieces(rows)
         raw = np.zeros((ROWS, ROW_BYTES), np.uint8)
@@ -76,29 +63,29 @@ class UnigramModel:
 
 
 def _check(trainer: dict, normalizer: dict) -> None:
-    if trainer.get(_MODEL_TYPE, _UNIGRAM) != _UNIGRAM:
+    if trainer.get(sp.MODEL_TYPE, sp.UNIGRAM) != sp.UNIGRAM:
         raise MisfitError("it is no unigram model")
-    if trainer.get(_BYTE_FALLBACK):
+    if trainer.get(sp.BYTE_FALLBACK):
         raise MisfitError("it falls back to bytes")
-    if trainer.get(_SUFFIX):
+    if trainer.get(sp.SUFFIX):
         raise MisfitError("it has spaces after words")
-    if not all(normalizer.get(field, 1) for field in (_DUMMY_PREFIX, _EXTRA_SPACES, _ESCAPE)):
+    if not all(normalizer.get(field, 1) for field in (sp.DUMMY_PREFIX, sp.EXTRA_SPACES, sp.ESCAPE)):
         raise MisfitError("it keeps white space as it is")
 
 
 def _pieces(rows: list[dict]) -> Pieces:
     keys, scores = [], np.zeros(len(rows), np.float32)
     for piece, row in enumerate(rows):
-        kind, text = row.get(_TYPE, _NORMAL), row[_TEXT]
-        if kind in (_USER_DEFINED, _BYTE):
+        kind, text = row.get(sp.TYPE, sp.NORMAL), row[sp.TEXT]
+        if kind in (sp.USER_DEFINED, sp.BYTE):
             raise MisfitError("it has pieces of its own making, or bytes")
         if _SPACE_SYMBOL in text[1:]:
             raise MisfitError("it has pieces that go over a space")
         # A plain space stands for the symbol here, and no text has one of its own.
-        mine = kind == _NORMAL and b" " not in text
+        mine = kind == sp.NORMAL and b" " not in text
         keys.append(text.replace(_SPACE_SYMBOL, b" ") if mine else b"")
-        if _SCORE in row:
-            (scores[piece],) = struct.unpack("<f", row[_SCORE])
+        if sp.SCORE in row:
+            (scores[piece],) = struct.unpack("<f", row[sp.SCORE])
     normal = scores[[len(key) > 0 for key in keys]]
     if not len(normal) or not np.isfinite(normal).all():
         raise MisfitError("its scores are no numbers")
