@@ -108,18 +108,21 @@ def expand(state, at, after, name):
         frames[index, SAVED] = frames[index, POSITION]
     signature = meaning[BODY] - meaning[SIGNATURE]  # which is gone through, whatever comes of it
     registers[SEEN] += signature
+    work = registers[WORK]
     if not read_arguments(state, name):
         registers[WORK] -= _put_back(state, base, top) + signature
-        return keep(state, at, after, UNREADABLE)
+        event = keep(state, at, after, UNREADABLE)
+        if event == GROW:  # it is read again, and charged then
+            registers[WORK] = work
+        return event
     registers[SEEN] += size
     made = _size(state, name)
-    cost = max(made, size) + signature + COST
-    registers[WORK] -= cost
+    registers[WORK] -= max(made, size) + signature + COST
     if registers[WORK] < 0:  # before there is room: what it would become may have no end
         _put_back(state, base, top)
         return _take_back(state, base, at, after, OVER_LIMIT)
     if not _has_room(state, top, made):
-        registers[WORK] += cost
+        registers[WORK] = work
         _put_back(state, base, top)
         frames[top, POSITION] = at
         return GROW
@@ -158,8 +161,10 @@ def _take_back(state, base, at, after, count):
     registers, frames = state.registers, state.frames
     name = frames[base, LEFT_NAME]
     if name < 0:  # a file was read since: only this use is left, and may come again
-        registers[WORK] -= COST
-        return keep(state, at, after, count)
+        event = keep(state, at, after, count)
+        if event == GO_ON:
+            registers[WORK] -= COST
+        return event
     first, last = state.names[name, NAME], state.names[name, NAME_END]
     frames[registers[NUM_FRAMES] - 1, POSITION] = at
     if not has_output_room(state, last - first + 1):

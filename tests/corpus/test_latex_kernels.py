@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from corpus.kernels import tex_state as fields
 from corpus.kernels.tex_text import bracket_end, command_end, ends_in_command, group_end
 from corpus.latex import scanner, state
-from corpus.latex.paper import clean, read_source
+from corpus.latex.paper import clean, read_source, scanned
 from corpus.latex.scanner import Limits
 
 Macros = dict[str, tuple[int, str]]  # parameters and body by name
@@ -98,6 +98,20 @@ def test_arrays_that_are_full_change_nothing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scanner, "fresh", partial(full, spare=spare))
         assert clean(read_source(files), "a.tex", limits) == found
+
+
+@pytest.mark.parametrize("use", ["\\x}", "\\x{aaaaaaaaa}", "\\y[", "\\y[{}{a"])
+def test_what_is_read_again_for_lack_of_room_is_charged_once(use: str) -> None:
+    defined = "\\newcommand{\\x}[1]{<#1>}\\newcommand{\\y}[2][dd]{#1#2}"
+    source = read_source({"a.tex": (defined + use * 200).encode()})
+
+    def left() -> int:
+        return int(scanned(source, "a.tex", Limits()).registers[fields.WORK])
+
+    roomy = left()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanner, "fresh", partial(full, spare=0))
+        assert left() == roomy
 
 
 def full(known: state.State, size: int, spare: int) -> state.State:
