@@ -64,9 +64,9 @@ def test_every_heading_is_found_in_every_form():
     for heading in (b"\\chapter{C}", b"\\section{S}", b"\\section*{S}", b"\\section[s]{S}"):
         text = _paper(b"\\documentclass{a}\\begin{document}", b"front", heading, b"text")
         assert text == f"{heading.decode()}\ntext\n"
-    for heading in (b"\\subsection{S}", b"\\subsubsection*{S}", b"\\paragraph{S}"):
+    for heading in (b"\\subsection{S}", b"\\subsubsection*{S}", b"\\paragraph{S}"):  # no section
         text = _paper(b"\\documentclass{a}\\begin{document}", b"front", heading, b"text")
-        assert text == f"{heading.decode()}\ntext\n"
+        assert text == f"front\n{heading.decode()}\ntext\n"
 
 
 def test_an_escaped_or_verbatim_percent_sign_is_no_comment():
