@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from corpus import sentencepiece_model as sp
 from corpus.annotate.model_file import MisfitError
+from corpus.errors import DataError
 from corpus.kernels.bpe import (
     ASCII,
     JOINED_BITS,
@@ -56,6 +57,8 @@ class BpeModel:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Ids of valid UTF-8 texts without nulls, and offsets; `begin` and `end` around each."""
         text, starts = spaced(*utf8_bytes(texts))
+        if len(starts) > 1 and np.diff(starts).max() > _MOST_BYTES:
+            raise DataError(f"a text has over {_MOST_BYTES:,} bytes; cut it before")
         if has_space_symbol(text):
             texts = pc.replace_substring(texts, _SPACE, " ")
             text, starts = spaced(*utf8_bytes(texts))

@@ -29,6 +29,11 @@ class Encoder:
         self.vocab_size: int = self._model.vocab_size()
         self.bos_id: int = self._model.bos_id()
         self.eos_id: int = self._model.eos_id()
+        if min(self.bos_id, self.eos_id) < 0:  # the library's -1 would become a token's id
+            raise DataError(
+                f"{model_path} has no begin or no end piece, which stand around every document; "
+                "train one with both"
+            )
         self._kernels: BpeModel | None
         try:
             self._kernels = BpeModel(model)
@@ -88,6 +93,8 @@ def piece_bytes(model_path: str) -> np.ndarray:
 
 def _load(model_path: str, model: bytes) -> sentencepiece.SentencePieceProcessor:
     try:
+        if not model:  # the library would take it for no argument
+            raise ValueError
         return sentencepiece.SentencePieceProcessor(model_proto=model)
     except (RuntimeError, ValueError):
         raise DataError(

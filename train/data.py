@@ -56,6 +56,8 @@ class Loader:
 
     def locate(self, step: int, rows: slice = slice(None)) -> np.ndarray:
         """Where the samples of a step begin, [rows] int64: positions in `stream`."""
+        if step < 0:
+            raise ConfigError(f"step={step} must be 0 or more")
         first, (start, stop, stride) = step * self.batch_size, rows.indices(self.batch_size)
         samples = np.arange(first + start, first + stop, stride, dtype=np.int64)
         sources, numbers = self._order.locate(samples)

@@ -1,4 +1,5 @@
 import hashlib
+import io
 import itertools
 import random
 import zipfile
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import sentencepiece
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -111,3 +113,28 @@ def test_a_file_that_is_no_model_or_not_there_is_named(tmp_path):
             opens(str(tmp_path / "a.model"))
         with pytest.raises(DataError, match=r"b\.model is not there"):
             opens(str(tmp_path / "b.model"))
+
+
+def test_a_model_without_begin_and_end_is_refused(tmp_path):
+    for name, ids in (("begin", {"bos_id": -1}), ("end", {"eos_id": -1})):
+        content = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a b c d e f"] * 20),
+            model_writer=content,
+            model_type="bpe",
+            vocab_size=280,
+            byte_fallback=True,
+            hard_vocab_limit=False,
+            minloglevel=2,
+            **ids,
+        )
+        path = tmp_path / f"{name}.model"
+        path.write_bytes(content.getvalue())
+        with pytest.raises(DataError, match="no begin or no end piece"):
+            Encoder(str(path))
+
+
+def test_an_empty_file_is_no_model(tmp_path):
+    (tmp_path / "empty.model").write_bytes(b"")
+    with pytest.raises(DataError, match="is no SentencePiece model"):
+        Encoder(str(tmp_path / "empty.model"))

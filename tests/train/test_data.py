@@ -270,3 +270,9 @@ def test_loading_needs_neither_torch_nor_spark():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_no_step_lies_before_the_first(manifest):
+    loader = Loader(manifest, WEIGHTS, SEQ, 8, seed=3)
+    with pytest.raises(ConfigError, match="step=-1 must be 0 or more"):
+        loader.batch(-1)
