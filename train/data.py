@@ -1,8 +1,9 @@
 """Training batches as a pure function of (manifest, weights, sequence and batch size, seed, step).
 
 A sample is a window of seq_length + 1 tokens over a source's shards laid end to end; windows start
-seq_length apart, so each token is predicted once an epoch. There is no index, no shuffle pass and
-no state: any split of a batch over ranks, any restart and any longer run see the same order.
+seq_length apart, so each token is predicted once an epoch, but a source's first and the few at its
+end that fill no window. There is no index, no shuffle pass and no state: any split of a batch over
+ranks, any restart and any longer run see the same order.
 Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2).
 """
 
