@@ -29,7 +29,6 @@ from corpus.kernels.c4_spans import (
     keep_pieces,
     split_sentences,
 )
-from corpus.kernels.line_removal import keep_lines
 from corpus.kernels.lines import count_lines, hash_pieces, split_lines
 from corpus.ragged import utf8_bytes
 from corpus.schema import CLEANED
@@ -81,14 +80,7 @@ def remove_repeats(
     if not pages.num_rows:
         return batch
     pieces = split(pages.column("text"), rules.span_sentences)
-    kept_spans = keep_lines(
-        pieces.hashes,
-        pieces.text_spans,
-        pages.column("doc_id").to_numpy(),
-        seen.hashes,
-        seen.directory,
-        seen.keepers,
-    )
+    kept_spans = seen.kept(pieces.hashes, pieces.text_spans, pages.column("doc_id"))
     kept = keep_pieces(kept_spans, pieces.text_spans, pieces.text_pieces, rules.span_sentences or 1)
     out, offsets, line_ids, id_offsets, sentences = join_pieces(
         pieces.data,

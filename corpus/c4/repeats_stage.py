@@ -7,6 +7,7 @@ flat in memory like it:
 `unrepeated`  every shard again, without them but where they stay.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,13 +38,7 @@ class _Shard:
 
 
 def hashes_stage(source: str, cleaned: Manifest, copies: Manifest | None, preset: Preset) -> Stage:
-    return Stage(
-        name=f"span_hashes/{source}",
-        config={"preset": preset},
-        units=_units(cleaned, copies, None),
-        modules=("corpus.c4.repeats_stage",),
-        work=partial(hash_shard, preset),
-    )
+    return _stage(f"span_hashes/{source}", _units(cleaned, copies, None), preset, hash_shard)
 
 
 def seen_spans_stage(source: str, hashes: Manifest) -> Stage:
@@ -53,12 +48,19 @@ def seen_spans_stage(source: str, hashes: Manifest) -> Stage:
 def unrepeated_stage(
     source: str, cleaned: Manifest, copies: Manifest | None, seen: Manifest, preset: Preset
 ) -> Stage:
+    return _stage(f"unrepeated/{source}", _units(cleaned, copies, seen), preset, remove_shard)
+
+
+def _stage(
+    name: str, units: list[Unit], preset: Preset, work: Callable[[Preset, Unit, Output], None]
+) -> Stage:
+    """A stage of the pages' shards, each on its own."""
     return Stage(
-        name=f"unrepeated/{source}",
+        name=name,
         config={"preset": preset},
-        units=_units(cleaned, copies, seen),
+        units=units,
         modules=("corpus.c4.repeats_stage",),
-        work=partial(remove_shard, preset),
+        work=partial(work, preset),
     )
 
 

@@ -71,6 +71,12 @@ class SeenLines:
         self.keepers = read_only(_NONE if keepers is None else keepers)
         self.directory = directory(self.hashes, max(len(hashes).bit_length() - 2, 1))
 
+    def kept(self, hashes: np.ndarray, text_lines: np.ndarray, doc_ids: pa.Array) -> np.ndarray:
+        """[lines] bool: which of the lines `text_lines[i]:text_lines[i + 1]` of text i stay."""
+        return keep_lines(
+            hashes, text_lines, doc_ids.to_numpy(), self.hashes, self.directory, self.keepers
+        )
+
 
 def _hashed_lines(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     lines = _Lines(texts)
@@ -128,14 +134,7 @@ def remove_lines(
     characters before and after are counted for all.
     """
     lines = _Lines(batch.column("text"))
-    kept = keep_lines(
-        lines.hashes,
-        lines.text_lines,
-        batch.column("doc_id").to_numpy(),
-        seen.hashes,
-        seen.directory,
-        seen.keepers,
-    )
+    kept = seen.kept(lines.hashes, lines.text_lines, batch.column("doc_id"))
     if config.zero_hash == "exact":
         kept &= lines.hashes != 0
     if config.blank_lines == "fixed":
