@@ -121,7 +121,8 @@ def _unrepeated_step(source: SourceRun, first: int) -> list[list]:
         if totals[f"{unit}_in"]:
             lost[f"repeated {unit}"] = totals[f"{unit}_in"] - totals[f"{unit}_out"]
     dropped = totals[f"pages: {FEW_LEFT}"]
-    what = join([_lost(+lost, "taken out:"), _lost(Counter({FEW_LEFT: dropped}), "pages to drop:")])
+    said = [(+lost, "taken out:"), (Counter({FEW_LEFT: dropped}), "pages to drop:")]
+    what = join([_lost(*each) for each in said if each[0].total()] or [_lost(Counter(), "")])
     kept = totals["pages_in"] - dropped
     name = "Repeats removed by C4's rules"
     return [_step(name, kept, first, size(totals["text_bytes"]), what)]

@@ -64,6 +64,7 @@ def test_what_was_dropped_is_told_by_reason(run: Path) -> None:
     page = Path(write_report(str(run))).read_text()
     for said in ("Cleaned by C4&#x27;s rules", "Repeats removed by C4&#x27;s rules"):
         assert said in page, said
+    assert "nothingnothing" not in page  # of two kinds of losses at one stage
     for said in ("Overlaps looked for", "Copies looked for"):
         assert said in page, said
     for source in ("github", *INPUTS):
