@@ -5,24 +5,16 @@ stop. So whatever moment a run dies at, checkpoint and metrics tell the same sto
 """
 
 import hashlib
-import math
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from megatron.core import parallel_state
-from megatron.core.distributed import (
-    DistributedDataParallel,
-    DistributedDataParallelConfig,
-    finalize_model_grads,
-)
-from megatron.core.transformer.module import Float16Module
 
-from corpus.errors import DataError
 from tokenizer.encode import Encoder
 from tokenizer.shards import check_tokenizer
-from train import checkpoint, evaluate, forward, mixture, model, optim, parallel, stop
+from train import checkpoint, evaluate, mixture, parallel, setup, step, stop
 from train.config import TrainConfig
 from train.console import Console
 from train.data import Loader, rank_rows
@@ -50,28 +42,6 @@ def data_fingerprint(manifest: str) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def wrap(config: TrainConfig) -> checkpoint.Training:
-    """Model and optimizer of this process, wired up for megatron-core's schedules."""
-    inner = model.build(config)
-    megatron = inner.config
-    on_gpu = torch.cuda.is_available()
-    wrapped = DistributedDataParallel(
-        config=megatron,
-        ddp_config=DistributedDataParallelConfig(
-            grad_reduce_in_fp32=True,
-            use_distributed_optimizer=True,
-            overlap_grad_reduce=on_gpu,
-        ),
-        module=Float16Module(megatron, inner) if megatron.bf16 else inner,
-    )
-    optimizer = optim.build(config, wrapped)
-    megatron.finalize_model_grads_func = finalize_model_grads
-    megatron.grad_scale_func = optimizer.scale_loss
-    if on_gpu:
-        megatron.no_sync_func = wrapped.no_sync
-    return checkpoint.Training(wrapped, optimizer)
-
-
 class _Run:
     """The state of a run in progress: what is trained, and the step it is at."""
 
@@ -93,11 +63,11 @@ class _Run:
             config.shape, config.seed, data_fingerprint(config.manifest), encoder.hash
         )
         self.evaluation = Path(config.output) / "evaluation.json"
-        self.training = wrap(config)
+        self.training = setup.build(config)
         self.step = checkpoint.load(self.training, self.identity, config)
         rank = parallel_state.get_data_parallel_rank()
-        self.replicas = parallel_state.get_data_parallel_world_size()
-        rows = rank_rows(self.schedule.batch_sequences, rank, self.replicas)
+        replicas = parallel_state.get_data_parallel_world_size()
+        rows = rank_rows(self.schedule.batch_sequences, rank, replicas)
         is_main = parallel.is_main()
         self.console = Console(self.schedule.steps, config.log_interval, is_main)
         self.metrics: MetricsLog | None = None
@@ -141,37 +111,16 @@ class _Run:
 
     def _train_step(self) -> dict[str, Any]:
         began = time.perf_counter()
-        training, schedule = self.training, self.schedule
         windows = self.batches.take()
         self.step += 1
-        lr = optim.learning_rate(self.step, schedule)
-        optim.set_learning_rate(training.optimizer, lr)
-        training.model.zero_grad_buffer()
-        training.optimizer.zero_grad()
-        losses = forward.run(
-            training.model,
-            windows,
-            schedule.micro_batch,
-            forward.mean_loss,
-            forward_only=False,
-            begin=self.begin,
-        )
-        _, grad_norm, _ = training.optimizer.step()
-        mean = float(torch.stack(losses).double().mean()) if losses else 0.0
-        loss = forward.sum_over_replicas([mean])[0] / self.replicas
-        # The weights are spoilt by now; ending here is what keeps them out of a checkpoint.
-        for name, value in (("loss", loss), ("gradient norm", grad_norm)):
-            if not math.isfinite(value):
-                raise DataError(
-                    f"the {name} is no finite number at step {self.step}; lower the rate "
-                    "(train.optim.lr) or lengthen the warm-up, and resume from the last checkpoint"
-                )
-        tokens = schedule.batch_sequences * self.config.shape.seq_length
+        taken = step.take(self.training, windows, self.step, self.schedule, self.begin)
+        step.require_finite(taken, self.step)
+        tokens = self.schedule.batch_sequences * self.config.shape.seq_length
         return {
             "step": self.step,
-            "loss": loss,
-            "grad_norm": float(grad_norm),
-            "learning_rate": lr,
+            "loss": taken.loss,
+            "grad_norm": taken.grad_norm,
+            "learning_rate": taken.learning_rate,
             "tokens": self.step * tokens,
             "tokens_per_s": tokens / (time.perf_counter() - began),
             "data_wait_s": round(self.batches.waited_s, 6),

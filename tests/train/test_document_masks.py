@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train import documents, forward, loop, parallel
+from train import documents, forward, loop, parallel, setup
 from train.config import DataConfig, ParallelConfig
 from train.launch import launch
 from train.metrics import read
@@ -44,7 +44,7 @@ def test_the_mask_leaves_the_past_of_the_own_document(tokens):
 def losses_of(config, windows: torch.Tensor, begin: int | None) -> torch.Tensor:
     """The model's loss at each place of each window, [N, S]."""
     with parallel.joined(config):
-        training = loop.wrap(config)
+        training = setup.build(config)
         training.model.eval()
 
         def kept(losses_BS):

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM, LlamaTokenizer
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
-from train import loop, parallel
+from train import loop, parallel, setup
 from train.checkpoint import Identity, load
 from train.export import export
 from train.generate import encode_prompt
@@ -51,7 +51,7 @@ def _megatron_logits(run, tp1_run, tokens):
     """By megatron-core's own model on one process, whatever layout saved the checkpoint."""
     config = dataclasses.replace(tp1_run, output=run.output)
     with parallel.joined(config):
-        training = loop.wrap(config)
+        training = setup.build(config)
         data = loop.data_fingerprint(config.manifest)
         tokenizer = Encoder(config.tokenizer).hash
         assert load(training, Identity(config.shape, config.seed, data, tokenizer), config) == 40
