@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from corpus.errors import ConfigError
 
+MIN_SHARE = 1e-12  # of a run, above 0: of 1.4T tokens one and a half
 _SLACK = 1e-12  # of a cap, for floating point
 _MARGIN = 1e-4  # of a cap, that weights to try instead stay under it however they are rounded
 

@@ -1,7 +1,7 @@
 """Which source each training sample comes from, also where weights change in the course of a run.
 
 A run's weights are those of one mixture or of a list of them, each from a step on. Within such a
-segment the block of order.interleave repeats, begun at its first sample. A source's samples are
+segment the blocks of order.interleave repeat, begun at its first sample. A source's samples are
 numbered through over all segments, so what is consumed stays consumed and epochs are exact
 whatever the weights do; and what a segment gives depends on no later one.
 """
@@ -16,7 +16,8 @@ import numpy as np
 
 from corpus.errors import ConfigError
 from corpus.kernels.sample_order import interleaved
-from train.order import interleave, shares_of
+from corpus.mixture_plan import MIN_SHARE
+from train.order import interleave, shares_of, taken
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class WeightsFrom:
     weights: dict[str, float]  # 0 leaves a source out
 
 
+_STEPS = 1 << 40  # times any batch they are below 2**63 samples
+
 Weights = dict[str, float] | tuple[WeightsFrom, ...]
 
 
@@ -34,6 +37,11 @@ def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
     """The segments in order of steps; ConfigError where they cannot be used."""
     found = (WeightsFrom(0, weights),) if isinstance(weights, dict) else tuple(weights)
     steps = [segment.from_step for segment in found]
+    for step in steps:
+        if not isinstance(step, int) or step >= _STEPS:
+            raise ConfigError(
+                f"from_step={step} must be a whole number below {_STEPS} (train.weights)"
+            )
     if steps[:1] != [0] or any(a >= b for a, b in itertools.pairwise(steps)):
         raise ConfigError(
             f"from_step={', '.join(map(str, steps)) or 'none'} must begin with 0 and rise "
@@ -50,6 +58,13 @@ def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
                 f"from step {segment.from_step} on no source has a weight above 0; give each "
                 "source of the shards one (train.weights)"
             )
+        for name, share in shares_of(segment.weights).items():
+            if 0 < share < MIN_SHARE:
+                raise ConfigError(
+                    f"weight {segment.weights[name]} of source '{name}' is a share of "
+                    f"{float(share):.2g}, below {MIN_SHARE}; raise it or set it to 0 "
+                    "(train.weights)"
+                )
     return found
 
 
@@ -59,7 +74,9 @@ def named(weights: Weights) -> list[str]:
 
 
 def mean_weights(weights: Weights, steps: int) -> dict[str, float]:
-    """The weight of each named source in all samples of a run of so many steps."""
+    """The weight of each named source in all samples of a run of so many steps, 1 or more."""
+    if steps < 1:
+        raise ConfigError(f"steps={steps} must be 1 or more (train.steps)")
     if isinstance(weights, dict):
         return weights
     found = [segment for segment in segments(weights) if segment.from_step < steps]
@@ -90,40 +107,32 @@ class MixtureOrder:
         found = _distinct(segments(weights))
         self.sources = tuple(sorted({name for _, shares in found for name in shares}))
         self._starts = np.array([step * batch_size for step, _ in found], dtype=np.int64)
-        self._blocks = [interleave(shares) for _, shares in found]
-        # Where in `sources` those of each segment are.
-        self._places = [np.array([self.sources.index(name) for name in s]) for _, s in found]
-        self._firsts = np.cumsum([0, *(block.block for block in self._blocks)])
-        placed = zip(self._places, self._blocks, strict=True)
-        self._source_at = np.concatenate([places[block.source_at] for places, block in placed])
-        self._rank_at = np.concatenate([block.rank_at for block in self._blocks])
-        self._quotas, self._before = np.zeros((2, len(found), len(self.sources)), dtype=np.int64)
-        for number, block in enumerate(self._blocks):
-            self._quotas[number, self._places[number]] = block.quotas
+        self._blocks = [
+            interleave([shares.get(name, Fraction(0)) for name in self.sources])
+            for _, shares in found
+        ]
+        self._before = np.zeros((len(found), len(self.sources)), dtype=np.int64)
         for number, length in enumerate(np.diff(self._starts).tolist()):
-            self._before[number + 1] = self._before[number] + self._within(number, length)
+            self._before[number + 1] = self._before[number] + taken(self._blocks[number], length)
+        every = [block for blocks in self._blocks for block in blocks]
+        self._tables = (
+            np.cumsum([0, *map(len, self._blocks)]),
+            np.cumsum([0, *map(len, every)]),
+            np.array([block.quotas for block in every]),
+            np.concatenate([block.source_at for block in every]),
+            np.concatenate([block.rank_at for block in every]),
+            np.concatenate([np.argsort(block.source_at, kind="stable") for block in every]),
+        )
 
     def locate(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maps sample numbers [N] int64 to source [N] and number within the source [N]."""
-        return interleaved(
-            samples,
-            self._starts,
-            self._firsts,
-            self._source_at,
-            self._rank_at,
-            self._quotas,
-            self._before,
-        )
+        return interleaved(samples, self._starts, self._before, *self._tables)
 
     def taken(self, samples: int) -> np.ndarray:
         """How many of the first `samples` come from each source, [sources] int64."""
         segment = max(int(np.searchsorted(self._starts, samples, side="right")) - 1, 0)
-        return self._before[segment] + self._within(segment, samples - int(self._starts[segment]))
-
-    def _within(self, segment: int, samples: int) -> np.ndarray:
-        taken = np.zeros(len(self.sources), dtype=np.int64)
-        taken[self._places[segment]] = self._blocks[segment].taken(samples)
-        return taken
+        inside = samples - int(self._starts[segment])
+        return self._before[segment] + taken(self._blocks[segment], inside)
 
 
 def _distinct(found: Iterable[WeightsFrom]) -> list[tuple[int, dict[str, Fraction]]]:

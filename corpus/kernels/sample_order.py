@@ -40,32 +40,80 @@ def spread(quotas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def interleaved(
     samples: np.ndarray,
     starts: np.ndarray,
+    before: np.ndarray,
+    blocks: np.ndarray,
     firsts: np.ndarray,
+    quotas: np.ndarray,
     source_at: np.ndarray,
     rank_at: np.ndarray,
-    quotas: np.ndarray,
-    before: np.ndarray,
+    places: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Maps sample numbers [N] int64 to their source [N] and their number within the source [N].
 
-    starts [segments]: first sample of each. firsts [segments + 1]: where in source_at and rank_at
-    its block lies. quotas, before [segments, sources]: samples in a block, and before the segment.
+    starts [segments]: first sample of each. before [segments, sources]: samples before it.
+    blocks [segments + 1]: its first block. firsts [blocks + 1]: where a block lies in source_at,
+    rank_at and places, which has the places of each source's samples in it, source after source.
+    quotas [blocks, sources + 1]: how many those are; the last is what the next block parts.
     """
     sources, numbers = np.empty_like(samples), np.empty_like(samples)
+    rest = quotas.shape[1] - 1
     segment = 0
     for i in range(len(samples)):
         while segment + 1 < len(starts) and samples[i] >= starts[segment + 1]:
             segment += 1
         while samples[i] < starts[segment]:
             segment -= 1
+        first, last = blocks[segment], blocks[segment + 1]
+        source = rest
+        inside, block = samples[i] - starts[segment], first
+        while source == rest:
+            size = firsts[block + 1] - firsts[block]
+            rounds = inside // size
+            at = firsts[block] + inside - rounds * size
+            source = source_at[at]
+            inside = rounds * quotas[block, source] + rank_at[at]
+            block += 1
+        if last == first + 1:  # no other block has any of the source
+            sources[i], numbers[i] = source, before[segment, source] + inside
+            continue
+        number = before[segment, source]
         inside = samples[i] - starts[segment]
-        block = firsts[segment + 1] - firsts[segment]
-        blocks = inside // block
-        at = firsts[segment] + inside - blocks * block
-        source = source_at[at]
-        sources[i] = source
-        numbers[i] = before[segment, source] + blocks * quotas[segment, source] + rank_at[at]
+        for block in range(first, last):
+            number += _taken(inside, source, block, firsts, quotas, source_at, rank_at, places)
+            if block + 1 < last:
+                inside = _taken(inside, rest, block, firsts, quotas, source_at, rank_at, places)
+        sources[i], numbers[i] = source, number
     return sources, numbers
+
+
+@inner
+def _taken(
+    samples: np.int64,
+    source: np.int64,
+    block: np.int64,
+    firsts: np.ndarray,
+    quotas: np.ndarray,
+    source_at: np.ndarray,
+    rank_at: np.ndarray,
+    places: np.ndarray,
+) -> np.int64:
+    # How many of a block's first samples, which repeat, are of a source.
+    size = firsts[block + 1] - firsts[block]
+    rounds = samples // size
+    inside = samples - rounds * size
+    if source_at[firsts[block] + inside] == source:
+        return rounds * quotas[block, source] + rank_at[firsts[block] + inside]
+    low = firsts[block]
+    for other in range(source):
+        low += quotas[block, other]
+    begin, high = low, low + quotas[block, source]
+    while low < high:
+        middle = (low + high) // 2
+        if places[middle] < inside:
+            low = middle + 1
+        else:
+            high = middle
+    return rounds * quotas[block, source] + low - begin
 
 
 @kernel

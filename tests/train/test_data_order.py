@@ -1,16 +1,16 @@
 """The keyed permutation and the interleaving of sources, apart from any shard."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.errors import ConfigError
 from corpus.kernels.sample_order import permuted
 from corpus.keyed import text_key
-from train.order import MAX_BLOCK, interleave, shares_of, source_keys
+from train.order import MAX_BLOCK, interleave, shares_of, source_keys, taken
 
 SOURCES = ("web", "c4", "code", "wiki", "books", "arxiv", "answers")
 GOLDEN_PERMUTATION = [2, 4, 5, 7, 11, 10, 8, 0, 9, 6, 3, 1]  # of 12 for seed 42, web, epoch 3
@@ -101,12 +101,16 @@ def test_the_order_never_changes_between_versions():
     assert found.tolist() == GOLDEN_PERMUTATION
 
 
+def blocks_of(weights: dict[str, float]):
+    return interleave(list(shares_of(weights).values()))
+
+
 @settings(max_examples=60, deadline=None)
 @given(weights=mixture)
 def test_every_prefix_is_within_one_sample_of_its_share(weights):
-    order = interleave(shares_of(weights))
+    (order,) = blocks_of(weights)
     shares = np.array(list(weights.values())) / sum(weights.values())
-    samples = np.arange(1, 2 * order.block + 1)
+    samples = np.arange(1, 2 * len(order) + 1)
     source = np.tile(order.source_at, 2)
     for s, share in enumerate(shares):
         counts = np.cumsum(source == s)
@@ -114,30 +118,52 @@ def test_every_prefix_is_within_one_sample_of_its_share(weights):
         rank = order.rank_at[order.source_at == s]
         assert np.array_equal(rank, np.arange(order.quotas[s]))
     cut = 2 * len(samples) // 3
-    assert order.taken(cut).tolist() == [np.sum(source[:cut] == s) for s in range(len(shares))]
+    assert taken((order,), cut).tolist() == [np.sum(source[:cut] == s) for s in range(len(shares))]
 
 
 def test_the_block_is_the_shortest_that_is_exact():
-    order = interleave(shares_of(LLAMA))
-    assert order.quotas.tolist() == [134, 30, 9, 9, 9, 5, 4]
-    assert order.block == 200
-    assert interleave(shares_of({"web": 3.0})).block == 1
-    assert interleave(shares_of({"web": 3, "code": 1})).block == 4
+    (order,) = blocks_of(LLAMA)
+    assert order.quotas.tolist() == [134, 30, 9, 9, 9, 5, 4, 0]
+    assert len(order) == 200
+    assert [len(block) for block in blocks_of({"web": 3.0})] == [1]
+    assert [len(block) for block in blocks_of({"web": 3, "code": 1})] == [4]
 
 
-def test_shares_without_a_short_block_are_rounded_to_the_longest():
-    order = interleave(shares_of({"web": 1 / 3, "code": 2 / 3, "books": 0.123456789}))
-    assert order.block == MAX_BLOCK
-    shares = np.array([1 / 3, 2 / 3, 0.123456789]) / 1.123456789
-    assert np.abs(order.quotas - shares * MAX_BLOCK).max() < 1
+def test_what_the_longest_block_rounds_off_is_parted_by_the_next():
+    first, second = interleave([Fraction(3, 2**18), 1 - Fraction(3, 2**18)])
+    assert first.quotas.tolist() == [0, MAX_BLOCK - 1, 1]
+    assert second.quotas.tolist() == [3, 1, 0]
+    first, second, third = interleave([Fraction(1, 3**30), 1 - Fraction(1, 3**30)])
+    assert first.quotas.tolist() == [0, MAX_BLOCK - 1, 1]
+    assert second.quotas.tolist() == [0, MAX_BLOCK - 1, 1]
+    assert third.quotas[0] == round(MAX_BLOCK**3 / 3**30)
+
+
+@pytest.mark.parametrize("share", [2e-5, 7.7e-6, 1e-9, 1e-12])
+def test_a_small_share_is_exact_however_long_the_run(share):
+    shares = shares_of({"web": 1 - share, "books": share})
+    blocks = interleave(list(shares.values()))
+    for samples in (10**5, 684_000_000, 10**12 + 7, 10**15):
+        exact = [samples * value for value in shares.values()]
+        found = taken(blocks, samples).tolist()
+        assert sum(found) == samples
+        assert max(abs(a - b) for a, b in zip(found, exact, strict=True)) < 5
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    weights=st.lists(st.floats(1e-9, 10), min_size=2, max_size=7),
+    samples=st.integers(0, 10**12),
+)
+def test_weights_that_no_block_gives_are_exact_to_five_samples(weights, samples):
+    shares = shares_of(dict(zip(SOURCES[: len(weights)], weights, strict=True)))
+    found = taken(interleave(list(shares.values())), samples).tolist()
+    assert sum(found) == samples
+    for count, share in zip(found, shares.values(), strict=True):
+        assert abs(count - samples * share) < 5
 
 
 def test_taken_counts_whole_blocks_without_walking_them():
-    order = interleave(shares_of(LLAMA))
-    assert order.taken(200 * 10**9 + 1).sum() == 200 * 10**9 + 1
-    assert order.taken(200 * 10**9).tolist() == (order.quotas * 10**9).tolist()
-
-
-def test_a_weight_below_one_sample_in_the_longest_block_is_refused():
-    with pytest.raises(ConfigError, match="'books' is below one sample in 65536"):
-        interleave(shares_of({"web": 1.0, "books": 1e-6}))
+    blocks = blocks_of(LLAMA)
+    assert taken(blocks, 200 * 10**9 + 1).sum() == 200 * 10**9 + 1
+    assert taken(blocks, 200 * 10**9).tolist() == (blocks[0].quotas[:-1] * 10**9).tolist()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import ConfigError
 from train.mixture import MixtureOrder, WeightsFrom, mean_weights, named, past, segments
-from train.order import MAX_BLOCK, shares_of
+from train.order import shares_of
 
 SOURCES = ("arxiv", "books", "code", "web")
 LLAMA = {"web": 67.0, "c4": 15, "code": 4.5, "wiki": 4.5, "books": 4.5, "arxiv": 2.5, "qa": 2}
@@ -52,15 +52,31 @@ def test_realised_shares_are_exact_within_a_sample_for_each_segment(schedule, ba
             assert abs(taken[name] - exact[name]) < begun
 
 
+uneven = st.dictionaries(st.sampled_from(SOURCES), st.floats(1e-6, 10), min_size=2)
+
+
 @settings(max_examples=40, deadline=None)
-@given(
-    weights=st.dictionaries(st.sampled_from(SOURCES), st.floats(0.01, 10), min_size=2),
-    step=st.integers(0, 350_000),
-)
-def test_shares_that_had_to_be_rounded_stay_within_a_block_for_a_whole_run(weights, step):
+@given(weights=uneven, step=st.integers(0, 350_000))
+def test_shares_that_no_block_gives_are_exact_within_five_samples(weights, step):
     order = MixtureOrder(weights, 2048)
     for name, taken in zip(order.sources, order.taken(step * 2048).tolist(), strict=True):
-        assert abs(taken - shares_of(weights)[name] * step * 2048) < MAX_BLOCK
+        assert abs(taken - shares_of(weights)[name] * step * 2048) < 5
+
+
+@settings(max_examples=25, deadline=None)
+@given(first=uneven, then=uneven, start=st.integers(0, 10**7))
+def test_a_source_of_such_shares_is_numbered_through(first, then, start):
+    order = MixtureOrder((WeightsFrom(0, first), WeightsFrom(1000, then)), 2048)
+    for begin in (start, 1000 * 2048 - 2000):
+        samples = np.arange(begin, begin + 4000)
+        sources, numbers = order.locate(samples)
+        before, after = order.taken(begin), order.taken(begin + 4000)
+        for source in range(len(order.sources)):
+            found = numbers[sources == source].tolist()
+            assert found == list(range(before[source], after[source]))
+        again = [order.locate(samples[i : i + 1]) for i in range(0, 4000, 97)]
+        assert np.array_equal(np.concatenate([s for s, _ in again]), sources[::97])
+        assert np.array_equal(np.concatenate([n for _, n in again]), numbers[::97])
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,6 +132,8 @@ def test_what_is_past_is_told_by_shares_alone():
 def test_the_mean_is_by_steps_and_names_what_is_only_evaluated():
     assert mean_weights(TWO, 20) == {"web": 0.5625, "code": 0.0625, "books": 0.375}
     assert mean_weights(TWO, 5) == {"web": 0.75, "code": 0.25, "books": 0.0}
+    with pytest.raises(ConfigError, match="steps=0 must be 1 or more"):
+        mean_weights(TWO, 0)
     assert mean_weights({"web": 3, "qa": 0}, 20) == {"web": 3, "qa": 0}
     assert named((WeightsFrom(0, {"web": 1, "qa": 0}), WeightsFrom(2, {"code": 1}))) == [
         *("code", "qa", "web")
@@ -129,6 +147,18 @@ def test_the_mean_is_by_steps_and_names_what_is_only_evaluated():
         ((WeightsFrom(3, LLAMA),), "from_step=3 must begin with 0"),
         ((WeightsFrom(0, LLAMA), WeightsFrom(0, LLAMA)), "from_step=0, 0 must .* rise"),
         ((WeightsFrom(0, LLAMA), WeightsFrom(9, {"web": 0.0})), "from step 9 on no source has"),
+        (
+            (WeightsFrom(0, LLAMA), WeightsFrom(10**18 * 9, LLAMA)),
+            "from_step=9000.* must be a whole",
+        ),
+        (
+            (WeightsFrom(0, LLAMA), WeightsFrom(float("nan"), LLAMA)),
+            "from_step=nan must be a whole",
+        ),
+        (
+            (WeightsFrom(0, {"web": 1.0, "qa": 1e-13}),),
+            "1e-13 of source 'qa' is a share of 1e-13, b",
+        ),
         ((WeightsFrom(0, {"web": -1.0}),), "weight -1.0 of source 'web' must be a number from 0"),
         ((WeightsFrom(0, {"web": float("inf")}),), "weight inf of source 'web'"),
     ],
