@@ -86,7 +86,7 @@ def _model(rows: list[dict]) -> Model:
     byte_ids = np.full(256, NONE, np.int32)
     scores = np.zeros(len(rows), np.float32)
     for piece, row in enumerate(rows):
-        kind, text = row.get(sp.TYPE, sp.NORMAL), row[sp.TEXT].decode()
+        kind, text = row.get(sp.TYPE, sp.NORMAL), _text(piece, row)
         if kind == sp.NORMAL:
             if " " in text:
                 raise MisfitError("a piece has a plain space")
@@ -114,6 +114,13 @@ def _model(rows: list[dict]) -> Model:
     return Model(pages, page_symbols, ascii_joined, joined, pairs, sizes, byte_ids, len(rows))
 
 
+def _text(piece: int, row: dict) -> str:
+    try:
+        return row[sp.TEXT].decode()
+    except UnicodeDecodeError:
+        raise MisfitError(f"its piece {piece} ({row[sp.TEXT]!r}) is no valid UTF-8") from None
+
+
 def _pages(symbols: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """By code points' upper bits the place of their page; and the pages, the first all NONE."""
     width = 1 << PAGE_BITS
@@ -139,9 +146,16 @@ def _joined(pieces: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
     return ascii_joined, joined
 
 
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """Places of scores, the best 0; equal ones share theirs. To the library 0.0 is above -0.0."""
+    bits = scores.view(np.int32).astype(np.int64)
+    ordered = np.where(bits < 0, -(bits & 0x7FFFFFFF) - 1, bits)
+    return np.unique(-ordered, return_inverse=True)[1]
+
+
 def _pairs(pieces: dict[str, int], symbols: dict[str, int], scores: np.ndarray) -> np.ndarray:
     """The hash table of the two symbols that any piece can be joined of."""
-    ranks = np.unique(-scores, return_inverse=True)[1]
+    ranks = _ranks(scores)
     found = []
     for text, piece in pieces.items():
         for cut in range(1, len(text)):

@@ -64,6 +64,64 @@ def test_a_sliced_array_encodes_its_own_rows_only(encoder):
     assert encoder.decode(tokens) == "two"
 
 
+LAYOUTS = {
+    "string": pa.string(),
+    "large_string": pa.large_string(),
+    "string_view": pa.string_view(),
+    "binary": pa.binary(),
+    "large_binary": pa.large_binary(),
+    "binary_view": pa.binary_view(),
+}
+
+
+@pytest.mark.parametrize("is_dictionary", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_strings_of_any_layout_have_the_same_ids(encoder, layout, is_dictionary):
+    texts = pa.array(["one", "", "d\xe9j\xe0 vu", "three and more than twelve bytes", "one"])
+    right, right_offsets = encoder.encode_batch(texts)
+    given = texts.cast(LAYOUTS[layout])
+    if is_dictionary:
+        coded = texts.dictionary_encode()
+        given = pa.DictionaryArray.from_arrays(
+            coded.indices, coded.dictionary.cast(LAYOUTS[layout])
+        )
+    tokens, offsets = encoder.encode_batch(given)
+    assert (tokens.tolist(), offsets.tolist()) == (right.tolist(), right_offsets.tolist())
+    tokens, _ = encoder.encode_batch(given.slice(2, 2))
+    assert tokens.tolist() == right[right_offsets[2] : right_offsets[4]].tolist()
+
+
+def test_other_types_and_bytes_that_are_no_utf8_are_refused(encoder):
+    for texts in (
+        pa.array([1]),
+        pa.array([["a"]]),
+        pa.array([None]),
+        pa.array([b"a"], pa.binary(1)),
+    ):
+        with pytest.raises(DataError, match="not string; cast them before"):
+            encoder.encode_batch(texts)
+    for texts in (pa.array([b"\xff"]), pa.array([b"\xff"]).dictionary_encode()):
+        with pytest.raises(DataError, match="no valid UTF-8"):
+            encoder.encode_batch(texts)
+    with pytest.raises(DataError, match="1 of 2 texts are null"):
+        encoder.encode_batch(pa.DictionaryArray.from_arrays([0, 1], pa.array(["a", None])))
+
+
+def test_what_is_no_id_is_not_decoded(encoder, model_path):
+    assert encoder.decode([]) == ""
+    assert encoder.decode(np.array([1, encoder.vocab_size - 1], np.uint16))
+    for wrong in (999_999, 1500, -1, 2**40):
+        with pytest.raises(DataError, match=f"token {wrong} is none of {model_path}, .* 0 to 1499"):
+            encoder.decode([1, wrong])
+
+
+@pytest.mark.parametrize(("text", "size"), [("a\u2581b", 4), (" \u2581", 3), ("\u2581", 2)])
+def test_the_symbol_of_spaces_counts_as_the_space_it_is_read_as(encoder, sizes, text, size):
+    tokens, _ = encoder.encode_batch(pa.array([text]))
+    assert encoder.decode(tokens) == text.replace("\u2581", " ")
+    assert sizes[tokens].sum() == size == len(encoder.decode(tokens)) + 1
+
+
 def test_digits_are_single_tokens(encoder):
     tokens, _ = encoder.encode_batch(pa.array(["20264"]))
     assert len(tokens) == 2 + 1 + 5  # begin and end, the prefix, five digits
