@@ -27,6 +27,11 @@ class Ask:
     by_number: Mapping[str, float] = field(default_factory=dict)  # tokens by name
     section: str = "mixture.weights"  # of the config, where the weights are
     groups: frozenset[str] = frozenset()  # names whose weight is a key of a group there
+    sample: int = 1  # tokens of it a training sample is trained on, where a training states them
+
+    def __post_init__(self) -> None:
+        if self.tokens < 1:
+            raise ConfigError(f"a plan of {self.tokens} tokens: ask for 1 or more (mixture.tokens)")
 
     def key(self, name: str) -> str:
         """Where the config sets a name's weight or tokens."""
@@ -55,17 +60,26 @@ class SourcePlan:
     available: int
     asked: int
     max_epochs: float = 0.0
+    sample: int = 1  # tokens of it a training sample is trained on
+
+    @property
+    def usable(self) -> int:
+        """Tokens an epoch trains on: of whole samples, each of which needs one token more."""
+        if self.sample == 1:
+            return self.available
+        return max(self.available - 1, 0) // self.sample * self.sample
 
     @property
     def epochs(self) -> float:
+        """How often the part is gone through, as the loader counts it: by whole samples."""
         if not self.asked:
             return 0.0
-        return self.asked / self.available if self.available else math.inf
+        return self.asked / self.usable if self.usable else math.inf
 
     @property
     def lasts(self) -> float:
         """Tokens of the whole run after which the last new token of this part is read."""
-        return self.available / self.share if self.share else math.inf
+        return self.usable / self.share if self.share else math.inf
 
 
 def plan(available: Mapping[str, int], ask: Ask) -> list[SourcePlan]:
@@ -80,15 +94,15 @@ def plan(available: Mapping[str, int], ask: Ask) -> list[SourcePlan]:
             known = ", ".join(sorted(available)) or "nothing"
             raise ConfigError(f"{ask.key(name)}: no such source; there are tokens of {known}")
         cap = ask.caps.get(name, 0.0)
-        row = SourcePlan(name, share, available[name], round(ask.tokens * share), cap)
-        if row.asked and not row.available:
-            said = f"{ask.key(name)}={ask.value(name):g}"
-            raise ConfigError(f"{said}: the source has no tokens; set it to 0")
+        asked = round(ask.tokens * share)
+        row = SourcePlan(name, share, available[name], asked, cap, ask.sample)
+        _check_takes(row, ask)
         rows.append(row)
-    over = [row for row in rows if not _fits(row.share, row.source, available, ask)]
+    usable = {row.source: row.usable for row in rows}
+    over = [row for row in rows if not _fits(row.share, row.source, usable, ask)]
     if over:
         worst = max(over, key=lambda row: row.epochs / row.max_epochs)
-        raise ConfigError(_refusal(worst, available, ask))
+        raise ConfigError(_refusal(worst, usable, ask))
     return rows
 
 
@@ -97,19 +111,36 @@ def first_to_run_out(rows: list[SourcePlan]) -> SourcePlan:
     return min(rows, key=lambda row: row.lasts)
 
 
-def _fits(share: float, name: str, available: Mapping[str, int], ask: Ask) -> bool:
+def _check_takes(row: SourcePlan, ask: Ask) -> None:
+    if not row.share:
+        return
+    said = f"{ask.key(row.source)}={ask.value(row.source):g}"
+    if not row.available:
+        raise ConfigError(f"{said}: the source has no tokens; set it to 0")
+    if not row.usable:
+        raise ConfigError(
+            f"{said}: the source has {row.available:,} tokens, a sample needs {row.sample + 1:,}; "
+            "set it to 0 or shorten seq_length"
+        )
+    if row.share < MIN_SHARE:
+        raise ConfigError(
+            f"{said} is a share of {row.share:.2g}, below {MIN_SHARE}; raise it or set it to 0"
+        )
+
+
+def _fits(share: float, name: str, usable: Mapping[str, int], ask: Ask) -> bool:
     cap = ask.caps.get(name)
-    return not cap or share * ask.tokens <= cap * available[name] * (1 + _SLACK)
+    return not cap or share * ask.tokens <= cap * usable[name] * (1 + _SLACK)
 
 
-def _refusal(row: SourcePlan, available: Mapping[str, int], ask: Ask) -> str:
+def _refusal(row: SourcePlan, usable: Mapping[str, int], ask: Ask) -> str:
     said = (
         f"{ask.key(row.source)}={ask.value(row.source):.12g} asks for {row.epochs:.2f} epochs of "
-        f"{row.available:,} tokens, over max_epochs={row.max_epochs:g}; "
+        f"{row.usable:,} tokens, over max_epochs={row.max_epochs:g}; "
     )
     if row.source in ask.by_number:
-        return f"{said}set it to {math.floor(row.max_epochs * row.available)}"
-    better = _weights_that_fit(available, ask)
+        return f"{said}set it to {math.floor(row.max_epochs * row.usable)}"
+    better = _weights_that_fit(usable, ask)
     if better is None:
         return (
             f"{said}no weights do, with every source at its cap: ask for fewer tokens than "
@@ -120,7 +151,7 @@ def _refusal(row: SourcePlan, available: Mapping[str, int], ask: Ask) -> str:
     return f"{said}set {', '.join(others)}{' and ' if others else ''}{last}"
 
 
-def _weights_that_fit(available: Mapping[str, int], ask: Ask) -> dict[str, float] | None:
+def _weights_that_fit(usable: Mapping[str, int], ask: Ask) -> dict[str, float] | None:
     """The fewest weights to lower, and to what, so that every cap holds; None where none do.
 
     A part over its cap is held to it, and the others share the rest as their weights say, which may
@@ -136,7 +167,7 @@ def _weights_that_fit(available: Mapping[str, int], ask: Ask) -> dict[str, float
         scale = sum(free.values()) / (of_weights - sum(held.values()))  # weight for a share of 1
         over = {}
         for name, weight in free.items():
-            most = ask.caps.get(name, 0) * available[name] / ask.tokens * (1 - _MARGIN)
+            most = ask.caps.get(name, 0) * usable[name] / ask.tokens * (1 - _MARGIN)
             if most and weight / scale > most:
                 over[name] = most
         if not over:
@@ -146,7 +177,7 @@ def _weights_that_fit(available: Mapping[str, int], ask: Ask) -> dict[str, float
     for digits in range(2, 9):
         rounded = {name: _rounded_down(value, digits) for name, value in exact.items()}
         shares = replace(ask, weights={**weights, **rounded}).shares()
-        if all(_fits(shares[name], name, available, ask) for name in weights):
+        if all(_fits(shares[name], name, usable, ask) for name in weights):
             return rounded
     return exact
 

@@ -37,11 +37,12 @@ def asked(config: RunConfig) -> Ask | None:
     None where the config states neither. ConfigError for a training beyond the budget.
     """
     mixture = config.mixture
-    tokens = mixture.budget()
+    tokens, sample = mixture.budget(), 1
     if config.train is not None:
         training = config.training()
         schedule = training.schedule
-        tokens = schedule.steps * schedule.batch_sequences * training.shape.seq_length
+        sample = training.shape.seq_length
+        tokens = schedule.steps * schedule.batch_sequences * sample
         if mixture.tokens and tokens > mixture.tokens:
             raise ConfigError(
                 f"train.steps={schedule.steps} takes {tokens:,} tokens, over the budget "
@@ -56,7 +57,7 @@ def asked(config: RunConfig) -> Ask | None:
         caps |= dict.fromkeys(own.keys() - caps.keys(), mixture.max_epochs)
         scheduled = isinstance(config.train["weights"], list)
         section = "the mean of train.weights" if scheduled else "train.weights"
-        return Ask(own, tokens, caps, section=section)
+        return Ask(own, tokens, caps, section=section, sample=sample)
     scale = tokens / (mixture.budget() or tokens)  # a training may take less than the budget
     return Ask(
         weights={part.name: part.weight for part in parts if part.tokens is None},
@@ -66,6 +67,7 @@ def asked(config: RunConfig) -> Ask | None:
         groups=frozenset(
             name for name, w in mixture.weights.items() if isinstance(w, ComponentConfig)
         ),
+        sample=sample,
     )
 
 

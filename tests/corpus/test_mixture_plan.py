@@ -107,6 +107,38 @@ def test_an_empty_source_has_no_weight() -> None:
     assert (web.asked, web.epochs) == (10, 1.0)
 
 
+def test_a_small_weight_on_an_empty_source_is_refused_also_where_it_asks_for_no_token() -> None:
+    ask = Ask({"web": 1, "code": 1e-9}, 1000, {"web": 1, "code": 1})
+    said = refusal({"web": 10_000, "code": 0}, ask)
+    assert said == "mixture.weights.code=1e-09: the source has no tokens; set it to 0"
+
+
+def test_a_share_too_small_to_be_drawn_is_refused() -> None:
+    said = refusal({"web": 10, "code": 10}, Ask({"web": 1, "code": 1e-13}, 10))
+    assert said == (
+        "mixture.weights.code=1e-13 is a share of 1e-13, below 1e-12; raise it or set it to 0"
+    )
+
+
+def test_a_plan_of_no_tokens_is_refused() -> None:
+    said = r"a plan of 0 tokens: ask for 1 or more \(mixture\.tokens\)"
+    with pytest.raises(ConfigError, match=said):
+        Ask({"web": 1}, 0, by_number={"web": 0})
+
+
+def test_epochs_are_of_whole_samples_as_the_loader_counts_them() -> None:
+    (row,) = plan({"web": 400}, Ask({"web": 1}, 768, {"web": 2}, sample=128))
+    assert (row.usable, row.epochs) == (384, 2.0)  # 3 samples of 128, and the token before them
+    assert first_to_run_out([row]).lasts == 384
+    assert "3.00 epochs of 256 tokens" in refusal(
+        {"web": 384}, Ask({"web": 1}, 768, {"web": 2}, sample=128)
+    )
+    assert refusal({"web": 128}, Ask({"web": 1}, 768, sample=128)) == (
+        "mixture.weights.web=1: the source has 128 tokens, a sample needs 129; "
+        "set it to 0 or shorten seq_length"
+    )
+
+
 sizes = st.integers(1, 10**12)
 parts = st.dictionaries(
     st.sampled_from("abcdefg"),

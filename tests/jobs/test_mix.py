@@ -1,6 +1,7 @@
 """`altiplano mix --plan`: LLaMA's own epochs, where the figures come from, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from tiny import ROOT
 from corpus import manifest as manifests
 from corpus.counts import Counts
 from corpus.manifest import Manifest, OutputFile
+from corpus.mixture_plan import plan
 from jobs import mix_plan
 from jobs.cli import main
 from jobs.config import load_run
+from train.data import Loader
 
 LLAMA = str(ROOT / "jobs/configs/llama.yaml")
 TWO = ["mixture.weights={web: 3, code: {weight: 1, bytes_per_token: 2.5}}", "mixture.tokens=400"]
@@ -165,6 +168,23 @@ def test_a_training_says_how_many_tokens_and_may_weigh_anew(config, tmp_path):
     ask = mix_plan.asked(own)
     assert ask is not None
     assert (ask.weights, ask.key("web")) == ({"web": 1}, "train.weights.web")
+
+
+def test_the_plans_epochs_are_the_loaders(config, tmp_path):
+    sizes = {"web": 4000, "code": 700, "spare": 50_000}
+    run = load_run(config, [*TWO[:1], "tokenizer={vocab_size: 512}", TRAIN % ", weights: {web: 1}"])
+    asked = mix_plan.asked(run)
+    training = run.training()
+    weights = {"web": 0.7, "code": 0.2, "spare": 0.1}
+    steps, length = 500, training.shape.seq_length
+    ask = replace(asked, weights=weights, tokens=steps * 8 * length)
+    made = put(tmp_path, "shards", [shard(name, size) for name, size in sizes.items()])
+    loader = Loader(f"{made}/manifest.json", weights, length, 8, seed=0)
+    for row in plan(sizes, ask):
+        samples = row.usable // length
+        # The plan is of shares, the loader of whole samples.
+        assert abs(row.epochs - loader.epochs(steps)[row.source]) * samples <= 1
+        assert row.source == "spare" or row.usable < 0.999 * row.available
 
 
 def test_a_training_beyond_the_budget_is_refused(capfd, config, tmp_path):
