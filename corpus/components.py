@@ -126,15 +126,26 @@ def assign_shard(unit: Unit, output: Output) -> None:
     output.write_table(rows.to_batches(), schema.COMPONENT, facts)
 
 
-def require_documents(named: Manifest, components: Sequence[Component]) -> None:
-    """DataError where no document is of a part that has a condition and is asked for."""
+def require_documents(
+    named: Manifest, components: Sequence[Component], chosen: Mapping[str, Choices]
+) -> None:
+    """DataError where a part that is asked for gets no document by what the stage found."""
     counts = named.counts.totals
+    looked_at = {source for source, parts in chosen.items() if parts[0][1]}
     for part in components:
-        if part.where and (part.weight or part.tokens) and not counts[f"of {part.name}"]:
+        asked = part.weight or part.tokens
+        if not asked or counts[f"of {part.name}"] or not (part.where or part.source in looked_at):
+            continue
+        key = f"mixture.weights.{part.name}"
+        if part.where:
             raise DataError(
-                f'mixture.weights.{part.name}: no kept document is left for "{part.where}"; change '
+                f'{key}: no kept document is left for "{part.where}"; change '
                 "'where', put it before the parts that take them, or set its weight to 0"
             )
+        raise DataError(
+            f"{key}: the parts before it take every kept document of '{part.source}'; change their "
+            "'where' or set its weight to 0"
+        )
 
 
 def parts(documents: Manifest, named: Manifest | None, chosen: Mapping[str, Choices]) -> list[Part]:
@@ -165,7 +176,7 @@ def _part(
 def part_batches(part: Part, columns: Sequence[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
     """(part of the mixture, batch) of a file's documents, in its order; those of none are left out.
 
-    `columns` must hold doc_id.
+    `columns` must hold doc_id. Raises DataError where the documents are not those of the table.
     """
     if part.table is None:
         assert part.component is not None, f"{part.path} is of no part of the mixture"
@@ -176,12 +187,20 @@ def part_batches(part: Part, columns: Sequence[str]) -> Iterator[tuple[str, pa.R
     for batch in read_batches(part.path, columns):
         rows = table.slice(start, batch.num_rows).combine_chunks()
         start += batch.num_rows
-        assert pa.chunked_array([batch.column("doc_id")]).equals(rows.column("doc_id")), (
-            "rows out of step"
-        )
+        if not pa.chunked_array([batch.column("doc_id")]).equals(rows.column("doc_id")):
+            raise _out_of_step(part, f"row {start - batch.num_rows:,} on")
         names = np.array(rows.column("component").to_pylist(), dtype=object)
         for name in sorted(Counter(name for name in names if name is not None)):
             yield name, batch.filter(pa.array(names == name))
+    if start < table.num_rows:
+        raise _out_of_step(part, f"row {start:,} on, where its documents end")
+
+
+def _out_of_step(part: Part, place: str) -> DataError:
+    return DataError(
+        f"{part.path} and {part.table} are not of the same documents, from {place}; build again "
+        "with --redo documents,components"
+    )
 
 
 def _columns(where: str) -> frozenset[str]:

@@ -34,6 +34,8 @@ _TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_]\w*)"
     r"|(?P<sign><=|>=|!=|[=<>(),]))"
 )
+_DEPTH = 100  # of nested 'not' and parentheses
+_SHOWN = 200  # characters of a condition in a message
 _WORDS = frozenset(("and", "or", "not", "in", "is", "null"))
 
 
@@ -75,7 +77,7 @@ class _Reader:
         self.text, self.types = text, types
         self.columns: set[str] = set()
         self.tokens = list(self._tokens())
-        self.place = 0
+        self.place = self.depth = 0
 
     def disjunction(self) -> Test:
         return self._joined("or", self.conjunction, pc.or_kleene)
@@ -84,6 +86,15 @@ class _Reader:
         return self._joined("and", self.negation, pc.and_kleene)
 
     def negation(self) -> Test:
+        self.depth += 1
+        if self.depth > _DEPTH:
+            said = f"more than {_DEPTH} 'not' and parentheses are nested"
+            raise self._error(self.tokens[self.place].at, said)
+        test = self._negation()
+        self.depth -= 1
+        return test
+
+    def _negation(self) -> Test:
         if self.took("word", "not"):
             test = self.negation()
             return lambda table: pc.invert(test(table))
@@ -133,11 +144,21 @@ class _Reader:
             need = "text: put the value in single quotes" if is_text else "a number"
             raise self._error(token.at, f"'{name}' is {need}")
         self.place += 1
-        if not pa.types.is_unsigned_integer(kind):
-            return pa.scalar(token.value)
-        if isinstance(token.value, float) or not 0 <= token.value < 1 << 64:
-            raise self._error(token.at, f"'{name}' is a whole number from 0 below 2**64")
-        return pa.scalar(token.value, kind)
+        return pa.scalar(token.value) if is_text else self._number(name, token)
+
+    def _number(self, name: str, token: _Token) -> pa.Scalar:
+        kind, value = self.types[name], token.value
+        if pa.types.is_floating(kind):
+            if float(value) != value:
+                raise self._error(token.at, f"'{name}' is a double, and no double is {value}")
+            return pa.scalar(float(value))
+        if pa.types.is_unsigned_integer(kind):
+            if isinstance(value, float) or not 0 <= value < 1 << 64:
+                raise self._error(token.at, f"'{name}' is a whole number from 0 below 2**64")
+            return pa.scalar(value, kind)
+        if not -(1 << 63) <= value < 1 << 63:
+            raise self._error(token.at, f"'{name}' is a number from -2**63 below 2**63")
+        return pa.scalar(value)
 
     def _joined(self, word: str, part: Callable[[], Test], join: Callable) -> Test:
         tests = [part()]
@@ -178,8 +199,9 @@ class _Reader:
             return _Token(kind, written[1:-1].replace("''", "'"), at)
         if kind == "number":
             whole = written.lstrip("+-").isdigit()
-            if whole and abs(int(written)) >= 1 << 64:
-                raise self._error(at, f"{written} is beyond every column's numbers")
+            if whole and (len(written) > _SHOWN or abs(int(written)) >= 1 << 64):
+                said = f"{written[:_SHOWN]} is beyond every column's numbers"
+                raise self._error(at, said)
             return _Token(kind, int(written) if whole else float(written), at)
         if kind == "word" and written.lower() in _WORDS:
             return _Token(kind, written.lower(), at)
@@ -195,7 +217,10 @@ class _Reader:
         return self._error(token.at, f"{found} where {wanted} should be")
 
     def _error(self, at: int, said: str) -> ConfigError:
-        return ConfigError(f'character {at} of "{self.text}": {said}')
+        first = max(0, at - _SHOWN // 2) if len(self.text) > _SHOWN else 0
+        shown = self.text[first : first + _SHOWN].replace("\n", " ")
+        more = "…" if len(self.text) > first + _SHOWN else ""
+        return ConfigError(f'character {at} of "{"…" if first else ""}{shown}{more}": {said}')
 
 
 def _comparing(compare: Callable, name: str, value: pa.Scalar) -> Test:

@@ -182,6 +182,11 @@ def check_sources(config: MixtureConfig, sources: Collection[str]) -> None:
                 f"{key} gets no document: mixture.weights.{whole[part.source]}, before it, takes "
                 f"all of '{part.source}'; put it first"
             )
+        if not part.source and whole.keys() >= set(sources):
+            raise ConfigError(
+                f"{key} gets no document: the parts before it take all of every source; put it "
+                "first"
+            )
         if part.source and not part.where:
             whole[part.source] = part.name
 

@@ -167,7 +167,7 @@ def _parts(work: Build, tables: Mapping[str, documents.SourceTables]) -> list[co
     named = None
     if stage.units:
         named = work.bring(stage)
-        components.require_documents(named, mixture)
+        components.require_documents(named, mixture, chosen)
     return components.parts(work.manifests["documents"], named, chosen)
 
 

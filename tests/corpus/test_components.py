@@ -69,6 +69,10 @@ def test_a_document_is_of_the_first_part_that_takes_it():
         ({"web": ComponentConfig(weight=1, where="num_words > 1")}, "is named as a source and tak"),
         ({"code": REST}, r"weights\.code is named as a source and takes of web; give it another"),
         ({"a/b": LONG}, r"weights\.a/b: a name must be letters, digits and _ alone"),
+        (
+            {"web": 1.0, "code": 1.0, "spare": 0.0, "long": LONG},
+            r"weights\.long gets no document: the parts before it take all of every source; put",
+        ),
         ({"web": 1.0, "head": HEAD}, r"weights\.head gets no document: .*\.web, before it, takes"),
     ],
 )
@@ -140,7 +144,7 @@ def test_documents_are_read_by_the_part_the_stage_names(tables, tmp_path, engine
     mixture = MixtureConfig({"head": HEAD, "long": LONG}).components()
     chosen = conditional(mixture, ["web"])
     named = run(stage({"web": sources}, chosen), str(tmp_path), engine).manifest
-    require_documents(named, mixture)
+    require_documents(named, mixture, chosen)
     files = parts(documents, named, chosen)
     assert [part.unit for part in files] == ["u0", "u1"]
     for number, part in enumerate(files):
@@ -169,7 +173,32 @@ def test_a_part_without_documents_is_told(tables, tmp_path, engine):
     chosen = conditional(mixture, ["web"])
     named = run(stage({"web": sources}, chosen), str(tmp_path), engine).manifest
     with pytest.raises(DataError, match=r"mixture\.weights\.german: .*language = 'de'") as caught:
-        require_documents(named, mixture)
+        require_documents(named, mixture, chosen)
     assert "\n" not in str(caught.value)
     spared = ComponentConfig(weight=0, where="language = 'de'")
-    require_documents(named, MixtureConfig({"german": spared, "head": HEAD}).components())
+    require_documents(named, MixtureConfig({"german": spared, "head": HEAD}).components(), chosen)
+
+
+def test_a_source_that_conditions_before_it_take_whole_is_told(tables, tmp_path, engine):
+    _, sources = tables
+    every = ComponentConfig(weight=1, where="num_words > 0")
+    mixture = MixtureConfig({"every": every, "web": 1.0, "code": 1.0}).components()
+    chosen = conditional(mixture, ["web"])
+    named = run(stage({"web": sources}, chosen), str(tmp_path), engine).manifest
+    said = r"mixture\.weights\.web: the parts before it take every kept document of 'web'; change"
+    with pytest.raises(DataError, match=said):
+        require_documents(named, mixture, chosen)
+    spared = MixtureConfig({"every": every, "web": 0.0}).components()
+    require_documents(named, spared, chosen)
+
+
+def test_a_table_of_other_documents_is_named(tables, tmp_path, engine):
+    documents, sources = tables
+    chosen = conditional(MixtureConfig({"head": HEAD, "long": LONG}).components(), ["web"])
+    named = run(stage({"web": sources}, chosen), str(tmp_path), engine).manifest
+    part = parts(documents, named, chosen)[0]
+    whole = pq.read_table(part.path)
+    for rows, place in ((whole.slice(0, 5), "row 5 on, where its"), (whole.slice(1), "row 0 on;")):
+        pq.write_table(rows, part.path)
+        with pytest.raises(DataError, match=f"u0-0.* and .*components.* documents, from {place}"):
+            list(part_batches(part, ["doc_id"]))

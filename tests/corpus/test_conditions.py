@@ -156,6 +156,13 @@ def test_it_holds_of_the_rows_that_sql_selects(text, found):
         ("duplicate_of = -1", "character 16 .*'duplicate_of' is a whole number from 0"),
         ("duplicate_of = 1.5", "character 16 .*'duplicate_of' is a whole number from 0"),
         ("num_words = 99999999999999999999", "character 13 .*beyond every column's numbers"),
+        ("num_words < 9223372036854775808", "character 13 .*is a number from -2.*63 below 2"),
+        ("num_words < -1e19", "character 13 .*is a number from -2.*63 below 2"),
+        ("perplexity > 9007199254740993", "character 14 .*no double is 9007199254740993"),
+        ("num_words = " + "9" * 5000, "character 13 .*999 is beyond every column's numbers"),
+        ("not " * 1500 + "num_words = 1", "character 401 .*more than 100 'not' and parentheses"),
+        ("(" * 1500 + "num_words = 1", "character 101 .*more than 100 'not' and parentheses are"),
+        ("num_words = 1\nand\nbucket = 3", "character 28 .*'bucket' is text"),
         ("__import__('os') = 1", "character 1 .*'__import__' is no ledger column"),
     ],
 )
@@ -163,6 +170,16 @@ def test_what_cannot_be_read_is_told_by_its_place(text, said):
     with pytest.raises(ConfigError, match=said) as caught:
         read_condition(text, TYPES)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_as_much_as_a_column_can_hold_may_be_asked():
+    for number in (2**53, -(2**60), 1e300, 2**63, "1e999"):
+        assert rows_of(f"perplexity < {number}", [{"perplexity": -1e301}, {}]) == [0]
+    for number in (2**63 - 1, 2.5, 1e18):
+        assert rows_of(f"num_words < {number}", [{"num_words": 2}, {}]) == [0]
+    nested = "not " * 98 + "(num_words = 2)"
+    assert rows_of(nested, [{"num_words": 2}, {"num_words": 3}]) == [0]
 
 
 @given(st.text(max_size=30) | conditions.map(lambda text: text[: len(text) * 2 // 3]))
