@@ -112,9 +112,9 @@ def sample(config: RunConfig, prompt: str, tokens: int) -> str:
 
 
 def _own(training: TrainConfig) -> dict:
-    """The training's config without places, which do not change what is learnt."""
-    places = ("shards", "tokenizer", "output", "time_limit_s", "check_shards")
-    return {name: value for name, value in vars(training).items() if name not in places}
+    """The training's config without what does not change what is learnt: places and logs."""
+    left_out = "shards tokenizer output time_limit_s check_shards log log_interval peak_tflops"
+    return {name: value for name, value in vars(training).items() if name not in left_out.split()}
 
 
 def _state(folder: Path) -> dict:

@@ -12,6 +12,7 @@ from typing import Literal
 from corpus.errors import ConfigError
 from train import mixture
 from train.mixture import Weights
+from train.peaks import check_peak
 from train.presets import PRESETS, Shape
 
 
@@ -60,6 +61,15 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class LogConfig:
+    """Who is told of a run beside metrics.jsonl, which always is."""
+
+    tensorboard: bool = True  # event files under <output>/tensorboard
+    wandb: str | None = None  # a project of Weights & Biases, where the package is installed
+    profile_steps: int = 0  # so many steps traced by torch.profiler into <output>/profile
+
+
+@dataclass(frozen=True)
 class Schedule:
     """What a run does when: the resolved numbers of preset and overrides."""
 
@@ -88,6 +98,8 @@ class TrainConfig:
     micro_batch: int | None = None  # sequences a process holds at once
     precision: Literal["fp32", "bf16"] = "bf16"
     seed: int = 0
+    log: LogConfig = field(default_factory=LogConfig)
+    peak_tflops: float | None = None  # of a device, for MFU; None: by the GPU's name
     log_interval: int = 10  # steps between lines on the console; metrics.jsonl has every step
     eval_interval: int = 100  # steps; 0: at the end only
     eval_sequences: int = 64  # a source
@@ -187,6 +199,8 @@ def _check_run(config: TrainConfig) -> None:
     _check_range("data.prefetch", config.data.prefetch, 1, None)
     for key in ("eval_interval", "save_interval", "seed"):
         _check_range(key, getattr(config, key), 0, None)
+    _check_range("log.profile_steps", config.log.profile_steps, 0, None)
+    check_peak(config.peak_tflops)
     _check_range("optim.lr", schedule.lr, 0, None)
     _check_range("optim.min_lr_ratio", config.optim.min_lr_ratio, 0, 1)
     if not 0 <= schedule.warmup_steps <= schedule.steps:
