@@ -32,7 +32,12 @@ class Console:
             print(line, flush=True)
 
     def show(self, row: dict[str, Any]) -> None:
-        """One step's row: to the bar always, as a line where it is due or was evaluated."""
+        """A step's row: to the bar always, as a line where it is due or was evaluated. An event's:
+        the line it brings, if any."""
+        if "event" in row:
+            if "line" in row:
+                self.say(row["line"])
+            return
         loss = f"loss {row['loss']:.3f}  {row['tokens_per_s']:,.0f} tokens/s"
         if self._bar:
             self._bar.update(self._task, completed=row["step"], description=loss)

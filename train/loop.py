@@ -2,12 +2,12 @@
 
 After each step, in this order: evaluate if due, write the metrics row, save if due or if asked to
 stop. So whatever moment a run dies at, checkpoint and metrics tell the same story when it resumes.
+The time of a save is in the row of the step after it.
 """
 
 import hashlib
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from megatron.core import parallel_state
@@ -21,6 +21,7 @@ from train.data import Loader, rank_rows
 from train.metrics import MetricsLog
 from train.prefetch import Prefetch
 from train.streams import manifest_files
+from train.watch import Observer, Row, Timers
 
 
 def train(config: TrainConfig) -> int:
@@ -70,9 +71,12 @@ class _Run:
         rows = rank_rows(self.schedule.batch_sequences, rank, replicas)
         is_main = parallel.is_main()
         self.console = Console(self.schedule.steps, config.log_interval, is_main)
+        self.timers = Timers()
         self.metrics: MetricsLog | None = None
+        self.observers: list[Observer] = []  # of the main process
         if is_main:
             self.metrics = MetricsLog(Path(config.output) / "metrics.jsonl", self.step)
+            self.observers = [self.metrics.write, self.console.show]
         if self.step:
             self.console.say(f"resuming at step {self.step} of {self.schedule.steps}")
         self.batches = Prefetch(loader, rows, self.step, self.schedule.steps, config.data.prefetch)
@@ -86,7 +90,7 @@ class _Run:
             bits = self._evaluate() if at_end or _due(self.step, self.config.eval_interval) else {}
             if bits:
                 row["validation_bits_per_byte"] = bits
-            self._log(row)
+            self._tell({**row, **self.timers.take()})
             if at_end or bits is None or _due(self.step, self.config.save_interval):
                 self._save()
             if bits is None:
@@ -109,11 +113,12 @@ class _Run:
         if self.metrics:
             self.metrics.close()
 
-    def _train_step(self) -> dict[str, Any]:
+    def _train_step(self) -> Row:
         began = time.perf_counter()
-        windows = self.batches.take()
+        with self.timers("data_wait"):
+            windows = self.batches.take()
         self.step += 1
-        taken = step.take(self.training, windows, self.step, self.schedule, self.begin)
+        taken = step.take(self.training, windows, self.step, self.schedule, self.begin, self.timers)
         step.require_finite(taken, self.step)
         tokens = self.schedule.batch_sequences * self.config.shape.seq_length
         return {
@@ -123,25 +128,25 @@ class _Run:
             "learning_rate": taken.learning_rate,
             "tokens": self.step * tokens,
             "tokens_per_s": tokens / (time.perf_counter() - began),
-            "data_wait_s": round(self.batches.waited_s, 6),
         }
 
     def _evaluate(self) -> dict[str, float] | None:
-        return evaluate.bits_per_byte(
-            self.training.model, self.held_out, self.config, self._stop_wanted, self.begin
-        )
+        with self.timers("evaluate"):
+            return evaluate.bits_per_byte(
+                self.training.model, self.held_out, self.config, self._stop_wanted, self.begin
+            )
 
     def _write_evaluation(self, bits: dict[str, float]) -> None:
         evaluate.write(self.evaluation, self.step, bits, self.held_out, self.config)
         torch.distributed.barrier()
 
-    def _log(self, row: dict[str, Any]) -> None:
-        if self.metrics:
-            self.metrics.write(row)
-            self.console.show(row)
+    def _tell(self, row: Row) -> None:
+        for observer in self.observers:
+            observer(row)
 
     def _save(self) -> None:
-        checkpoint.save(self.training, self.identity, self.config, self.step)
+        with self.timers("save"):
+            checkpoint.save(self.training, self.identity, self.config, self.step)
 
     def _stop_wanted(self) -> bool:
         return stop.wanted(self.config.time_limit_s)

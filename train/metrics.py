@@ -1,4 +1,4 @@
-"""metrics.jsonl: one JSON object for each step of a run, each step exactly once.
+"""metrics.jsonl: a JSON object a line, for each step of a run exactly once, and for each event.
 
 A run that was killed after its last checkpoint repeats some steps when it resumes; their first
 rows are dropped then, so the file always tells the story of the model that exists.
@@ -16,7 +16,7 @@ class MetricsLog:
     def __init__(self, path: Path, resumed_step: int):
         """Opens the file and drops rows of steps after `resumed_step` (0: a new run)."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [row for row in read(path) if row["step"] <= resumed_step]
+        rows = [row for row in _rows(path) if row["step"] <= resumed_step]
         partial = path.with_name(path.name + ".partial")
         partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         os.replace(partial, path)
@@ -31,7 +31,16 @@ class MetricsLog:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file; a last line cut off by a kill is left out; [] where none is."""
+    """A row a step; a last line cut off by a kill is left out; [] where there is no file."""
+    return [row for row in _rows(path) if "event" not in row]
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    """What happened between the steps, {"event": name, "step": …}, in the order of writing."""
+    return [row for row in _rows(path) if "event" in row]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")[:-1]

@@ -9,6 +9,7 @@ from megatron.core import parallel_state
 from corpus.errors import DataError
 from train import checkpoint, forward, optim
 from train.config import Schedule
+from train.watch import Timers
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ def take(
     step: int,
     schedule: Schedule,
     begin: int | None,
+    timers: Timers,
 ) -> Taken:
     """Forward, backward and update on this replica's windows [N, W] int64 of step `step` (from 1).
 
@@ -35,15 +37,17 @@ def take(
     optim.set_learning_rate(training.optimizer, lr)
     training.model.zero_grad_buffer()
     training.optimizer.zero_grad()
-    losses = forward.run(
-        training.model,
-        windows,
-        schedule.micro_batch,
-        forward.mean_loss,
-        forward_only=False,
-        begin=begin,
-    )
-    _, grad_norm, _ = training.optimizer.step()
+    with timers("forward_backward"):
+        losses = forward.run(
+            training.model,
+            windows,
+            schedule.micro_batch,
+            forward.mean_loss,
+            forward_only=False,
+            begin=begin,
+        )
+    with timers("optimizer"):
+        _, grad_norm, _ = training.optimizer.step()
     mean = float(torch.stack(losses).double().mean()) if losses else 0.0
     replicas = parallel_state.get_data_parallel_world_size()
     return Taken(forward.sum_over_replicas([mean])[0] / replicas, float(grad_norm), lr)

@@ -224,7 +224,7 @@ def _training(folder: str) -> Training:
     metrics = storage.join(folder, "metrics.jsonl")
     if storage.exists(metrics):
         lines = storage.read_bytes(metrics).decode().split("\n")[:-1]  # a cut line is none
-        rows = [json.loads(line) for line in lines]
+        rows = [row for row in map(json.loads, lines) if "event" not in row]
     evaluation: dict[str, Any] = {"step": None, "sources": {}}
     place = storage.join(folder, "evaluation.json")
     if storage.exists(place):

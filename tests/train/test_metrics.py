@@ -2,7 +2,8 @@
 
 import json
 
-from train.metrics import MetricsLog, read
+from train.metrics import MetricsLog, events, read
+from train.watch import Timers
 
 
 def write(path, steps):
@@ -38,3 +39,30 @@ def test_a_row_is_there_for_others_as_soon_as_it_is_written(tmp_path):
     log.write({"step": 1})
     assert read(tmp_path / "metrics.jsonl") == [{"step": 1}]
     log.close()
+
+
+def test_events_are_dropped_with_the_steps_they_belong_to(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = MetricsLog(path, resumed_step=0)
+    for row in (
+        {"step": 1},
+        {"event": "save", "step": 1},
+        {"step": 2},
+        {"event": "skip", "step": 2},
+    ):
+        log.write(row)
+    log.close()
+    MetricsLog(path, resumed_step=1).close()
+    assert read(path) == [{"step": 1}]
+    assert events(path) == [{"event": "save", "step": 1}]
+
+
+def test_timers_add_up_until_taken():
+    timers = Timers()
+    for _ in range(2):
+        with timers("save"):
+            pass
+    with timers("data_wait"):
+        pass
+    assert timers.take().keys() == {"save_s", "data_wait_s"}
+    assert timers.take() == {}
