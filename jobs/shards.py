@@ -71,6 +71,7 @@ def _export(options: argparse.Namespace) -> int:
         parts = export(manifest, options.to, options.folder, told)
     for part in parts:
         held = f"{part.documents:,} documents, {part.tokens:,} tokens"
-        say(f"{f'{part.source} {part.split}':<22} {held} in {len(part.files)} files")
+        where = f"in {len(part.files)} files" if part.files else "left out: nothing to read"
+        say(f"{f'{part.source} {part.split}':<22} {held} {where}")
     say(f"exported to {options.folder}")
     return 0

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from corpus.errors import DataError, ShardError
 from tokenizer import export_huggingface, export_megatron
-from tokenizer.shards import ShardFile, open_shard, shard_files
-from tokenizer.verify import Told, quick_check
+from tokenizer.shards import ShardFile, flush, open_shard, shard_files
+from tokenizer.verify import Told, missing_from, quick_check
 
 Write = Callable[[Path, str, str, list[ShardFile], Told], list[str]]
 
@@ -30,7 +30,7 @@ class Part:
     split: str  # train or valid
     documents: int
     tokens: int
-    files: list[str]  # relative to the export's folder
+    files: list[str]  # relative to the export's folder; none for what has nothing to read
 
 
 def export(manifest: str, to: str, folder: str, told: Told = lambda count: None) -> list[Part]:
@@ -44,7 +44,7 @@ def export(manifest: str, to: str, folder: str, told: Told = lambda count: None)
     if not files:
         raise ShardError(f"{manifest} lists no shards; build some first")
     first = open_shard(files[0].path)
-    problems = quick_check(files, first.tokenizer_hash)
+    problems = quick_check(files, first.tokenizer_hash) + missing_from(manifest, files)
     if problems:
         raise ShardError(f"{problems[0]} (altiplano shards verify names all)")
     groups: dict[tuple[str, str], list[ShardFile]] = {}
@@ -56,8 +56,11 @@ def export(manifest: str, to: str, folder: str, told: Told = lambda count: None)
             names = FORMATS[to](place, source, split, members, told)
             rows, tokens = sum(f.rows for f in members), sum(f.tokens for f in members)
             parts.append(Part(source, split, rows, tokens, names))
+        written = [(part.source, part.split) for part in parts if part.files]
+        if not written:
+            raise ShardError(f"the shards of {manifest} hold no token; nothing is exported")
         if to == "huggingface":
-            export_huggingface.write_card(place, first, sorted(groups))
+            export_huggingface.write_card(place, first, written)
         tree = {
             "format": to,
             "tokenizer": first.tokenizer_hash,
@@ -75,7 +78,7 @@ def whole_folder(folder: str) -> Iterator[Path]:
     What a killed attempt left is written anew. DataError for one that is there, or where another
     process is at it.
     """
-    target = Path(folder)
+    target = _target(folder)
     partial = target.with_name(f"{target.name}.partial")
     try:
         partial.mkdir(parents=True, exist_ok=True)
@@ -99,6 +102,7 @@ def whole_folder(folder: str) -> Iterator[Path]:
             yield partial
             _flush(partial)
             partial.rename(target)
+            flush(str(target.parent))
         except OSError as error:
             raise DataError(
                 f"{folder} cannot be written: {error.strerror}; make room or choose another"
@@ -107,6 +111,20 @@ def whole_folder(folder: str) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
     finally:
         os.close(holder)
+
+
+def _target(folder: str) -> Path:
+    scheme, mark, path = folder.partition("://")
+    if mark and scheme != "file":
+        raise DataError(
+            f"{folder} is not on a local disk, where exports are written; export to one and copy it"
+        )
+    if not folder:
+        raise DataError("the folder to export to has no name; give one")
+    target = Path(os.path.abspath(path if mark else folder))
+    if not target.name:
+        raise DataError(f"{folder} is there already; choose another or delete it")
+    return target
 
 
 def _is_still(folder: Path, holder: int) -> bool:
@@ -127,7 +145,5 @@ def _empty(folder: Path) -> None:
 
 def _flush(folder: Path) -> None:
     """To the disk before the name is given, or a power cut may leave a folder of empty files."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
+    for path in (folder, *folder.rglob("*")):
+        flush(str(path))

@@ -22,7 +22,12 @@ _SPLITS = {"train": "train", "valid": "validation"}
 
 
 def write(folder: Path, source: str, split: str, files: list[ShardFile], told: Told) -> list[str]:
-    """Writes the shards of one source and split; returns the names of the files."""
+    """Writes the shards of one source and split; returns the names of the files.
+
+    None for shards without a document: `load_dataset` refuses a split of no row.
+    """
+    if not any(file.rows for file in files):
+        return []
     names = []
     (folder / "data" / source).mkdir(parents=True, exist_ok=True)
     for number, file in enumerate(files):

@@ -20,7 +20,12 @@ _LONGEST = 2**31 - 1  # tokens of a document: lengths are int32
 
 
 def write(folder: Path, source: str, split: str, files: list[ShardFile], told: Told) -> list[str]:
-    """Writes the shards of one source and split; returns the names of the two files."""
+    """Writes the shards of one source and split; returns the names of the two files.
+
+    None for shards without a token: their .bin of 0 bytes is one that Megatron's reader cannot map.
+    """
+    if not any(file.tokens for file in files):
+        return []
     stem = f"{source}-{split}"
     narrow = open_shard(files[0].path).tokens.dtype == np.uint16
     dtype = np.dtype(np.uint16 if narrow else np.int32)

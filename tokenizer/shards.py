@@ -7,20 +7,19 @@ The schema's metadata names the tokenizer, so that shards of two tokenizers cann
 the footer's holds a checksum of every 64 KiB of the arrays (tokenizer.blocks).
 """
 
-import json
 import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from corpus import storage
-from corpus.errors import DataError, ShardError
+from corpus.errors import ShardError
 from tokenizer.blocks import BLOCK, BlockSums, checksums, encoded
+from tokenizer.manifest_fields import read_fields
 
 _MAGIC = b"ARROW1"
 _TOKENIZER = b"altiplano.tokenizer"
@@ -87,8 +86,11 @@ def write_shard(
 ) -> None:
     """Writes doc_ids [D], tokens [N] and offsets [D + 1] to a local file, whole or not at all.
 
-    The same arguments give the same bytes. Raises ShardError where they contradict each other.
+    The same arguments give the same bytes. Raises ShardError where they contradict each other, or
+    are no whole numbers from 0 up.
     """
+    for name, array in zip(_ARRAYS, (doc_ids, offsets, tokens), strict=True):
+        _check_whole(path, name, array)
     offsets = np.ascontiguousarray(offsets, dtype=np.int64)
     _check_arrays(path, doc_ids, tokens, offsets, vocab_size)
     stream = np.ascontiguousarray(tokens, dtype=token_dtype(vocab_size))
@@ -108,7 +110,9 @@ def write_shard(
             pa.ipc.new_file(sink, schema, metadata=footer) as writer,
         ):
             writer.write_batch(pa.record_batch([ids, lists], schema=schema))
+        flush(partial)
         os.replace(partial, path)
+        flush(os.path.dirname(path) or ".")
     except OSError as error:
         raise ShardError(
             f"{path} cannot be written: {error}; free or choose another disk"
@@ -137,21 +141,11 @@ def open_shard(path: str, tokenizer_hash: str | None = None) -> Shard:
 
 def shard_files(manifest: str) -> list[ShardFile]:
     """The shards a manifest lists, in its order; ShardError where it is no manifest of shards."""
-    try:
-        tree = json.loads(storage.read_bytes(manifest))
-        stage = tree["stage"]
-        files = (
-            [_shard_file(manifest, entry) for entry in tree["files"]] if stage == "shards" else []
-        )
-    except DataError as error:
-        raise ShardError(f"no shard manifest: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ShardError(f"{manifest} is no shard manifest: {error!r}; tokenize again") from None
-    if stage != "shards":
-        raise ShardError(
-            f"{manifest} is of stage '{stage}', not 'shards'; give the shards' manifest"
-        )
-    return files
+    folder = storage.parent(manifest)
+    return [
+        ShardFile(path=storage.join(folder, fields.pop("name")), **fields)
+        for fields in read_fields(manifest)
+    ]
 
 
 def check_tokenizer(files: list[ShardFile], tokenizer_hash: str) -> None:
@@ -166,18 +160,21 @@ def check_tokenizer(files: list[ShardFile], tokenizer_hash: str) -> None:
             raise ShardError(other_tokenizer(file.path, stated, tokenizer_hash))
 
 
-def _shard_file(manifest: str, entry: dict[str, Any]) -> ShardFile:
-    facts = entry["facts"]
-    return ShardFile(
-        path=storage.join(storage.parent(manifest), entry["name"]),
-        bytes=int(entry["bytes"]),
-        sha256=str(entry["sha256"]),
-        rows=int(entry["rows"]),
-        source=str(facts["source"]),
-        split=str(facts["split"]),
-        tokens=int(facts["tokens"]),
-        tokenizer=facts.get("tokenizer"),
-    )
+def flush(path: str) -> None:
+    """A file, or the names in a folder, to the disk: a power cut undoes what is not there yet."""
+    holder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(holder)
+    finally:
+        os.close(holder)
+
+
+def _check_whole(path: str, name: str, array: np.ndarray) -> None:
+    """What is no whole number or below 0 would be cast in silence to another document or token."""
+    if array.dtype.kind not in "iu":
+        raise ShardError(f"{path}: {name} are {array.dtype}, not whole numbers; mend the writer")
+    if array.dtype.kind == "i" and len(array) and array.min() < 0:
+        raise ShardError(f"{path}: {name} hold {array.min()}, they are 0 or above; mend the writer")
 
 
 def _check_arrays(
@@ -253,10 +250,14 @@ def _blocks(
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
-    with open(local_path(path), "rb") as stream:
-        head = stream.read(len(_MAGIC))
-        stream.seek(max(0, os.fstat(stream.fileno()).st_size - len(_MAGIC)))
-        tail = stream.read()
+    try:
+        with open(local_path(path), "rb") as stream:
+            head = stream.read(len(_MAGIC))
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - len(_MAGIC)))
+            tail = stream.read()
+    except OSError as unreadable:  # a folder, or what this user may not read
+        why = unreadable.strerror
+        return f"cannot be read ({why}); restore it from a copy or write the shards again"
     if _MAGIC.startswith(head) and tail != _MAGIC:
         return "is cut short; restore it from a copy or write the shards again"
     if head != _MAGIC:

@@ -5,7 +5,6 @@ no token; `verify` reads all. What rots later is found by the blocks a reader to
 """
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 from corpus import storage
 from corpus.errors import ShardError
+from tokenizer.manifest_fields import stated_totals
 from tokenizer.shards import Shard, ShardFile, local_path, open_shard, other_tokenizer, shard_files
 
 _FIX = "restore it from a copy or write the shards again"
@@ -44,7 +44,7 @@ def verify(manifest: str, told: Told = lambda count: None) -> Verification:
         checked = list(pool.map(lambda file: _read_whole(file, told), files))
     unaltered = Counter(shard.tokenizer_hash for shard, found in checked if shard and not found)
     usual = max(unaltered, key=lambda name: unaltered[name], default=None)
-    problems = _missing_from(manifest, files)
+    problems = missing_from(manifest, files) + _listed_twice(files)
     for file, (shard, found) in zip(files, checked, strict=True):
         right = file.tokenizer or usual
         if shard and right and shard.tokenizer_hash != right:
@@ -58,14 +58,16 @@ def verify(manifest: str, told: Told = lambda count: None) -> Verification:
 def quick_check(files: Sequence[ShardFile], tokenizer: str | None = None) -> list[str]:
     """Opens every shard, many at once; one line for each that is not as its manifest says.
 
-    Looks at size, head, footer, tokenizer, documents and tokens, and reads no token.
+    Looks at size, head, footer, tokenizer, documents and tokens, and reads no token. One that is
+    listed twice is named too: its documents would be trained on or exported twice.
     """
 
     def problem(file: ShardFile) -> str | None:
         return _open(file, tokenizer or file.tokenizer)[1]
 
     with ThreadPoolExecutor(storage.AT_ONCE) as pool:
-        return [found for found in pool.map(problem, files) if found]
+        found = [line for line in pool.map(problem, files) if line]
+    return found + _listed_twice(files)
 
 
 def require_sound(
@@ -76,7 +78,7 @@ def require_sound(
     With `every_byte` all shards of the manifest are read, otherwise those of the sources opened.
     """
     files = [file for file in shard_files(manifest) if file.source in sources]
-    problems = quick_check(files, tokenizer)
+    problems = quick_check(files, tokenizer) + missing_from(manifest, files, sources)
     if not problems and every_byte:
         problems = verify(manifest).problems
     if problems:
@@ -136,20 +138,26 @@ def _read_whole(file: ShardFile, told: Told) -> tuple[Shard | None, str | None]:
     return shard, problem
 
 
-def _missing_from(manifest: str, files: Sequence[ShardFile]) -> list[str]:
-    """Entries that a manifest lost or has twice: its own totals, by source and split, tell."""
-    problems = [
-        f"{manifest} lists {path} {number} times; {_FIX}"
+def _listed_twice(files: Sequence[ShardFile]) -> list[str]:
+    return [
+        f"{path} is listed {number} times in its manifest; {_FIX}"
         for path, number in Counter(file.path for file in files).items()
         if number > 1
     ]
-    counts = json.loads(storage.read_bytes(manifest)).get("counts") or {}
+
+
+def missing_from(
+    manifest: str, files: Sequence[ShardFile], sources: Collection[str] | None = None
+) -> list[str]:
+    """One line for each source and split of which a manifest lost an entry or has one too many.
+
+    Its own totals tell. `files` are all that it lists, or all of `sources`.
+    """
     listed: Counter[str] = Counter()
     for file in files:
         listed[f"tokens {file.source} {file.split}"] += file.tokens
-    for name, total in sorted((counts.get("totals") or {}).items()):
-        if name.startswith("tokens ") and listed[name] != total:
-            problems.append(
-                f"{manifest} lists shards of {listed[name]} '{name}', its total is {total}; {_FIX}"
-            )
-    return problems
+    return [
+        f"{manifest} lists shards of {listed[name]} {name!r}, its total is {total}; {_FIX}"
+        for name, total in sorted(stated_totals(manifest).items())
+        if listed[name] != total and (sources is None or name.split(" ")[1] in sources)
+    ]

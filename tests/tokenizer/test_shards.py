@@ -62,7 +62,13 @@ def test_the_same_tokens_give_the_same_bytes(tmp_path):
         ([1], [5, 6], [0, 1], "offsets must rise from 0 to the 2 tokens"),
         ([1, 2], [5, 6], [0, 3, 2], "offsets must rise"),
         ([1], [5, 4096], [0, 2], r"token ids 5\.\.4096 do not fit a vocabulary of 4096"),
-        ([1], [-1, 4], [0, 2], r"token ids -1\.\.4 do not fit"),
+        ([1], [-1, 4], [0, 2], "tokens hold -1, they are 0 or above"),
+        ([-1], [5, 6], [0, 2], "document ids hold -1, they are 0 or above"),
+        ([1, 2], [5, 6], [0, -1, 2], "offsets hold -1, they are 0 or above"),
+        ([1], [5.0, 6.5], [0, 2], "tokens are float64, not whole numbers"),
+        ([1.5], [5, 6], [0, 2], "document ids are float64, not whole numbers"),
+        ([1], [5, 6], [0.0, 2.0], "offsets are float64, not whole numbers"),
+        ([True], [5, 6], [0, 2], "document ids are bool, not whole numbers"),
     ],
 )
 def test_arrays_that_contradict_each_other_are_not_written(
@@ -77,6 +83,12 @@ def test_arrays_that_contradict_each_other_are_not_written(
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(ShardError, match=r"none/a\.arrow cannot be written"):
         write(tmp_path / "none" / "a.arrow", [[1]])
+
+
+def test_a_folder_in_a_shards_place_is_named(tmp_path):
+    (tmp_path / "a.arrow").mkdir()
+    with pytest.raises(ShardError, match=r"a\.arrow cannot be read \(Is a directory\); restore"):
+        open_shard(str(tmp_path / "a.arrow"))
 
 
 def test_a_shard_of_another_tokenizer_is_refused(tmp_path):

@@ -68,7 +68,9 @@ def test_a_window_is_refused_where_a_block_of_it_is_damaged_and_nowhere_else(
 ):
     path = str(tmp_path_factory.getbasetemp() / "blocks.arrow")
     if not Path(path).exists():
-        write_shard(path, np.arange(1), np.ones(TOKENS), np.array([0, TOKENS]), "a" * 64, 4096)
+        write_shard(
+            path, np.arange(1), np.ones(TOKENS, np.int64), np.array([0, TOKENS]), "a" * 64, 4096
+        )
     shard = open_shard(path)
     first = data.draw(st.integers(0, TOKENS))
     last = data.draw(st.integers(first, TOKENS))

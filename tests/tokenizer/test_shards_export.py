@@ -1,22 +1,16 @@
 """Exports, read back by the libraries they are for."""
 
-import fcntl
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from published_shards import HASH, publish, write
 
-from corpus.errors import DataError, ShardError
+from corpus.errors import ShardError
 from jobs.cli import main
-from tokenizer import export_folder, export_huggingface, export_megatron
-from tokenizer.export_folder import FORMATS, export, whole_folder
+from tokenizer import export_huggingface, export_megatron
+from tokenizer.export_folder import FORMATS, export
 from tokenizer.shards import open_shard, shard_files
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +73,7 @@ def test_megatron_reads_large_vocabularies(tmp_path):
     write(tmp_path / "web-train-0.arrow", tokens, vocab=100_000)
     entry = {"rows": 2, "facts": {"source": "web", "split": "train", "tokens": 3}}
     tree = json.loads(Path(manifest).read_text())
+    tree["counts"]["totals"]["tokens web train"] = 3
     tree["files"][0].update(entry, bytes=(tmp_path / "web-train-0.arrow").stat().st_size)
     Path(manifest).write_text(json.dumps(tree))
     export(manifest, "megatron", str(tmp_path / "out"))
@@ -138,73 +133,62 @@ def test_a_missing_shard_stops_it_before_anything_is_written(manifest, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_is_there_is_not_written_into(manifest, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/thesis.txt").write_text("years of work")
-    with pytest.raises(DataError, match="out is there already; choose another"):
-        export(manifest, "megatron", str(tmp_path / "out"))
-    assert os.listdir(tmp_path / "out") == ["thesis.txt"]
-
-
-def test_the_second_of_two_writers_is_refused(tmp_path):
-    with whole_folder(str(tmp_path / "out")) as place:
-        (place / "a").write_text("mine")
-        with (
-            pytest.raises(DataError, match="another export is writing to"),
-            whole_folder(str(tmp_path / "out")),
-        ):
-            pass
-        assert (place / "a").read_text() == "mine"
-    assert os.listdir(tmp_path) == ["out"]
-    assert (tmp_path / "out/a").read_text() == "mine"
-
-
-def test_a_full_disk_leaves_nothing(tmp_path):
-    def fill() -> None:
-        with whole_folder(str(tmp_path / "out")) as place:
-            (place / "a").write_text("half")
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(DataError, match="No space left on device; make room"):
-        fill()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_killed_export_left_is_written_anew(tmp_path):
-    code = (
-        "import sys, time; from tokenizer.export_folder import whole_folder\n"
-        "with whole_folder(sys.argv[1]) as place:\n"
-        "    (place / 'half').write_text('half'); time.sleep(60)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code, str(tmp_path / "out")]
-    killed = subprocess.Popen(command, env=environment)
-    while not (tmp_path / "out.partial/half").exists() and killed.poll() is None:
-        time.sleep(0.02)
-    with pytest.raises(DataError, match="another export"), whole_folder(str(tmp_path / "out")):
-        pass
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not (tmp_path / "out").exists()
-    with whole_folder(str(tmp_path / "out")) as place:
-        assert os.listdir(place) == []
-        (place / "whole").write_text("whole")
-    assert os.listdir(tmp_path / "out") == ["whole"]
-    assert os.listdir(tmp_path) == ["out"]
-
-
-def test_one_who_waited_for_a_finished_export_does_not_write_into_it(tmp_path, monkeypatch):
-    """The first renames its folder between the second's opening and its lock."""
-    real = fcntl.flock
-
-    def lock(holder: int, how: int) -> None:
-        os.rename(tmp_path / "out.partial", tmp_path / "out")
-        real(holder, how)
-
-    monkeypatch.setattr(export_folder.fcntl, "flock", lock)
-    with (
-        pytest.raises(DataError, match="is there already"),
-        whole_folder(str(tmp_path / "out")),
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_shard_listed_twice_or_not_at_all_stops_it(manifest, tmp_path, to):
+    whole = json.loads(Path(manifest).read_text())
+    for files, message in (
+        ([*whole["files"], whole["files"][0]], "web-train-0.arrow is listed 2 times"),
+        (whole["files"][1:], "lists shards of .* 'tokens web train', its total is"),
     ):
-        pass
-    assert (tmp_path / "out").is_dir()
+        Path(manifest).write_text(json.dumps({**whole, "files": files}))
+        with pytest.raises(ShardError, match=message):
+            export(manifest, to, str(tmp_path / "out"))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["shards"]
+
+
+EMPTY = {
+    "web-train-0.arrow": [],
+    "web-valid-0.arrow": [[], []],
+    "code-train-0.arrow": [[1, 2], []],
+    "code-train-1.arrow": [],
+}
+
+
+def test_megatron_gets_no_file_of_0_bytes(tmp_path, capsys):
+    from megatron.core.datasets.indexed_dataset import IndexedDataset
+
+    manifest = publish(tmp_path, EMPTY, HASH)
+    out = tmp_path / "out"
+    assert main(["shards", "export", manifest, str(out), "--to", "megatron"]) == 0
+    said = capsys.readouterr().err
+    assert "web train              0 documents, 0 tokens left out: nothing to read" in said
+    assert "web valid              2 documents, 0 tokens left out: nothing to read" in said
+    expected = ["code-train.bin", "code-train.idx", "export.json"]
+    assert sorted(path.name for path in out.iterdir()) == expected
+    read = IndexedDataset(str(out / "code-train"))
+    assert [read[i].tolist() for i in range(len(read))] == [[1, 2], []]
+
+
+def test_huggingface_gets_no_split_without_a_row(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    (tmp_path / "shards").mkdir()
+    manifest = publish(tmp_path / "shards", EMPTY, HASH)
+    parts = export(manifest, "huggingface", str(tmp_path / "hf"))
+    left_out = [(part.source, part.split) for part in parts if not part.files]
+    assert left_out == [("web", "train")]
+    for source, split, rows in (("code", "train", [[1, 2], []]), ("web", "validation", [[], []])):
+        read = datasets.load_dataset(
+            str(tmp_path / "hf"), source, split=split, cache_dir=str(tmp_path / "cache")
+        )
+        assert [row["input_ids"] for row in read] == rows
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_shards_without_a_document_are_not_exported(tmp_path, to):
+    (tmp_path / "shards").mkdir()
+    manifest = publish(tmp_path / "shards", {"web-train-0.arrow": []}, HASH)
+    with pytest.raises(ShardError, match="hold no token; nothing is exported"):
+        export(manifest, to, str(tmp_path / "out"))
+    assert [path.name for path in tmp_path.iterdir()] == ["shards"]

@@ -155,9 +155,21 @@ def test_a_shard_listed_twice_is_found(manifest):
     tree = json.loads(Path(manifest).read_text())
     tree["files"].append(tree["files"][0])
     Path(manifest).write_text(json.dumps(tree))
-    problems = verify(manifest).problems
-    assert "lists" in problems[0]
-    assert "web-train-00000.arrow 2 times" in problems[0]
+    total, twice = verify(manifest).problems
+    assert "lists shards of 478812 'tokens web train', its total is 359109" in total
+    assert "web-train-00000.arrow is listed 2 times in its manifest; restore it" in twice
+    assert quick_check(shard_files(manifest)) == [twice]
+    with pytest.raises(ShardError, match=r"is listed 2 times .* \(1 more: altiplano"):
+        require_sound(manifest, ["web"], HASH)
+
+
+def test_a_lost_entry_stops_a_run_on_its_source_alone(tmp_path):
+    names = ("web-train-0.arrow", "web-train-1.arrow", "code-train-0.arrow")
+    manifest = publish(tmp_path, {name: [[1, 2]] for name in names}, HASH)
+    lose_entry(tmp_path / "web-train-1.arrow")
+    require_sound(manifest, ["code"], HASH)
+    with pytest.raises(ShardError, match="lists shards of 2 'tokens web train', its total is 4"):
+        require_sound(manifest, ["web"], HASH)
 
 
 def test_the_tokenizer_a_manifest_states_decides(tmp_path):
@@ -225,7 +237,10 @@ def test_every_byte_is_read_where_that_is_asked(manifest):
         (None, "no shard manifest: .* is not there"),
         ("{", "is no shard manifest"),
         ("[]", "is no shard manifest"),
-        ('{"stage": "shards", "files": [{"name": "a"}]}', "is no shard manifest: KeyError"),
+        (
+            '{"stage": "shards", "files": [{"name": "a"}]}',
+            "is no shard manifest: files.0..facts is None",
+        ),
         ('{"stage": "extract", "files": []}', "is of stage 'extract', not 'shards'"),
     ],
 )

@@ -167,9 +167,28 @@ def test_a_killed_writer_publishes_nothing(tmp_path):
     assert [name for name in os.listdir(tmp_path) if not name.endswith(".partial")] == []
 
 
+def test_bytes_reach_the_disk_before_the_name_and_the_name_before_the_return(tmp_path, monkeypatch):
+    steps: list[str] = []
+    real_replace, real_fsync = os.replace, os.fsync
+
+    def replace(source: str, target: str) -> None:
+        steps.append("named")
+        real_replace(source, target)
+
+    def fsync(holder: int) -> None:
+        steps.append("folder" if os.path.samestat(os.fstat(holder), os.stat(tmp_path)) else "file")
+        real_fsync(holder)
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(os, "fsync", fsync)
+    numbers = np.arange(2)
+    write_shard(str(tmp_path / "a.arrow"), numbers[:1], numbers, numbers * 2, "a" * 64, 4096)
+    assert steps == ["file", "named", "folder"]
+
+
 def test_an_interrupted_write_keeps_the_shard_that_was_there(tmp_path, monkeypatch):
     path = str(tmp_path / "a.arrow")
-    write_shard(path, np.arange(1), np.ones(3), np.array([0, 3]), "a" * 64, 4096)
+    write_shard(path, np.arange(1), np.ones(3, np.int64), np.array([0, 3]), "a" * 64, 4096)
     before = Path(path).read_bytes()
 
     def full(*_: object) -> None:
@@ -177,6 +196,6 @@ def test_an_interrupted_write_keeps_the_shard_that_was_there(tmp_path, monkeypat
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(ShardError, match="No space left"):
-        write_shard(path, np.arange(1), np.ones(9), np.array([0, 9]), "a" * 64, 4096)
+        write_shard(path, np.arange(1), np.ones(9, np.int64), np.array([0, 9]), "a" * 64, 4096)
     assert Path(path).read_bytes() == before
     assert os.listdir(tmp_path) == ["a.arrow"]
