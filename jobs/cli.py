@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
-from jobs import lm, mix, references, shards, tokenizer, why_token
+from jobs import import_hf, lm, mix, references, shards, tokenizer, why_token
 from jobs.arguments import config_arguments
 
 Verb = Callable[[argparse.Namespace], int]
@@ -17,6 +17,7 @@ _EPILOGS = {
     "demo": "altiplano demo",
     "build": "altiplano build jobs/configs/demo.yaml --set corpus.sources.web.input=my-crawl/",
     "train": "altiplano train jobs/configs/demo.yaml --set train.steps=100",
+    "import": "altiplano import LLaMA-7B-hf --output runs/mine/train",
     "export": "altiplano export jobs/configs/demo.yaml --to runs/demo/hf",
     "generate": "altiplano generate jobs/configs/demo.yaml --prompt 'Return the number of'",
     "tokenizer": "altiplano tokenizer train jobs/configs/demo.yaml --set tokenizer.vocab_size=8192",
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train = _verb(verbs, "train", "train on a build's shards", _train)
     config_arguments(train)
+    taken = "a Hugging Face LLaMA to a checkpoint that training starts from"
+    import_hf.add_arguments(_verb(verbs, "import", taken, import_hf.run))
     export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
     config_arguments(export)
     export.add_argument("--to", metavar="FOLDER", help="where to; default: <output>/hf")

@@ -25,7 +25,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
-from train import mixture
+from train import imported, mixture
 from train.config import TrainConfig
 from train.parallel import is_main
 from train.presets import Shape
@@ -110,6 +110,9 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     _check_identity(folder, identity)
     _check_consumed(folder, config, step)
     try:
+        if imported.is_imported(folder):
+            imported.load(training.model, training.optimizer, folder)
+            return step
         state = dist_checkpointing.load(_state(training, is_loading=True), str(folder))
     except (Exception, CheckpointException) as error:  # torch's is no Exception
         reason = " ".join(str(error).split())[:200]
@@ -172,6 +175,8 @@ def _check_identity(folder: Path, identity: Identity) -> None:
     for key, wanted in asdict(identity).items():
         if key == "tokenizer" and key not in stored:
             continue  # it was not always stored
+        if key in ("seed", "data") and imported.IMPORTED in stored:
+            continue  # it was trained elsewhere
         if stored.get(key) != wanted:
             raise CheckpointError(
                 f"{folder} is of {key}={stored.get(key)}, the config says {wanted}; choose "

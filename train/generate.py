@@ -1,18 +1,15 @@
 """Samples text from a checkpoint or from an exported folder."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import pyarrow as pa
 import torch
-from safetensors.torch import load_file
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
-from train import checkpoint, weights
+from train import checkpoint, hf_folder, weights
 from train.llama import Cache, Llama
-from train.presets import Shape
 
 
 def generate(
@@ -58,19 +55,9 @@ def generate(
 def load(model_dir: str) -> Llama:
     """The model of a checkpoint or an exported folder, in fp32 on the CPU."""
     folder = Path(model_dir)
-    if _is_export(folder):
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        shape = Shape(
-            dim=config["hidden_size"],
-            num_heads=config["num_attention_heads"],
-            num_layers=config["num_hidden_layers"],
-            ffn=config["intermediate_size"],
-            vocab=config["vocab_size"],
-            seq_length=config["max_position_embeddings"],
-        )
-        tensors = {}
-        for file in sorted(folder.glob("*.safetensors")):
-            tensors.update(load_file(file))
+    if hf_folder.is_hf(folder):
+        source = hf_folder.read(folder)
+        shape, tensors = source.shape, {name: source.tensor(name) for name in source.files}
     elif folder.exists():
         step = weights.resolve(folder)
         shape, tensors = checkpoint.shape_of(step), dict(weights.read(step))
@@ -79,13 +66,9 @@ def load(model_dir: str) -> Llama:
     return Llama(shape, {name: tensor.float() for name, tensor in tensors.items()})
 
 
-def _is_export(folder: Path) -> bool:
-    return (folder / "config.json").exists() and any(folder.glob("*.safetensors"))
-
-
 def _trained_with(folder: Path) -> str | None:
     # The hash of the model's tokenizer, where there is a trace of it.
-    if not _is_export(folder):
+    if not hf_folder.is_hf(folder):
         return checkpoint.tokenizer_of(weights.resolve(folder))
     own = folder / "tokenizer.model"
     return hashlib.sha256(own.read_bytes()).hexdigest() if own.exists() else None

@@ -39,9 +39,8 @@ def read(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
     Holds one kind of matrix of all layers at a time: at most a third of the model.
     """
     shape = checkpoint.shape_of(folder)
-    yield "model.embed_tokens.weight", _tensor(folder, "embedding.word_embeddings.weight")
-    yield "model.norm.weight", _tensor(folder, "decoder.final_layernorm.weight")
-    yield "lm_head.weight", _tensor(folder, "output_layer.weight")
+    for name, key in _SINGLE.items():
+        yield name, _tensor(folder, key)
     for kind, names in _KINDS.items():
         stacked = _tensor(folder, _LAYER + kind)
         for layer in range(shape.num_layers):
@@ -50,6 +49,11 @@ def read(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
                 yield f"model.layers.{layer}.{name}.weight", part.contiguous()
 
 
+_SINGLE = {
+    "model.embed_tokens.weight": "embedding.word_embeddings.weight",
+    "model.norm.weight": "decoder.final_layernorm.weight",
+    "lm_head.weight": "output_layer.weight",
+}
 _KINDS = {
     "self_attention.linear_qkv.layer_norm_weight": ["input_layernorm"],
     "self_attention.linear_qkv.weight": [
@@ -71,6 +75,33 @@ def _unpack(kind: str, weight: torch.Tensor, shape: Shape) -> list[torch.Tensor]
     if kind == "mlp.linear_fc1.weight":
         return list(weight.split(shape.ffn))
     return [weight]
+
+
+def stacked_keys(shape: Shape) -> dict[str, list[list[str]]]:
+    """megatron-core's keys, and for each the Hugging Face names it is made of: one list, or one
+    for each layer."""
+    single = {key: [[name]] for name, key in _SINGLE.items()}
+    layers = {
+        _LAYER + kind: [
+            [f"model.layers.{layer}.{name}.weight" for name in names]
+            for layer in range(shape.num_layers)
+        ]
+        for kind, names in _KINDS.items()
+    }
+    return {**single, **layers}
+
+
+def is_stacked(key: str) -> bool:
+    """Whether megatron-core keeps all layers' tensors of this key in one array."""
+    return key.startswith(_LAYER)
+
+
+def pack(key: str, parts: list[torch.Tensor], shape: Shape) -> torch.Tensor:
+    """The parts of one matrix as megatron-core keeps them together; undoes what `read` does."""
+    if key.endswith("self_attention.linear_qkv.weight"):
+        by_head = [part.view(shape.num_heads, 1, shape.head_dim, shape.dim) for part in parts]
+        return torch.cat(by_head, dim=1).reshape(3 * shape.dim, shape.dim)
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def _tensor(folder: Path, key: str) -> torch.Tensor:

@@ -1,0 +1,46 @@
+"""Starts a training from imported weights: a checkpoint that has no optimizer state.
+
+The weights are read in the precision they are stored in, straight into the optimizer's fp32
+masters, and rounded from there to what the model computes in: a bf16 run of an fp32 import begins
+with the whole of its values. Moments are zero and the first step is step 1.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from megatron.core import dist_checkpointing
+from megatron.core.dist_checkpointing.mapping import ShardedTensor, ShardedTensorFactory
+from megatron.core.optimizer import MegatronOptimizer
+from megatron.core.transformer.module import MegatronModule
+from megatron.core.utils import unwrap_model
+
+IMPORTED = "imported"  # in run.json: where the weights came from
+_RUN = "run.json"
+
+
+def is_imported(folder: Path) -> bool:
+    """Whether a whole checkpoint is an import's rather than a training's."""
+    return IMPORTED in json.loads((folder / _RUN).read_text(encoding="utf-8"))
+
+
+def load(model: MegatronModule, optimizer: MegatronOptimizer, folder: Path) -> None:
+    """Puts the weights of an import into a model as wrapped for training, and its optimizer."""
+    inner = unwrap_model(model)
+    stored = _stored_dtype(folder)
+    state: dict[str, Any] = {}
+    for name, part in inner.sharded_state_dict().items():
+        if isinstance(part, (ShardedTensor, ShardedTensorFactory)):  # the rest is fp8 kernels' own
+            part.data = torch.empty_like(part.data, dtype=stored)
+            state[name] = part
+        if isinstance(part, ShardedTensor):
+            part.dtype = stored
+    found = dist_checkpointing.load({"model": state}, str(folder))["model"]
+    inner.load_state_dict(found, strict=False)
+    optimizer.reload_model_params(state_dict={"model": found})
+
+
+def _stored_dtype(folder: Path) -> torch.dtype:
+    name = json.loads((folder / _RUN).read_text(encoding="utf-8"))[IMPORTED]["dtype"]
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
