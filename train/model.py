@@ -9,7 +9,6 @@ key-value heads (here all of them).
 """
 
 import importlib.util
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,49 +22,11 @@ from megatron.core.transformer.spec_utils import ModuleSpec
 from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
 from megatron.core.transformer.transformer_config import TransformerConfig
 
+from train import fused, seats
 from train.config import TrainConfig
+from train.cross_entropy import vocab_parallel_cross_entropy
+from train.layers import CausalAttention, RMSNorm
 from train.llama import NORM_EPS, ROPE_THETA
-
-
-class RMSNorm(torch.nn.Module):
-    """Root-mean-square norm with a gain, computed in fp32, its gradient marked for summing over
-    tensor-parallel ranks when each of them sees only its part of the sequence."""
-
-    def __init__(
-        self, config: TransformerConfig, hidden_size: int, eps: float = NORM_EPS, **_: Any
-    ) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = torch.nn.Parameter(torch.ones(hidden_size, dtype=config.params_dtype))
-        self.weight.sequence_parallel = config.sequence_parallel  # type: ignore[attr-defined]
-
-    def forward(self, hidden_SBD: torch.Tensor) -> torch.Tensor:
-        norm = F.rms_norm(hidden_SBD.float(), (hidden_SBD.shape[-1],), eps=self.eps)
-        return norm.type_as(hidden_SBD) * self.weight
-
-
-class CausalAttention(torch.nn.Module):
-    """Softmax attention over the past through PyTorch's fused kernels, or over what a mask leaves
-    of it; takes megatron's arguments of a core attention, most of which say nothing here."""
-
-    def __init__(self, config: TransformerConfig, softmax_scale: float | None, **_: Any) -> None:
-        super().__init__()
-        self.softmax_scale = softmax_scale
-
-    def forward(
-        self,
-        query_SBHK: torch.Tensor,
-        key_SBGK: torch.Tensor,
-        value_SBGK: torch.Tensor,
-        attention_mask: torch.Tensor | None,
-        **_: Any,
-    ) -> torch.Tensor:
-        q, k, v = (x.permute(1, 2, 0, 3) for x in (query_SBHK, key_SBGK, value_SBGK))
-        seen_B1SS = None if attention_mask is None else ~attention_mask
-        out_BHSK = F.scaled_dot_product_attention(
-            q, k, v, seen_B1SS, is_causal=seen_B1SS is None, scale=self.softmax_scale
-        )
-        return out_BHSK.permute(2, 0, 1, 3).flatten(2)
 
 
 def transformer_config(config: TrainConfig) -> TransformerConfig:
@@ -86,9 +47,10 @@ def transformer_config(config: TrainConfig) -> TransformerConfig:
         hidden_dropout=0.0,
         attention_dropout=0.0,
         rotary_interleaved=False,
-        apply_rope_fusion=False,
+        use_te_activation_func=True,  # ours; see _spec
+        apply_rope_fusion=True,
         masked_softmax_fusion=False,
-        gradient_accumulation_fusion=False,
+        gradient_accumulation_fusion=seats.fill(),
         tensor_model_parallel_size=parallel.tp,
         pipeline_model_parallel_size=parallel.pp,
         # On one tensor-parallel rank there is no sequence to split.
@@ -105,7 +67,7 @@ def transformer_config(config: TrainConfig) -> TransformerConfig:
 def build(config: TrainConfig) -> GPTModel:
     """This process's part of the model, on its device; the process groups must be up."""
     megatron = transformer_config(config)
-    model = GPTModel(
+    model = _Llama(
         config=megatron,
         transformer_layer_spec=_spec(megatron, config.data.document_mask),
         vocab_size=config.shape.vocab,
@@ -119,15 +81,27 @@ def build(config: TrainConfig) -> GPTModel:
     return model.cuda()
 
 
+class _Llama(GPTModel):
+    """GPTModel with a loss that makes no second copy of the logits."""
+
+    def compute_language_model_loss(
+        self, labels: torch.Tensor, logits: torch.Tensor
+    ) -> torch.Tensor:
+        losses_SB = vocab_parallel_cross_entropy(logits, labels.t(), self.pg_collection.tp)
+        return losses_SB.t().contiguous()
+
+
 def _spec(
     config: TransformerConfig, document_mask: bool
 ) -> ModuleSpec | TransformerBlockSubmodules:
     if torch.cuda.is_available() and importlib.util.find_spec("transformer_engine"):
-        fused = get_gpt_layer_with_transformer_engine_spec()
+        layer = get_gpt_layer_with_transformer_engine_spec()
+        layer.submodules.mlp.submodules.activation_func = fused.swiglu
         if document_mask:  # its own attention is causal whatever mask it is given
-            fused.submodules.self_attention.submodules.core_attention = CausalAttention
-        return fused
+            layer.submodules.self_attention.submodules.core_attention = CausalAttention
+        return layer
     layer = get_gpt_layer_local_spec(normalization="RMSNorm")
+    layer.submodules.mlp.submodules.activation_func = fused.swiglu
     layer.submodules.input_layernorm = RMSNorm
     layer.submodules.pre_mlp_layernorm = RMSNorm
     layer.submodules.self_attention.submodules.core_attention = CausalAttention

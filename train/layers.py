@@ -1,0 +1,59 @@
+"""The modules that take the place of megatron-core's where there is no Transformer Engine.
+
+megatron-core's own attention builds the S x S scores, and its norm knows nothing of sequence
+parallelism. Suffixes of shapes: S sequence, B batch, H heads of this process, D dim, K head_dim,
+G the key-value heads (here all of them).
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from megatron.core.transformer.transformer_config import TransformerConfig
+
+from train import fused
+from train.llama import NORM_EPS
+
+
+class RMSNorm(torch.nn.Module):
+    """Root-mean-square norm with a gain, computed in fp32, its gradient marked for summing over
+    tensor-parallel ranks when each of them sees only its part of the sequence."""
+
+    def __init__(
+        self, config: TransformerConfig, hidden_size: int, eps: float = NORM_EPS, **_: Any
+    ) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = torch.nn.Parameter(torch.ones(hidden_size, dtype=config.params_dtype))
+        self.weight.sequence_parallel = config.sequence_parallel  # type: ignore[attr-defined]
+
+    def forward(self, hidden_SBD: torch.Tensor) -> torch.Tensor:
+        return fused.rms_norm(hidden_SBD, self.weight, self.eps)
+
+
+class CausalAttention(torch.nn.Module):
+    """Softmax attention over the past through PyTorch's fused kernels, or over what a mask leaves
+    of it; takes megatron's arguments of a core attention, most of which say nothing here.
+
+    No tensor is copied into another order: the kernels read queries, keys and values by their
+    strides, head dimension innermost.
+    """
+
+    def __init__(self, config: TransformerConfig, softmax_scale: float | None, **_: Any) -> None:
+        super().__init__()
+        self.softmax_scale = softmax_scale
+
+    def forward(
+        self,
+        query_SBHK: torch.Tensor,
+        key_SBGK: torch.Tensor,
+        value_SBGK: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        **_: Any,
+    ) -> torch.Tensor:
+        q, k, v = (x.permute(1, 2, 0, 3) for x in (query_SBHK, key_SBGK, value_SBGK))
+        seen_B1SS = None if attention_mask is None else ~attention_mask
+        out_BHSK = F.scaled_dot_product_attention(
+            q, k, v, seen_B1SS, is_causal=seen_B1SS is None, scale=self.softmax_scale
+        )
+        return out_BHSK.permute(2, 0, 1, 3).flatten(2)
