@@ -16,12 +16,10 @@ from tokenizer.encode import Encoder
 from tokenizer.shards import check_tokenizer
 from train import checkpoint, evaluate, mixture, parallel, setup, step, stop
 from train.config import TrainConfig
-from train.console import Console
 from train.data import Loader, rank_rows
-from train.metrics import MetricsLog
 from train.prefetch import Prefetch
 from train.streams import manifest_files
-from train.watch import Observer, Row, Timers
+from train.watch import Row, Watch
 
 
 def train(config: TrainConfig) -> int:
@@ -69,16 +67,11 @@ class _Run:
         rank = parallel_state.get_data_parallel_rank()
         replicas = parallel_state.get_data_parallel_world_size()
         rows = rank_rows(self.schedule.batch_sequences, rank, replicas)
-        is_main = parallel.is_main()
-        self.console = Console(self.schedule.steps, config.log_interval, is_main)
-        self.timers = Timers()
-        self.metrics: MetricsLog | None = None
-        self.observers: list[Observer] = []  # of the main process
-        if is_main:
-            self.metrics = MetricsLog(Path(config.output) / "metrics.jsonl", self.step)
-            self.observers = [self.metrics.write, self.console.show]
+        self.watch = Watch(config, self.step)
+        self.timers = self.watch.timers
+        self.timers.attach(self.training.model.config, self.training.optimizer)
         if self.step:
-            self.console.say(f"resuming at step {self.step} of {self.schedule.steps}")
+            self.watch.say(f"resuming at step {self.step} of {self.schedule.steps}")
         self.batches = Prefetch(loader, rows, self.step, self.schedule.steps, config.data.prefetch)
 
     def to_the_end(self) -> int:
@@ -90,7 +83,7 @@ class _Run:
             bits = self._evaluate() if at_end or _due(self.step, self.config.eval_interval) else {}
             if bits:
                 row["validation_bits_per_byte"] = bits
-            self._tell({**row, **self.timers.take()})
+            self.watch.tell(row)
             if at_end or bits is None or _due(self.step, self.config.save_interval):
                 self._save()
             if bits is None:
@@ -109,9 +102,7 @@ class _Run:
 
     def close(self) -> None:
         self.batches.close()
-        self.console.close()
-        if self.metrics:
-            self.metrics.close()
+        self.watch.close()
 
     def _train_step(self) -> Row:
         began = time.perf_counter()
@@ -140,10 +131,6 @@ class _Run:
         evaluate.write(self.evaluation, self.step, bits, self.held_out, self.config)
         torch.distributed.barrier()
 
-    def _tell(self, row: Row) -> None:
-        for observer in self.observers:
-            observer(row)
-
     def _save(self) -> None:
         with self.timers("save"):
             checkpoint.save(self.training, self.identity, self.config, self.step)
@@ -156,7 +143,7 @@ class _Run:
             found = checkpoint.latest(self.config.checkpoints)
             if found is None or found[0] != self.step:
                 self._save()
-        self.console.say(f"asked to stop: saved at step {self.step}, to be resumed")
+        self.watch.say(f"asked to stop: saved at step {self.step}, to be resumed")
         return stop.REQUEUE
 
 

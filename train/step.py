@@ -9,7 +9,7 @@ from megatron.core import parallel_state
 from corpus.errors import DataError
 from train import checkpoint, forward, optim
 from train.config import Schedule
-from train.watch import Timers
+from train.timers import Timers
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,14 @@ def take(
     optim.set_learning_rate(training.optimizer, lr)
     training.model.zero_grad_buffer()
     training.optimizer.zero_grad()
-    with timers("forward_backward"):
-        losses = forward.run(
-            training.model,
-            windows,
-            schedule.micro_batch,
-            forward.mean_loss,
-            forward_only=False,
-            begin=begin,
-        )
+    losses = forward.run(  # megatron-core times it, forward and backward apart
+        training.model,
+        windows,
+        schedule.micro_batch,
+        forward.mean_loss,
+        forward_only=False,
+        begin=begin,
+    )
     with timers("optimizer"):
         _, grad_norm, _ = training.optimizer.step()
     mean = float(torch.stack(losses).double().mean()) if losses else 0.0

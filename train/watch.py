@@ -1,31 +1,87 @@
-"""What a run lets others see of it: rows to whoever asked for them, and where its time went."""
+"""What a run lets others see of it: its rows, completed and handed to those who show them.
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+metrics.jsonl is the truth, and what cannot be written there ends the run. The others only show it:
+one that fails is told of once and left out.
+"""
+
+from pathlib import Path
 from typing import Any
+
+from train import parallel, trackers
+from train.config import TrainConfig
+from train.console import Console
+from train.meter import Meter
+from train.metrics import MetricsLog
+from train.profile import Profile
+from train.timers import Timers
 
 # A step's row {"step": …, "loss": …} or an event's {"event": name, "step": …}, fit for JSON.
 Row = dict[str, Any]
-Observer = Callable[[Row], None]
 
 
-class Timers:
-    """Seconds by name; what is timed twice is added up until it is taken."""
+class Watch:
+    """Every process has one and tells it the same; the main process writes."""
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
+    def __init__(self, config: TrainConfig, step: int):
+        """step: the one the run goes on from, 0 for a new one.
 
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
+        Raises ConfigError where the config asks for what is not installed.
+        """
+        trackers.check_installed(config)
+        self.timers = Timers()
+        output, steps = Path(config.output), config.schedule.steps
+        self._meter = Meter(config)
+        self._console = Console(steps, config.log_interval, parallel.is_main())
+        self._profile = Profile(output / "profile", step, steps, config.log.profile_steps)
+        self._metrics_path = output / "metrics.jsonl"
+        self._metrics: MetricsLog | None = None
+        self._trackers: list[trackers.Tracker] = []
+        if parallel.is_main():
+            self._metrics = MetricsLog(self._metrics_path, step)
+            for kind in trackers.wanted(config):
+                self._try(kind.__name__, lambda kind=kind: self._open(kind, config, step))
+
+    def say(self, line: str) -> None:
+        """A line for people, of the main process alone."""
+        self._console.say(line)
+
+    def tell(self, row: Row) -> None:
+        """A row: an event's as it is, a step's completed by what was timed and measured since the
+        last. A collective of all processes."""
+        if "event" not in row:
+            row = self._meter.complete({**row, **self.timers.take()})
+        if self._metrics is not None:
+            self._metrics.write(row)
+            self._console.show(row)
+        for tracker in list(self._trackers):
+            self._try(type(tracker).__name__, lambda t=tracker: t.write(row), tracker)
+        if "event" not in row and self._profile.step_done(row["step"]):
+            self.say(f"profile of steps {self._profile.steps}: {self._profile.written}")
+
+    def rewind(self, step: int) -> None:
+        """The run goes on from an earlier step: rows of later ones are void."""
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = MetricsLog(self._metrics_path, step)
+        for tracker in list(self._trackers):
+            self._try(type(tracker).__name__, lambda t=tracker: t.rewind(step), tracker)
+
+    def close(self) -> None:
+        self._profile.close()
+        self._console.close()
+        for tracker in list(self._trackers):
+            self._try(type(tracker).__name__, tracker.close, tracker)
+        if self._metrics is not None:
+            self._metrics.close()
+
+    def _open(self, kind: type[trackers.Tracker], config: TrainConfig, step: int) -> None:
+        self._trackers.append(kind(config, step))
+
+    def _try(self, name: str, act: Any, tracker: trackers.Tracker | None = None) -> None:
         try:
-            yield
-        finally:
-            spent = time.perf_counter() - began
-            self._seconds[name] = self._seconds.get(name, 0.0) + spent
-
-    def take(self) -> dict[str, float]:
-        """What was timed since the last call, as `name_s`: seconds."""
-        taken, self._seconds = self._seconds, {}
-        return {f"{name}_s": round(seconds, 6) for name, seconds in taken.items()}
+            act()
+        except Exception as error:  # whatever goes wrong there, the run is worth more
+            if tracker is not None:
+                self._trackers.remove(tracker)
+            told = str(error).strip().split("\n")[0] or type(error).__name__
+            self.say(f"{name} is not written to any more ({told}); metrics.jsonl has all of it")

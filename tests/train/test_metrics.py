@@ -3,7 +3,6 @@
 import json
 
 from train.metrics import MetricsLog, events, read
-from train.watch import Timers
 
 
 def write(path, steps):
@@ -55,14 +54,3 @@ def test_events_are_dropped_with_the_steps_they_belong_to(tmp_path):
     MetricsLog(path, resumed_step=1).close()
     assert read(path) == [{"step": 1}]
     assert events(path) == [{"event": "save", "step": 1}]
-
-
-def test_timers_add_up_until_taken():
-    timers = Timers()
-    for _ in range(2):
-        with timers("save"):
-            pass
-    with timers("data_wait"):
-        pass
-    assert timers.take().keys() == {"save_s", "data_wait_s"}
-    assert timers.take() == {}
