@@ -78,52 +78,73 @@ def merge_small(count, pairs, scratch):
 def merge_large(count, pairs, symbols):
     """Joins the first `count` of the symbols, in their place; O(count * log(count)).
 
-    What was joined into another is taken out, so that those that remain are the first ones.
+    What was joined into another is taken out, so that those that remain are the first ones. Takes
+    12 bytes a symbol beside it: whether a key in the heap still holds is looked up again when it comes up.
     """
-    before = np.arange(-1, count - 1).astype(np.int32)
-    after = np.arange(1, count + 1).astype(np.int32)
-    pieces = np.empty(count, np.int32)  # what a symbol and the next make
-    ranks = np.full(count, -1, np.int32)  # its rank; -1 for none
+    widths = np.ones(count, np.int32)  # of what was joined: at its first place, and at its last
     heap = np.empty(count + 8, np.int64)  # `rank << 40 | place`, also of pairs that are no more
-    size = np.int64(0)
-    for place in range(count - 1):
-        code = _pair(symbols[place], symbols[place + 1], pairs)
-        if code != _NO_PAIR:
-            ranks[place], pieces[place] = code >> 32, code & _PIECE
-            heap[size] = (code >> 32) << _RANK_AT | place
-            size += 1
-    for item in range(size // 2 - 1, -1, -1):
-        _sink(heap, size, item, heap[item])
+    size = _fill(count, pairs, symbols, widths, heap)
     while size > 0:
         key = heap[0]
         at = key & ((np.int64(1) << _RANK_AT) - 1)
         size -= 1
         _sink(heap, size, np.int64(0), heap[size])
-        if ranks[at] != key >> _RANK_AT:
+        code = _pair_at(at, count, pairs, symbols, widths)
+        if code >> 32 != key >> _RANK_AT:
             continue
-        gone = np.int64(after[at])
-        symbols[at], symbols[gone], ranks[gone] = pieces[at], _GONE, -1
-        beyond = np.int64(after[gone])
-        after[at] = beyond
-        if beyond < count:
-            before[beyond] = at
+        gone = at + widths[at]
+        beyond = gone + widths[gone]
+        symbols[at], symbols[gone] = code & _PIECE, _GONE
+        widths[at] = widths[beyond - 1] = beyond - at
         if size + 2 > len(heap):
-            heap = np.concatenate((heap, np.empty_like(heap)))
-        for left, right in ((np.int64(before[at]), at), (at, beyond)):
-            if left < 0:
-                continue
-            ranks[left] = -1
-            if right < count:
-                code = _pair(symbols[left], symbols[right], pairs)
-                if code != _NO_PAIR:
-                    ranks[left], pieces[left] = code >> 32, code & _PIECE
-                    size = _rise(heap, size, (code >> 32) << _RANK_AT | left)
+            size = _fill(count, pairs, symbols, widths, heap)
+            continue
+        size = _push(at, count, pairs, symbols, widths, heap, size)
+        if at > 0:
+            size = _push(at - widths[at - 1], count, pairs, symbols, widths, heap, size)
     kept = np.int64(0)
     for place in range(count):
         if symbols[place] != _GONE:
             symbols[kept] = symbols[place]
             kept += 1
     return kept
+
+
+@inner
+def _fill(count, pairs, symbols, widths, heap):
+    """Makes the heap anew of the pairs there are; gives its size.
+
+    They are fewer than the symbols left, so the room for the next pairs doubles each time.
+    """
+    size = np.int64(0)
+    for place in range(count):
+        code = _pair_at(place, count, pairs, symbols, widths)
+        if code != _NO_PAIR:
+            heap[size] = (code >> 32) << _RANK_AT | place
+            size += 1
+    for item in range(size // 2 - 1, -1, -1):
+        _sink(heap, size, item, heap[item])
+    return size
+
+
+@inner
+def _pair_at(place, count, pairs, symbols, widths):
+    """What the symbol at a place makes with the next."""
+    if symbols[place] < 0:
+        return np.int64(_NO_PAIR)
+    after = place + widths[place]
+    if after >= count:
+        return np.int64(_NO_PAIR)
+    return _pair(symbols[place], symbols[after], pairs)
+
+
+@inner
+def _push(place, count, pairs, symbols, widths, heap, size):
+    """Adds the pair at a place, if it is one; gives the new size."""
+    code = _pair_at(place, count, pairs, symbols, widths)
+    if code == _NO_PAIR:
+        return size
+    return _rise(heap, size, (code >> 32) << _RANK_AT | place)
 
 
 @inner

@@ -1,6 +1,11 @@
 """The compiled encoder gives the ids of the library, for any model and any text."""
 
+import os
+import re
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +21,8 @@ from tokenizer.bpe import BpeModel
 from tokenizer.encode import Encoder
 from tokenizer.train import TokenizerConfig, train
 
+ROOT = Path(__file__).parents[2]
+README = ROOT / "tokenizer/README.md"
 LETTERS = " abé\u4e2d\U0001f6001"
 
 
@@ -86,6 +93,43 @@ def test_one_word_of_a_million_characters(trained, unit):
     tokens = library(trained).encode_as_numpy([text], add_bos=True, add_eos=True)[0]
     ids, _ = BpeModel(trained).encode(pa.array([text]), 1, 2, np.dtype(np.uint16))
     assert np.array_equal(ids, tokens)
+
+
+@pytest.mark.parametrize("repeats", [40, 500_000])
+def test_a_word_whose_every_join_makes_two_new_pairs(repeats):
+    """More pairs than there is room for wait in the heap: it is made anew of those that hold."""
+    pieces = {"ab": 0.0, "ba": -1.0, "aba": -2.0, "abab": -3.0, "baba": -4.0}
+    content = model_file([*BYTES, *[(text, score, NORMAL) for text, score in pieces.items()]])
+    texts = ["ab" * repeats, "ba" * repeats + "b"]
+    assert given_ids(BpeModel(content), texts) == expected(library(content), texts)
+
+
+MEMORY = """
+import sys
+import pyarrow as pa
+from tokenizer.encode import Encoder
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+encoder = Encoder(sys.argv[1])
+encoder.encode_batch(pa.array(["a" * 1000]))
+texts = pa.array(["a" * 16_000_000])
+open("/proc/self/clear_refs", "w").write("5")  # the peak is from here on
+before = peak()
+encoder.encode_batch(texts)
+print((peak() - before) / 16_000_000)
+"""
+
+
+def test_memory_of_one_word_is_what_the_readme_says(model_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, model_path], env=environment, capture_output=True, text=True
+    )
+    said = re.search(r"seconds and (\d+) bytes a character", README.read_text().replace("\n ", ""))
+    assert float(done.stdout) <= int(said[1]) + 1, done.stderr
 
 
 @pytest.mark.parametrize("unit", ["a", " ", "return", "random letters"])
