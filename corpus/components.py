@@ -199,7 +199,7 @@ def part_batches(part: Part, columns: Sequence[str]) -> Iterator[tuple[str, pa.R
 def _out_of_step(part: Part, place: str) -> DataError:
     return DataError(
         f"{part.path} and {part.table} are not of the same documents, from {place}; build again "
-        "with --redo documents,components"
+        "with --redo documents --redo components"
     )
 
 

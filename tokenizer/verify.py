@@ -71,7 +71,11 @@ def quick_check(files: Sequence[ShardFile], tokenizer: str | None = None) -> lis
 
 
 def require_sound(
-    manifest: str, sources: Collection[str], tokenizer: str, every_byte: bool = False
+    manifest: str,
+    sources: Collection[str],
+    tokenizer: str,
+    every_byte: bool = False,
+    told: Told = lambda count: None,
 ) -> None:
     """Raises ShardError, one line, where a run on these sources would fail or learn from damage.
 
@@ -80,7 +84,7 @@ def require_sound(
     files = [file for file in shard_files(manifest) if file.source in sources]
     problems = quick_check(files, tokenizer) + missing_from(manifest, files, sources)
     if not problems and every_byte:
-        problems = verify(manifest).problems
+        problems = verify(manifest, told).problems
     if problems:
         more = f" ({len(problems) - 1} more: altiplano shards verify)" if problems[1:] else ""
         raise ShardError(f"{problems[0]}{more}")

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import signal
+import threading
+import time
 
 from corpus import storage
 from corpus.errors import ShardError
@@ -12,21 +14,36 @@ from train.config import TrainConfig
 from train.mixture import named
 
 READ_WHOLE = 4 << 30  # bytes of shards up to which `check_shards: auto` reads them
+TELL_EVERY_S = 60.0
 
 
 def require_sound_shards(config: TrainConfig) -> None:
-    """Raises ShardError, one line, where the run would fail at a shard, now or at step 80,000."""
+    """Raises ShardError, one line, where the run would fail at a shard, now or at step 80,000.
+
+    What takes longer than a minute says each minute how far it is.
+    """
     files = shard_files(config.manifest)
-    small = sum(file.bytes for file in files) <= READ_WHOLE
-    every_byte = config.check_shards == "full" or (config.check_shards == "auto" and small)
+    total = sum(file.bytes for file in files)
+    every_byte = config.check_shards == "full" or (
+        config.check_shards == "auto" and total <= READ_WHOLE
+    )
     tokenizer = hashlib.sha256(storage.read_bytes(config.tokenizer)).hexdigest()
-    require_sound(config.manifest, named(config.weights), tokenizer, every_byte)
+    told = _Told(total).more
+    require_sound(config.manifest, named(config.weights), tokenizer, every_byte, told)
 
 
 def require_sound_here(config: TrainConfig) -> None:
-    """The same in a process that torchrun started: once a node, whose disk may be its own."""
-    if "LAUNCHER_PID" not in os.environ and os.environ.get("LOCAL_RANK", "0") == "0":
-        require_sound_shards(config)
+    """The same in a process that torchrun started: once a node, whose disk may be its own.
+
+    Returns when all processes have done so, before they form a group, whose time limit of ten
+    minutes a full check may outlast. The launcher has checked before it starts processes.
+    """
+    if "LAUNCHER_PID" in os.environ:
+        return
+    from train.readiness import when_all_are_ready
+
+    checks = os.environ.get("LOCAL_RANK", "0") == "0"
+    when_all_are_ready(lambda: require_sound_shards(config) if checks else None)
 
 
 def name_bus_error(config: TrainConfig, code: int) -> None:
@@ -38,3 +55,21 @@ def name_bus_error(config: TrainConfig, code: int) -> None:
         f"a shard in {config.shards} could not be read; altiplano shards verify names it"
     ]
     raise ShardError(f"the run ended by SIGBUS: {found[0]}")
+
+
+class _Told:
+    """Says once a minute how much of so many bytes is read."""
+
+    def __init__(self, total: int):
+        self._total, self._read = total, 0
+        self._next = time.monotonic() + TELL_EVERY_S
+        self._lock = threading.Lock()
+
+    def more(self, count: int) -> None:
+        with self._lock:
+            self._read += count
+            if time.monotonic() < self._next:
+                return
+            self._next = time.monotonic() + TELL_EVERY_S
+            read, total = self._read / 1e9, self._total / 1e9
+            print(f"checking shards: {read:,.1f} of {total:,.1f} GB read", flush=True)
