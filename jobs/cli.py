@@ -69,6 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     train = _verb(verbs, "train", "train on a build's shards", _train)
     config_arguments(train)
+    train.add_argument(
+        "--profile",
+        nargs="?",
+        type=int,
+        const=3,
+        metavar="STEPS",
+        help="trace so many steps (3) with torch.profiler into <output>/train/profile",
+    )
     taken = "a Hugging Face LLaMA to a checkpoint that training starts from"
     import_hf.add_arguments(_verb(verbs, "import", taken, import_hf.run))
     export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
@@ -144,7 +152,10 @@ def _train(options: argparse.Namespace) -> int:
     from jobs.config import load_run
     from jobs.training import train
 
-    return train(load_run(options.config, options.overrides))
+    overrides = list(options.overrides)
+    if options.profile is not None:
+        overrides.append(f"train.log.profile_steps={options.profile}")
+    return train(load_run(options.config, overrides))
 
 
 def _export(options: argparse.Namespace) -> int:

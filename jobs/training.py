@@ -44,6 +44,11 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
     state = _state(folder)
     same = state.get("key") == key
     if same and state.get("finished") and (not fresh or state.get("code") == code):
+        if training.log.profile_steps:
+            raise ConfigError(
+                f"profile_steps={training.log.profile_steps} finds nothing left of the training in "
+                f"{folder}; choose more steps or another output (train.steps, output)"
+            )
         say(f"[dim]{'train':<22} up to date, skipped[/dim]")
         return 0
     try:

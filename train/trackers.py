@@ -112,6 +112,7 @@ class WeightsAndBiases:
             resume="allow",
             dir=config.output,
             config=to_tree(config),
+            settings={"console": "off"},  # it would stand between rich and the terminal
         )
 
     def write(self, row: dict[str, Any]) -> None:

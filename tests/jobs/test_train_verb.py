@@ -1,0 +1,42 @@
+"""`altiplano train --profile`: how it reaches the trainer, and where nothing is left to trace."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from corpus.errors import ConfigError
+from jobs import cli, training
+from train import launch as launch_module
+from train.config import LogConfig, TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps"), [([], 0), (["--profile"], 3), (["--profile", "7"], 7)]
+)
+def test_profile_sets_how_many_steps_are_traced(monkeypatch, arguments, steps):
+    trained = []
+    monkeypatch.setattr(training, "train", lambda config: trained.append(config) or 75)
+    assert cli.main(["train", "jobs/configs/demo.yaml", *arguments]) == 75
+    assert trained[0].training().log.profile_steps == steps
+
+
+def test_a_profile_of_less_than_no_step_is_refused(capsys):
+    assert cli.main(["train", "jobs/configs/demo.yaml", "--profile", "-1"]) == 2
+    assert "log.profile_steps=-1 is out of range" in capsys.readouterr().err
+
+
+def test_a_finished_training_has_nothing_left_to_profile(tmp_path, monkeypatch):
+    monkeypatch.setattr(training.manifest, "read", lambda _: SimpleNamespace(digest="d"))
+    monkeypatch.setattr(training, "require_sound_shards", lambda _: None)
+    launched = []
+    monkeypatch.setattr(launch_module, "launch", lambda config: launched.append(config) or 0)
+    config = TrainConfig(
+        shards=str(tmp_path), tokenizer="t.model", output=str(tmp_path / "o"), weights={"web": 1}
+    )
+    assert training.train_shards(config, fresh=False) == 0
+    quieter = replace(config, log=LogConfig(tensorboard=False), peak_tflops=312.0)
+    assert training.train_shards(quieter, fresh=False) == 0
+    assert len(launched) == 1, "logs do not change what is learnt"
+    with pytest.raises(ConfigError, match=r"profile_steps=3 finds nothing left of the training"):
+        training.train_shards(replace(config, log=LogConfig(profile_steps=3)), fresh=False)
