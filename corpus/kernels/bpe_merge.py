@@ -79,7 +79,7 @@ def merge_large(count, pairs, symbols):
     """Joins the first `count` of the symbols, in their place; O(count * log(count)).
 
     What was joined into another is taken out, so that those that remain are the first ones. Takes
-    12 bytes a symbol beside it: whether a key in the heap still holds is looked up again when it comes up.
+    12 bytes a symbol beside it: whether a key in the heap still holds is looked up as it comes up.
     """
     widths = np.ones(count, np.int32)  # of what was joined: at its first place, and at its last
     heap = np.empty(count + 8, np.int64)  # `rank << 40 | place`, also of pairs that are no more
