@@ -104,7 +104,10 @@ class TrainConfig:
     eval_interval: int = 100  # steps; 0: at the end only
     eval_sequences: int = 64  # a source
     save_interval: int = 100  # steps; 0: at the end only
-    keep_checkpoints: int = 2
+    keep_checkpoints: int = 2  # the newest ones
+    keep_every: int = 0  # steps; checkpoints of multiples of it are kept for ever; 0: none
+    async_save: bool = True  # training goes on while a checkpoint is written
+    resume_from: int | None = None  # step of the checkpoint to go back to; None: the newest
     # Before step 0: quick opens every shard, full reads every byte; auto: full up to 4 GiB of them.
     check_shards: Literal["auto", "quick", "full"] = "auto"
     time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
@@ -197,7 +200,7 @@ def _check_run(config: TrainConfig) -> None:
     for key in ("log_interval", "eval_sequences", "keep_checkpoints"):
         _check_range(key, getattr(config, key), 1, None)
     _check_range("data.prefetch", config.data.prefetch, 1, None)
-    for key in ("eval_interval", "save_interval", "seed"):
+    for key in ("eval_interval", "save_interval", "keep_every", "seed"):
         _check_range(key, getattr(config, key), 0, None)
     _check_range("log.profile_steps", config.log.profile_steps, 0, None)
     check_peak(config.peak_tflops)

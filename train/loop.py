@@ -7,6 +7,7 @@ The time of a save is in the row of the step after it.
 
 import hashlib
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -17,7 +18,9 @@ from tokenizer.shards import check_tokenizer
 from train import checkpoint, evaluate, mixture, parallel, setup, step, stop
 from train.config import TrainConfig
 from train.data import Loader, rank_rows
+from train.identity import Identity, consumed
 from train.prefetch import Prefetch
+from train.saver import Saver
 from train.streams import manifest_files
 from train.watch import Row, Watch
 
@@ -58,10 +61,11 @@ class _Run:
             self.schedule.batch_sequences,
             config.seed,
         )
-        self.identity = checkpoint.Identity(
+        self.identity = Identity(
             config.shape, config.seed, data_fingerprint(config.manifest), encoder.hash
         )
         self.evaluation = Path(config.output) / "evaluation.json"
+        self.saver = Saver(config, lambda row: self.watch.tell(row))
         self.training = setup.build(config)
         self.step = checkpoint.load(self.training, self.identity, config)
         rank = parallel_state.get_data_parallel_rank()
@@ -86,6 +90,9 @@ class _Run:
             self.watch.tell(row)
             if at_end or bits is None or _due(self.step, self.config.save_interval):
                 self._save()
+            else:
+                with self.timers("save"):
+                    self.saver.poll()
             if bits is None:
                 return self._stop(saved=True)
             if at_end:
@@ -96,11 +103,13 @@ class _Run:
             if bits is None:
                 return self._stop(saved=True)
             self._write_evaluation(bits)
+        self.saver.finish()
         if self.config.require_beats_unigram:
             evaluate.check_beats_unigram(self.evaluation)
         return 0
 
     def close(self) -> None:
+        self.saver.close()
         self.batches.close()
         self.watch.close()
 
@@ -133,16 +142,19 @@ class _Run:
 
     def _save(self) -> None:
         with self.timers("save"):
-            checkpoint.save(self.training, self.identity, self.config, self.step)
+            facts = {**asdict(self.identity), **consumed(self.config, self.step)}
+            self.saver.begin(self.training, self.step, facts)
 
     def _stop_wanted(self) -> bool:
         return stop.wanted(self.config.time_limit_s)
 
     def _stop(self, saved: bool) -> int:
         if not saved and self.step:
+            self.saver.finish()
             found = checkpoint.latest(self.config.checkpoints)
             if found is None or found[0] != self.step:
                 self._save()
+        self.saver.finish()
         self.watch.say(f"asked to stop: saved at step {self.step}, to be resumed")
         return stop.REQUEUE
 

@@ -9,7 +9,7 @@ import pytest
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
 from train import checkpoint, loop
-from train.config import ModelConfig
+from train.config import ModelConfig, OptimConfig
 from train.export import export
 from train.generate import generate
 from train.mixture import WeightsFrom
@@ -52,6 +52,17 @@ def test_only_as_many_are_kept_as_asked_for(copy_of_run):
     assert kept == ["step-00000030", "step-00000040"]
 
 
+def test_every_so_many_are_kept_for_ever(copy_of_run):
+    config = dataclasses.replace(
+        copy_of_run, save_interval=5, keep_checkpoints=1, keep_every=20, async_save=False
+    )
+    shutil.rmtree(config.checkpoints)
+    (config.checkpoints / "step-00000003").mkdir(parents=True)  # of a killed save
+    assert loop.train(dataclasses.replace(config, steps=35, optim=OptimConfig(warmup_steps=8))) == 0
+    kept = sorted(path.name for path in config.checkpoints.glob("step-*"))
+    assert kept == ["step-00000020", "step-00000035"]
+
+
 def test_a_pointer_to_what_is_not_whole_is_an_error(copy_of_run):
     (copy_of_run.checkpoints / "step-00000040/run.json").unlink()
     with pytest.raises(CheckpointError, match="names step-00000040, which is not whole"):
@@ -64,10 +75,33 @@ def test_a_damaged_pointer_is_an_error(copy_of_run):
         checkpoint.latest(copy_of_run.checkpoints)
 
 
-def test_a_damaged_file_is_an_error(copy_of_run):
+@pytest.mark.parametrize("damage", ["cut", "bit", "gone"])
+def test_a_damaged_file_is_named_before_it_is_loaded(copy_of_run, damage):
+    path = min((copy_of_run.checkpoints / "step-00000040").glob("*.distcp"))
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(content[:-1])
+    else:
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    told = {"cut": "damaged: [0-9]+ bytes", "bit": "damaged: its", "gone": "missing"}[damage]
+    with pytest.raises(CheckpointError, match=f"{path.name} is {told}.*step 20, which is sound"):
+        loop.train(copy_of_run)
+    older = copy_of_run.checkpoints / "step-00000020/common.pt"
+    older.write_bytes(older.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="no older one is sound"):
+        loop.train(copy_of_run)
+
+
+def test_one_from_before_hashes_were_kept_that_cannot_be_read(copy_of_run):
+    run = json.loads(stated(copy_of_run).read_text())
+    del run["files"]
+    stated(copy_of_run).write_text(json.dumps(run))
     for path in (copy_of_run.checkpoints / "step-00000040").glob("*.distcp"):
         path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(CheckpointError, match=r"step-00000040 cannot be read"):
+    with pytest.raises(CheckpointError, match="step-00000040 cannot be read"):
         loop.train(copy_of_run)
 
 

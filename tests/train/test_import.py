@@ -18,6 +18,7 @@ from train.export import export
 from train.generate import generate
 from train.import_hf import import_hf
 from train.launch import launch
+from train.metrics import read
 from train.presets import PRESETS, Shape
 
 VOCAB = 320
@@ -257,8 +258,7 @@ def test_a_run_goes_on_from_an_import_in_any_layout(tp1_run, tiny_config, tmp_pa
         assert text == generate(tp1_run.output, tp1_run.tokenizer, "a", seed=3)
         config = tiny_config(tmp_path / name, parallel=layout, steps=8, seed=7)
         assert launch(config) == 0
-        rows = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
-        losses.append([json.loads(row)["loss"] for row in rows])
+        losses.append([row["loss"] for row in read(tmp_path / name / "metrics.jsonl")])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     first, _ = Path(tp1_run.output, "metrics.jsonl").read_text().split("\n", 1)
     assert losses[0][0] < json.loads(first)["loss"] - 0.3  # it has learnt already

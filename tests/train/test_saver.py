@@ -1,0 +1,109 @@
+"""Saves beside training: what is stored is the moment of the save; what fails leaves no half."""
+
+import dataclasses
+import json
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from corpus.errors import CheckpointError
+from train import checkpoint, loop, weights, writing
+from train.integrity import steps
+from train.metrics import events
+
+
+def saved(config, step):
+    return dict(weights.read(config.checkpoints / f"step-{step:08d}"))
+
+
+def test_what_is_written_later_is_the_state_of_the_save(tiny_config, tmp_path, monkeypatch):
+    length = {"steps": 12, "save_interval": 6, "keep_checkpoints": 9}
+    plain = tiny_config(tmp_path / "plain", async_save=False, **length)
+    assert loop.train(plain) == 0
+
+    # The first save's thread waits until training has gone on by three steps.
+    gone_on, write, take, taken = threading.Event(), writing.Part._write, loop.step.take, []
+
+    def write_late(part, *rest):
+        assert gone_on.wait(60)
+        write(part, *rest)
+
+    def take_and_count(*arguments):
+        taken.append(None)
+        if len(taken) == 9:
+            gone_on.set()
+        return take(*arguments)
+
+    monkeypatch.setattr(writing.Part, "_write", write_late)
+    monkeypatch.setattr(loop.step, "take", take_and_count)
+    late = tiny_config(tmp_path / "late", **length)
+    assert loop.train(late) == 0
+    for step in (6, 12):
+        mine, theirs = saved(late, step), saved(plain, step)
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    told = events(Path(late.output) / "metrics.jsonl")
+    assert [(row["event"], row["step"]) for row in told] == [("save", 6), ("save", 12)]
+    assert all(0 < row["save_s"] <= row["write_s"] for row in told)
+
+
+def test_a_full_disk_ends_the_run_in_one_line_and_leaves_the_last_whole_one(tiny_config, tmp_path):
+    size_of_one = 1_900_000
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={int(1.6 * size_of_one)}", "tmpfs", str(place)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small tmpfs")
+    try:
+        config = tiny_config(place / "run", save_interval=5, steps=20)
+        with pytest.raises(CheckpointError) as raised:
+            loop.train(config)
+        line = str(raised.value)
+        assert line.startswith("step-00000010 was not saved (")
+        assert "distcp: [Errno 28] No space left on device" in line
+        assert "step 5 is the last whole one" in line
+        assert checkpoint.latest(config.checkpoints)[0] == 5
+        assert [step for step, _ in steps(config.checkpoints)] == [5]
+        assert sum(f.stat().st_size for f in place.rglob("*") if f.is_file()) > size_of_one / 2
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tiny_config, tmp_path):
+    config = tiny_config(tmp_path / "run", save_interval=5, steps=20)
+    Path(config.output).mkdir()
+    config.checkpoints.write_text("in the way")
+    with pytest.raises(CheckpointError, match=r"step-00000005 was not saved \(.*Errno 20.*none"):
+        loop.train(config)
+
+
+def test_a_run_that_dies_during_a_save_resumes_from_the_one_before(
+    tiny_config, tmp_path, monkeypatch
+):
+    config = tiny_config(tmp_path / "run", save_interval=4, steps=12)
+    write = writing.Part._write
+
+    def hang(part, *rest):
+        if any(config.checkpoints.glob("step-00000008")):
+            part._given_up.wait()
+        write(part, *rest)
+
+    take = loop.step.take
+
+    def die_at_10(training, windows, step, *rest):
+        if step == 10:
+            raise ZeroDivisionError
+        return take(training, windows, step, *rest)
+
+    monkeypatch.setattr(writing.Part, "_write", hang)
+    monkeypatch.setattr(loop.step, "take", die_at_10)
+    with pytest.raises(ZeroDivisionError):
+        loop.train(config)
+    assert checkpoint.latest(config.checkpoints)[0] == 4
+    assert json.loads((config.checkpoints / "latest.json").read_text())["step"] == 4
+    loop.parallel.stop()
+    monkeypatch.undo()
+    assert loop.train(dataclasses.replace(config)) == 0
+    assert checkpoint.latest(config.checkpoints)[0] == 12

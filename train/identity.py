@@ -1,0 +1,65 @@
+"""What a checkpoint must have in common with a run that resumes from it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from corpus.errors import CheckpointError
+from train import mixture
+from train.config import TrainConfig
+from train.imported import IMPORTED
+from train.presets import Shape
+
+RUN = "run.json"  # of a checkpoint: what it is of
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What must be equal for a checkpoint to continue a run."""
+
+    shape: Shape
+    seed: int
+    data: str  # fingerprint of the token shards
+    tokenizer: str  # SHA-256 of its model
+
+
+def check_identity(folder: Path, identity: Identity) -> None:
+    """Raises CheckpointError where a checkpoint is of another model, seed, data or tokenizer."""
+    stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    for key, wanted in asdict(identity).items():
+        if key == "tokenizer" and key not in stored:
+            continue  # it was not always stored
+        if key in ("seed", "data") and IMPORTED in stored:
+            continue  # it was trained elsewhere
+        if stored.get(key) != wanted:
+            raise CheckpointError(
+                f"{folder} is of {key}={stored.get(key)}, the config says {wanted}; choose "
+                "another output folder or the config the checkpoint was made with"
+            )
+
+
+def consumed(config: TrainConfig, step: int) -> dict[str, Any]:
+    """What, with the identity, says which samples were trained on. Later weights may change."""
+    batch, past = config.schedule.batch_sequences, mixture.past(config.weights, step)
+    return {"batch_sequences": batch, "mixture": [[first, shares] for first, shares in past]}
+
+
+def check_consumed(folder: Path, config: TrainConfig, step: int) -> None:
+    """Raises CheckpointError where the config has other samples up to the step than it has seen."""
+    stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    for key, wanted in consumed(config, step).items():
+        if key in stored and stored[key] != wanted:  # it was not always stored
+            name = {"mixture": "weights"}.get(key, key)
+            raise CheckpointError(
+                f"{folder} was trained with {name} {_flat(stored[key])} up to its step {step}, the "
+                f"config says {_flat(wanted)}; give the past as it was and change weights from "
+                f"step {step} on (train.{name})"
+            )
+
+
+def _flat(value: Any) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    segments = ("{" + ", ".join(f"{k}: {v}" for k, v in s.items()) + "}" for _, s in value)
+    return ", ".join(f"from {value[n][0]} {shares}" for n, shares in enumerate(segments))
