@@ -1,9 +1,13 @@
-"""What a person sees of a run: a progress bar in a terminal, a line now and then elsewhere."""
+"""What a person sees of a run: a live line in a terminal, a line now and then elsewhere."""
 
 import sys
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+_STEP = ("data_wait_s", "forward_s", "backward_s", "communication_s", "optimizer_s", "other_s")
+_WAITS = 0.01  # from this share of a step on, the wait for data is worth a word
 
 
 class Console:
@@ -14,11 +18,10 @@ class Console:
         self._bar: Progress | None = None
         if is_main and sys.stdout.isatty():
             self._bar = Progress(
-                TextColumn("train"),
-                BarColumn(),
+                TextColumn("step"),
                 MofNCompleteColumn(),
+                BarColumn(bar_width=16),
                 TextColumn("{task.description}"),
-                TimeRemainingColumn(),
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=steps)
@@ -27,7 +30,7 @@ class Console:
         if not self._is_main:
             return
         if self._bar:
-            self._bar.console.print(line, highlight=False)
+            self._bar.console.print(escape(line), highlight=False)
         else:
             print(line, flush=True)
 
@@ -38,15 +41,42 @@ class Console:
             if "line" in row:
                 self.say(row["line"])
             return
-        loss = f"loss {row['loss']:.3f}  {row['tokens_per_s']:,.0f} tokens/s"
+        parts = summary(row)
         if self._bar:
-            self._bar.update(self._task, completed=row["step"], description=loss)
+            self._bar.update(self._task, completed=row["step"], description="  ".join(parts))
         bits = row.get("validation_bits_per_byte")
         due = row["step"] % self._log_interval == 0 or row["step"] in (1, self._steps)
         if bits or (due and not self._bar):
-            held_out = "".join(f"  {k} {v:.3f} bits/byte" for k, v in (bits or {}).items())
-            self.say(f"step {row['step']}/{self._steps}  {loss}{held_out}")
+            parts += [f"{source} {value:.3f} bits/byte" for source, value in (bits or {}).items()]
+            self.say("  ".join([f"step {row['step']}/{self._steps}", *parts]))
 
     def close(self) -> None:
         if self._bar:
             self._bar.stop()
+
+
+def summary(row: dict[str, Any]) -> list[str]:
+    """What of a step's row is worth a glance: loss, speed, MFU, memory, time to finish."""
+    parts = [f"loss {row['loss']:.3f}", f"{row['tokens_per_s']:,.0f} tokens/s"]
+    if "mfu" in row:
+        parts.append(f"MFU {100 * row['mfu']['causal']:.1f} %")
+    if "memory" in row:
+        parts.append(f"{max(row['memory'].values()) / 1e9:.1f} GB")
+    spent = sum(row.get(name, 0.0) for name in _STEP)
+    if row.get("data_wait_s", 0.0) > _WAITS * spent:
+        parts.append(f"waits for data {100 * row['data_wait_s'] / spent:.0f} %")
+    if row.get("eta_s"):
+        parts.append(f"{duration(row['eta_s'])} left")
+    return parts
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its two largest units: 3 d 4 h, 2 h 05 min, 1 min 20 s, 12 s."""
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days:,} d {hours} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
