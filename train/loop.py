@@ -74,8 +74,6 @@ class _Run:
         self.watch = Watch(config, self.step)
         self.timers = self.watch.timers
         self.timers.attach(self.training.model.config, self.training.optimizer)
-        if self.step:
-            self.watch.say(f"resuming at step {self.step} of {self.schedule.steps}")
         self.batches = Prefetch(loader, rows, self.step, self.schedule.steps, config.data.prefetch)
 
     def to_the_end(self) -> int:

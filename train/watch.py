@@ -7,11 +7,11 @@ one that fails is told of once and left out.
 from pathlib import Path
 from typing import Any
 
-from train import parallel, trackers
+from train import mixture, parallel, trackers
 from train.config import TrainConfig
 from train.console import Console
 from train.meter import Meter
-from train.metrics import MetricsLog
+from train.metrics import MetricsLog, events
 from train.profile import Profile
 from train.timers import Timers
 
@@ -40,6 +40,10 @@ class Watch:
             self._metrics = MetricsLog(self._metrics_path, step)
             for kind in trackers.wanted(config):
                 self._try(kind.__name__, lambda kind=kind: self._open(kind, config, step))
+        segments = mixture.segments(config.weights)
+        self._changes = {s.from_step: s.weights for s in segments if s.from_step}
+        if step:
+            self._resumed(config, step, steps)
 
     def say(self, line: str) -> None:
         """A line for people, of the main process alone."""
@@ -55,7 +59,10 @@ class Watch:
             self._console.show(row)
         for tracker in list(self._trackers):
             self._try(type(tracker).__name__, lambda t=tracker: t.write(row), tracker)
-        if "event" not in row and self._profile.step_done(row["step"]):
+        if "event" in row:
+            return
+        self._tell_of_weights(row["step"])
+        if self._profile.step_done(row["step"]):
             self.say(f"profile of steps {self._profile.steps}: {self._profile.written}")
 
     def rewind(self, step: int) -> None:
@@ -73,6 +80,21 @@ class Watch:
             self._try(type(tracker).__name__, tracker.close, tracker)
         if self._metrics is not None:
             self._metrics.close()
+
+    def _resumed(self, config: TrainConfig, step: int, steps: int) -> None:
+        line = f"resuming at step {step} of {steps}"
+        if step == steps:
+            self.say(line)
+            return
+        self.tell({"event": "resume", "step": step, "line": line, **vars(config.parallel)})
+        told = [e["step"] for e in events(self._metrics_path) if e["event"] == "weights"]
+        if step not in told:  # the change was put into the config since the run was stopped
+            self._tell_of_weights(step)
+
+    def _tell_of_weights(self, step: int) -> None:
+        weights = self._changes.get(step)
+        if weights is not None:
+            self.tell({"event": "weights", "step": step, "weights": weights})
 
     def _open(self, kind: type[trackers.Tracker], config: TrainConfig, step: int) -> None:
         self._trackers.append(kind(config, step))
