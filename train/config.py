@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from corpus.errors import ConfigError
-from train import mixture
+from train import layout, mixture
+from train.layout import ParallelConfig
 from train.mixture import Weights
 from train.peaks import check_peak
 from train.presets import PRESETS, Shape
@@ -27,16 +28,6 @@ class ModelConfig:
     ffn: int | None = None
     vocab: int | None = None
     seq_length: int | None = None  # tokens
-
-
-@dataclass(frozen=True)
-class ParallelConfig:
-    """How the model and the batch are split over processes; what is left over is data parallel."""
-
-    processes: int = 1  # on this node: one a GPU, or one a CPU core
-    tp: int = 1  # tensor parallel size
-    pp: int = 1  # pipeline parallel size
-    sequence_parallel: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +107,8 @@ class TrainConfig:
     require_beats_unigram: bool = False
 
     def __post_init__(self) -> None:
-        _check_shape(self.shape, self.parallel)
+        _check_shape(self.shape)
+        layout.check(self.shape, self.parallel)
         _check_run(self)
 
     @property
@@ -134,8 +126,9 @@ class TrainConfig:
         batch = preset.batch_sequences if self.batch_sequences is None else self.batch_sequences
         micro = self.micro_batch
         if micro is None:  # the preset's, or what of it a smaller batch can be cut into
-            replicas = self.parallel.processes // (self.parallel.tp * self.parallel.pp)
-            micro = math.gcd(preset.micro_batch, batch // max(replicas, 1))
+            replicas = max(self.parallel.processes // self.parallel.model_size, 1)
+            rounds = self.parallel.pp if self.parallel.vpp > 1 else 1
+            micro = math.gcd(preset.micro_batch, batch // (replicas * rounds))
         return Schedule(steps, batch, micro, lr, lr * optim.min_lr_ratio, warmup)
 
     @property
@@ -153,44 +146,27 @@ class TrainConfig:
 
 
 def data_parallel_size(config: TrainConfig, world_size: int) -> int:
-    """How many model replicas `world_size` processes hold; ConfigError where they do not fit."""
-    parallel = config.parallel
-    model_size = parallel.tp * parallel.pp
-    if world_size % model_size:
-        raise ConfigError(
-            f"processes={world_size} is not a multiple of tp*pp={model_size}; "
-            f"choose a multiple of {model_size} (train.parallel.processes)"
-        )
-    dp = world_size // model_size
-    batch, micro = config.schedule.batch_sequences, config.schedule.micro_batch
-    if batch % (dp * micro):
-        raise ConfigError(
-            f"batch_sequences={batch} is not a multiple of micro_batch*replicas={micro}*{dp}; "
-            f"choose a multiple of {dp * micro} (train.batch_sequences, train.micro_batch)"
-        )
-    return dp
+    """How many model replicas `world_size` processes hold; ConfigError where none fit."""
+    schedule = config.schedule
+    return layout.data_parallel_size(
+        config.parallel, world_size, schedule.batch_sequences, schedule.micro_batch
+    )
 
 
-def _check_shape(shape: Shape, parallel: ParallelConfig) -> None:
-    for key, size in {**vars(shape), **vars(parallel)}.items():
-        if not isinstance(size, bool) and size < 1:
-            place = "model" if key in vars(shape) else "parallel"
-            raise ConfigError(f"{key}={size} is below 1; choose 1 or more (train.{place}.{key})")
+def _check_shape(shape: Shape) -> None:
+    for key, size in vars(shape).items():
+        if size < 1:
+            raise ConfigError(f"{key}={size} is below 1; choose 1 or more (train.model.{key})")
     if shape.dim % shape.num_heads:
         raise ConfigError(
-            f"num_heads={shape.num_heads} does not divide dim={shape.dim}; "
-            f"choose {_choices(_divisors(shape.dim, 128))} (train.model.num_heads)"
+            f"num_heads={shape.num_heads} does not divide dim={shape.dim}; choose "
+            f"{layout.choices(layout.divisors(shape.dim, 128))} (train.model.num_heads)"
         )
     if shape.head_dim % 2:
         raise ConfigError(
             f"dim/num_heads={shape.head_dim} is odd, and rotary positions turn pairs; "
             "choose num_heads so that it is even (train.model.num_heads)"
         )
-    for key in ("num_heads", "ffn", "vocab"):
-        _check_divides("tp", parallel.tp, key, getattr(shape, key))
-    _check_divides("pp", parallel.pp, "num_layers", shape.num_layers)
-    if parallel.sequence_parallel:
-        _check_divides("tp", parallel.tp, "seq_length", shape.seq_length)
 
 
 def _check_run(config: TrainConfig) -> None:
@@ -225,24 +201,7 @@ def _check_run(config: TrainConfig) -> None:
     data_parallel_size(config, config.parallel.processes)
 
 
-def _check_divides(key: str, size: int, of: str, total: int) -> None:
-    if total % size:
-        raise ConfigError(
-            f"{key}={size} does not divide {of}={total}; "
-            f"choose {_choices(_divisors(total, 8))} (train.parallel.{key})"
-        )
-
-
 def _check_range(key: str, value: float, low: float, high: float | None) -> None:
     if value < low or (high is not None and value > high):
         rule = f"{low} or more" if high is None else f"{low} to {high}"
         raise ConfigError(f"{key}={value} is out of range; choose {rule} (train.{key})")
-
-
-def _divisors(total: int, highest: int) -> list[int]:
-    return [size for size in range(1, min(total, highest) + 1) if total % size == 0]
-
-
-def _choices(sizes: list[int]) -> str:
-    *head, last = (str(size) for size in sizes)
-    return f"{', '.join(head)} or {last}" if head else last

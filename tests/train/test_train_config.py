@@ -53,7 +53,10 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
             r"tp=3 does not divide num_heads=32; choose 1, 2, 4 or 8 \(train.parallel.tp\)",
         ),
         ({"parallel": {"pp": 3, "processes": 3}}, r"pp=3 does not divide num_layers=4; choose 1,"),
-        ({"parallel": {"tp": 2, "processes": 3}}, r"processes=3 is not a multiple of tp\*pp=2"),
+        (
+            {"parallel": {"tp": 2, "processes": 3}},
+            r"processes=3 is not a multiple of tp\*pp=2\*1=2",
+        ),
         ({"parallel": {"tp": 0}}, r"tp=0 is below 1; choose 1 or more \(train.parallel.tp\)"),
         ({"batch_sequences": 10, "micro_batch": 4}, r"batch_sequences=10 .* multiple of 4"),
         ({"model": {"num_heads": 3}}, "num_heads=3 does not divide dim=128"),
@@ -88,5 +91,7 @@ def test_data_parallel_size_is_what_tp_and_pp_leave():
         parallel={"tp": 2, "pp": 2, "processes": 4}, batch_sequences=16, micro_batch=2
     )
     assert data_parallel_size(config, 16) == 4
-    with pytest.raises(ConfigError, match=r"processes=6 is not a multiple of tp\*pp=4"):
+    with pytest.raises(
+        ConfigError, match=r"processes=6 is not a multiple of tp\*pp=2\*2=4; choose a"
+    ):
         data_parallel_size(config, 6)
