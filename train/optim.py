@@ -17,7 +17,7 @@ from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
 from train.config import Schedule, TrainConfig
 
 
-def build(config: TrainConfig, model: DistributedDataParallel) -> MegatronOptimizer:
+def build(config: TrainConfig, model: list[DistributedDataParallel]) -> MegatronOptimizer:
     """The optimizer of this process's share of the parameters."""
     optim, schedule = config.optim, config.schedule
     optimizer = get_megatron_optimizer(
@@ -31,11 +31,15 @@ def build(config: TrainConfig, model: DistributedDataParallel) -> MegatronOptimi
             adam_eps=optim.eps,
             clip_grad=optim.clip,
             bf16=config.precision == "bf16",
-            params_dtype=model.config.params_dtype,
+            params_dtype=model[0].config.params_dtype,
             use_distributed_optimizer=True,
         ),
-        [model],
+        model,
     )
+    for group in optimizer.param_groups:
+        # 0 for the gains of norms, which are not to be pulled towards 0; megatron-core leaves it
+        # to its scheduler of rates to apply it, which has no part in this loop.
+        group["weight_decay"] = optim.weight_decay * group["wd_mult"]
     for part in optimizer.chained_optimizers:
         if type(part.optimizer) is torch.optim.AdamW:
             _mend_torch_adamw(part)
