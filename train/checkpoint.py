@@ -31,7 +31,7 @@ POINTER = "latest.json"
 class Training:
     """The live parts that a checkpoint holds."""
 
-    model: MegatronModule  # as wrapped for training
+    model: list[MegatronModule]  # its parts here, as wrapped for training; one without vpp
     optimizer: MegatronOptimizer
 
 
@@ -83,7 +83,8 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
             f"{folder} cannot be read ({type(error).__name__}: {reason}); point "
             f"{POINTER} at an older one or delete {config.checkpoints} to start anew"
         ) from error
-    unwrap_model(training.model).load_state_dict(loaded["model"])
+    for number, part in enumerate(unwrap_model(training.model)):
+        part.load_state_dict(loaded[f"model{number}"])
     training.optimizer.load_state_dict(loaded["optimizer"])
     return step
 
@@ -129,6 +130,9 @@ def state(training: Training, is_loading: bool) -> dict[str, Any]:
         "chained_optim_avoid_prefix": True,
         "dp_cp_group": parallel_state.get_data_parallel_group(with_context_parallel=True),
     }
-    model = unwrap_model(training.model).sharded_state_dict(metadata=metadata)
+    model = {
+        f"model{number}": part.sharded_state_dict(metadata=metadata)
+        for number, part in enumerate(unwrap_model(training.model))
+    }
     optimizer = training.optimizer.sharded_state_dict(model, is_loading, metadata=metadata)
-    return {"model": model, "optimizer": optimizer}
+    return {**model, "optimizer": optimizer}

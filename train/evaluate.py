@@ -89,7 +89,7 @@ def unigram_bits(counts: np.ndarray, targets: np.ndarray) -> float:
 
 
 def bits_per_byte(
-    model: MegatronModule,
+    model: list[MegatronModule],
     sets: list[HeldOut],
     config: TrainConfig,
     stop_wanted: Callable[[], bool],
@@ -100,7 +100,8 @@ def bits_per_byte(
     begin: the token that begins a document, where documents are not to be attended across. A
     collective of all processes; each replica takes its part of every batch.
     """
-    model.eval()
+    for part in model:
+        part.eval()
     result: dict[str, float] | None = {}
     for held in sets:
         bits = _bits(model, held.windows, config.schedule.micro_batch, stop_wanted, begin)
@@ -109,7 +110,8 @@ def bits_per_byte(
             break
         assert result is not None
         result[held.source] = bits / held.num_bytes
-    model.train()
+    for part in model:
+        part.train()
     return result
 
 
@@ -152,7 +154,7 @@ def check_beats_unigram(path: Path) -> None:
 
 
 def _bits(
-    model: MegatronModule,
+    model: list[MegatronModule],
     windows: np.ndarray,
     micro_batch: int,
     stop_wanted: Callable[[], bool],

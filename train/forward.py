@@ -27,7 +27,7 @@ def mean_loss(losses_BS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def run(
-    model: MegatronModule,
+    model: list[MegatronModule],
     windows: torch.Tensor,
     micro_batch: int,
     loss_function: LossFunction,
@@ -36,20 +36,26 @@ def run(
 ) -> list[Any]:
     """Runs windows [N, W] int64 of this replica through the model, gradients too unless told not.
 
-    begin: the token that begins a document, where documents are not to be attended across.
-    Returns what the loss function reports, a list over micro-batches in order; on the last
-    pipeline stage only, elsewhere it is empty.
+    model: the parts of it that this process holds, in order. begin: the token that begins a
+    document, where documents are not to be attended across. Returns what the loss function reports,
+    a list over micro-batches in order; on the last pipeline stage only, elsewhere it is empty.
     """
-    parts = windows.split(micro_batch)
-    return get_forward_backward_func()(
+    parts = list(windows.split(micro_batch))
+    wanted = len(parts)
+    if forward_only and len(model) > 1:
+        # An interleaved schedule takes as many micro-batches at a time as there are stages.
+        stages = parallel_state.get_pipeline_model_parallel_world_size()
+        parts += parts[-1:] * (-wanted % stages)
+    reported = get_forward_backward_func()(
         forward_step_func=partial(_forward_step, loss_function, begin),
-        data_iterator=iter(parts),
-        model=[model],
+        data_iterator=[iter(parts) for _ in model],
+        model=model,
         num_microbatches=len(parts),
         seq_length=windows.shape[1] - 1,
         micro_batch_size=micro_batch,
         forward_only=forward_only,
     )
+    return reported[:wanted]
 
 
 def sum_over_replicas(values: list[float]) -> list[float]:

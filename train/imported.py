@@ -25,20 +25,27 @@ def is_imported(folder: Path) -> bool:
     return IMPORTED in json.loads((folder / _RUN).read_text(encoding="utf-8"))
 
 
-def load(model: MegatronModule, optimizer: MegatronOptimizer, folder: Path) -> None:
-    """Puts the weights of an import into a model as wrapped for training, and its optimizer."""
-    inner = unwrap_model(model)
+def load(model: list[MegatronModule], optimizer: MegatronOptimizer, folder: Path) -> None:
+    """Puts the weights of an import into a model's parts as wrapped for training, and their
+    optimizer."""
+    parts = unwrap_model(model)
     stored = _stored_dtype(folder)
+    state = {f"model{n}": _wanted(part, stored) for n, part in enumerate(parts)}
+    found = dist_checkpointing.load(state, str(folder))
+    for n, part in enumerate(parts):
+        part.load_state_dict(found[f"model{n}"], strict=False)
+    optimizer.reload_model_params(state_dict=found)
+
+
+def _wanted(part: MegatronModule, stored: torch.dtype) -> dict[str, Any]:
     state: dict[str, Any] = {}
-    for name, part in inner.sharded_state_dict().items():
-        if isinstance(part, (ShardedTensor, ShardedTensorFactory)):  # the rest is fp8 kernels' own
-            part.data = torch.empty_like(part.data, dtype=stored)
-            state[name] = part
-        if isinstance(part, ShardedTensor):
-            part.dtype = stored
-    found = dist_checkpointing.load({"model": state}, str(folder))["model"]
-    inner.load_state_dict(found, strict=False)
-    optimizer.reload_model_params(state_dict={"model": found})
+    for name, one in part.sharded_state_dict().items():
+        if isinstance(one, (ShardedTensor, ShardedTensorFactory)):  # the rest is fp8 kernels' own
+            one.data = torch.empty_like(one.data, dtype=stored)
+            state[name] = one
+        if isinstance(one, ShardedTensor):
+            one.dtype = stored
+    return state
 
 
 def _stored_dtype(folder: Path) -> torch.dtype:

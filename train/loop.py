@@ -73,7 +73,7 @@ class _Run:
         rows = rank_rows(self.schedule.batch_sequences, rank, replicas)
         self.watch = Watch(config, self.step)
         self.timers = self.watch.timers
-        self.timers.attach(self.training.model.config, self.training.optimizer)
+        self.timers.attach(self.training.model[0].config, self.training.optimizer)
         self.batches = Prefetch(loader, rows, self.step, self.schedule.steps, config.data.prefetch)
 
     def to_the_end(self) -> int:

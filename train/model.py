@@ -22,7 +22,7 @@ from megatron.core.transformer.spec_utils import ModuleSpec
 from megatron.core.transformer.transformer_block import TransformerBlockSubmodules
 from megatron.core.transformer.transformer_config import TransformerConfig
 
-from train import fused, seats
+from train import fused, init, recompute, seats
 from train.config import TrainConfig
 from train.cross_entropy import vocab_parallel_cross_entropy
 from train.layers import CausalAttention, RMSNorm
@@ -53,30 +53,49 @@ def transformer_config(config: TrainConfig) -> TransformerConfig:
         gradient_accumulation_fusion=seats.fill(),
         tensor_model_parallel_size=parallel.tp,
         pipeline_model_parallel_size=parallel.pp,
+        virtual_pipeline_model_parallel_size=parallel.vpp if parallel.vpp > 1 else None,
+        # An interleaved schedule sends both ways at once. In one batch two stages, each the other's
+        # next and previous, would take each other's gradients for activations, without an error.
+        overlap_p2p_comm=parallel.vpp > 1,
+        batch_p2p_comm=parallel.vpp == 1,
+        context_parallel_size=parallel.cp,
+        **recompute.settings(parallel, shape.num_layers),
         # On one tensor-parallel rank there is no sequence to split.
         sequence_parallel=parallel.sequence_parallel and parallel.tp > 1,
         params_dtype=dtype,
         pipeline_dtype=dtype,
         bf16=config.precision == "bf16",
-        # The CPU's initial weights do not depend on tp, so parity is testable; on GPUs it would
-        # build the whole of every matrix in each process.
         use_cpu_initialization=not torch.cuda.is_available(),
+        init_method=init.leave,
+        output_layer_init_method=init.leave,
     )
 
 
-def build(config: TrainConfig) -> GPTModel:
-    """This process's part of the model, on its device; the process groups must be up."""
+def build(config: TrainConfig) -> list[GPTModel]:
+    """This process's parts of the model, on its device; the process groups must be up.
+
+    One part, or `vpp` of them: part i of pipeline stage p is the (i * pp + p)-th of the model.
+    """
     megatron = transformer_config(config)
+    parts = [_part(config, megatron, number) for number in range(config.parallel.vpp)]
+    init.draw(parts, config.seed)
+    return parts
+
+
+def _part(config: TrainConfig, megatron: TransformerConfig, number: int) -> GPTModel:
+    vp_stage = number if config.parallel.vpp > 1 else None
+    place = {"ignore_virtual": False, "vp_stage": vp_stage}
     model = _Llama(
         config=megatron,
         transformer_layer_spec=_spec(megatron, config.data.document_mask),
         vocab_size=config.shape.vocab,
         max_sequence_length=config.shape.seq_length,
-        pre_process=parallel_state.is_pipeline_first_stage(),
-        post_process=parallel_state.is_pipeline_last_stage(),
+        pre_process=parallel_state.is_pipeline_first_stage(**place),
+        post_process=parallel_state.is_pipeline_last_stage(**place),
         share_embeddings_and_output_weights=False,
         position_embedding_type="rope",
         rotary_base=ROPE_THETA,
+        vp_stage=vp_stage,
     )
     return model.cuda()
 
@@ -99,12 +118,15 @@ def _spec(
         layer.submodules.mlp.submodules.activation_func = fused.swiglu
         if document_mask:  # its own attention is causal whatever mask it is given
             layer.submodules.self_attention.submodules.core_attention = CausalAttention
+        recompute.prepare(config, layer)
         return layer
     layer = get_gpt_layer_local_spec(normalization="RMSNorm")
     layer.submodules.mlp.submodules.activation_func = fused.swiglu
     layer.submodules.input_layernorm = RMSNorm
     layer.submodules.pre_mlp_layernorm = RMSNorm
     layer.submodules.self_attention.submodules.core_attention = CausalAttention
+    recompute.prepare(config, layer)
     # A block's final norm does not follow the layer's spec, so the block is spelt out.
-    num_layers = config.num_layers // config.pipeline_model_parallel_size
+    parts = config.pipeline_model_parallel_size * (config.virtual_pipeline_model_parallel_size or 1)
+    num_layers = config.num_layers // parts
     return TransformerBlockSubmodules(layer_specs=[layer] * num_layers, layer_norm=RMSNorm)

@@ -37,7 +37,7 @@ def joined(config: TrainConfig) -> Iterator[None]:
 def start(config: TrainConfig) -> None:
     """Joins the process group and builds the tensor, pipeline and data parallel groups.
 
-    Raises ConfigError where the world's size does not fit the config's tp and pp.
+    Raises ConfigError where the world's size does not fit the config's layout.
     """
     rank = int(os.environ.get("RANK", "0"))
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -60,6 +60,10 @@ def start(config: TrainConfig) -> None:
     parallel_state.initialize_model_parallel(
         tensor_model_parallel_size=config.parallel.tp,
         pipeline_model_parallel_size=config.parallel.pp,
+        virtual_pipeline_model_parallel_size=config.parallel.vpp
+        if config.parallel.vpp > 1
+        else None,
+        context_parallel_size=config.parallel.cp,
     )
     model_parallel_cuda_manual_seed(config.seed)
 

@@ -35,7 +35,8 @@ def take(
     """
     lr = optim.learning_rate(step, schedule)
     optim.set_learning_rate(training.optimizer, lr)
-    training.model.zero_grad_buffer()
+    for part in training.model:
+        part.zero_grad_buffer()
     training.optimizer.zero_grad()
     losses = forward.run(  # megatron-core times it, forward and backward apart
         training.model,
@@ -48,7 +49,8 @@ def take(
     with timers("optimizer"):
         _, grad_norm, _ = training.optimizer.step()
     mean = float(torch.stack(losses).double().mean()) if losses else 0.0
-    replicas = parallel_state.get_data_parallel_world_size()
+    # Context-parallel processes each have the mean over their part of the sequence.
+    replicas = parallel_state.get_data_parallel_world_size(with_context_parallel=True)
     return Taken(forward.sum_over_replicas([mean])[0] / replicas, float(grad_norm), lr)
 
 

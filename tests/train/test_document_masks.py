@@ -45,7 +45,8 @@ def losses_of(config, windows: torch.Tensor, begin: int | None) -> torch.Tensor:
     """The model's loss at each place of each window, [N, S]."""
     with parallel.joined(config):
         training = setup.build(config)
-        training.model.eval()
+        for part in training.model:
+            part.eval()
 
         def kept(losses_BS):
             return losses_BS.sum(), losses_BS.detach().clone()

@@ -56,9 +56,10 @@ def _megatron_logits(run, tp1_run, tokens):
         tokenizer = Encoder(config.tokenizer).hash
         assert load(training, Identity(config.shape, config.seed, data, tokenizer), config) == 40
         positions = torch.arange(tokens.shape[1]).expand_as(tokens)
-        training.model.eval()
+        [model] = training.model
+        model.eval()
         with torch.no_grad():
-            return training.model(tokens, positions, None)
+            return model(tokens, positions, None)
 
 
 def test_token_ids_are_ours(run, exported):

@@ -104,10 +104,11 @@ def megatron_logits(config, tokens):
             config.shape, config.seed, "other data", Encoder(config.tokenizer).hash
         )
         assert checkpoint.load(training, identity, config) == 0
-        training.model.eval()
+        [model] = training.model
+        model.eval()
         positions = torch.arange(tokens.shape[1]).expand_as(tokens)
         with torch.no_grad():
-            return training.model(tokens, positions, None).float()
+            return model(tokens, positions, None).float()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -28,5 +28,6 @@ def test_steps_are_the_papers_tokens_over_its_batch():
 def test_a_built_model_has_as_many_as_the_arithmetic_says(tiny_config, tmp_path):
     config = tiny_config(tmp_path)
     with parallel.joined(config):
-        built = sum(p.numel() for p in model.build(config).parameters())
+        [whole] = model.build(config)
+        built = sum(p.numel() for p in whole.parameters())
     assert built == config.shape.num_parameters
