@@ -35,11 +35,15 @@ class Loader:
         files = manifest_files(manifest)
         _check_known(named(weights), sorted({file.source for file in files}))
         self.seq_length, self.batch_size, self.seed = seq_length, batch_size, seed
+        self._arguments = (manifest, weights, seq_length, batch_size, seed)
         self._order = MixtureOrder(weights, batch_size)
         self.sources = self._order.sources
         self._stream = TokenStream(manifest, files, self.sources, "train")
         self._sizes = self._stream.num_samples(seq_length)
         self._keys = source_keys(seed, self.sources)
+
+    def __reduce__(self) -> tuple[type["Loader"], tuple]:
+        return Loader, self._arguments  # another process maps the shards anew
 
     def batch(
         self, step: int, rows: slice = slice(None), out: np.ndarray | None = None

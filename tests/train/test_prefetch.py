@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from made_shards import write_manifest
+from torch.utils.data import DataLoader
 
 from corpus.errors import ShardError
 from train import loop
@@ -14,6 +15,7 @@ from train.config import DataConfig
 from train.data import Loader
 from train.metrics import read
 from train.prefetch import Prefetch
+from train.torch_dataset import StepBatches
 
 ROWS = slice(2, 6)
 
@@ -48,6 +50,27 @@ def test_so_many_are_made_before_they_are_asked_for(loader):
         batches.take()
         wait_for(lambda: made == [0, 1, 2, 3])
     assert made == [0, 1, 2, 3]
+
+
+def test_a_step_does_not_wait_for_its_batch(tmp_path):
+    manifest = write_manifest(tmp_path, {("web", "train"): [30_000] * 4})
+    waits = []
+    with Prefetch(Loader(manifest, {"web": 1}, 2048, 16, 1), slice(None), 0, 20, ahead=2) as ahead:
+        for _ in range(20):
+            ahead.take()
+            waits.append(ahead.waited_s)
+            time.sleep(0.05)
+    assert sorted(waits)[10] < 0.01 * 0.05
+
+
+@pytest.mark.parametrize("start", ["none", "fork", "spawn"])
+def test_a_dataloader_gives_the_same_batches(loader, start):
+    dataset = StepBatches(loader, ROWS, first=3, stop=9)
+    workers = {"num_workers": 2, "multiprocessing_context": start} if start != "none" else {}
+    found = list(DataLoader(dataset, batch_size=None, **workers))
+    assert len(found) == len(dataset) == 6
+    for step, batch in enumerate(found, start=3):
+        assert np.array_equal(batch.numpy(), loader.batch(step, ROWS))
 
 
 def test_a_batch_is_put_where_the_loader_is_told(loader):
