@@ -5,50 +5,63 @@ device, the CUDA random state, and `Tensor.type()` compared with a CUDA type's n
 answers those on the CPU, for the life of the process. Where CUDA is there it changes nothing.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
+import torch.utils._device
 
 _CPU = torch.device("cpu")
+# What megatron-core makes tensors with by `device="cuda"`.
+_FACTORIES = ("arange", "as_tensor", "empty", "full", "ones", "rand", "randn", "tensor", "zeros")
 
 
-class _CudaOnCpu(TorchFunctionMode):
-    """Rewrites what is asked of CUDA, call by call; all else passes through unchanged."""
+@functools.cache
+def activate() -> bool:
+    """Puts the shim in place where there is no CUDA; says whether it is active.
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        kwargs = kwargs or {}
-        if "device" in kwargs and _names_cuda(kwargs["device"]):
-            kwargs = {**kwargs, "device": _CPU}
-        if func is torch.Tensor.cuda:
-            return args[0]
-        if func is torch.Tensor.to and any(_names_cuda(a) for a in args[1:]):
-            args = tuple(_CPU if _names_cuda(a) else a for a in args)
-        result = func(*args, **kwargs)
-        if func is torch.Tensor.type and isinstance(result, str):
-            return result.replace("torch.", "torch.cuda.", 1)
-        return result
+    Only the functions that can name CUDA are replaced: a TorchFunctionMode would look at every
+    call there is, which costs a small model's step several per cent.
+    """
+    if torch.cuda.is_available():
+        return False
+    # PyTorch lists once, by function, what `with torch.device(...)` reaches. It has to be before
+    # they are others, or transformers' models are built on another device than they ask for.
+    torch.utils._device._device_constructors()
+    for name in _FACTORIES:
+        setattr(torch, name, _on_cpu(getattr(torch, name)))
+    tensor: Any = torch.Tensor
+    tensor.cuda = lambda self, *_, **__: self
+    tensor.to = _on_cpu(tensor.to)
+    tensor.type = _with_cuda_name(tensor.type)
+    _redirect_cuda_functions()
+    return True
+
+
+def _on_cpu(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _names_cuda(kwargs.get("device")):
+            kwargs["device"] = _CPU
+        return function(*(_CPU if _names_cuda(arg) else arg for arg in args), **kwargs)
+
+    return call
+
+
+def _with_cuda_name(type_of: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(type_of)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = type_of(*args, **kwargs)
+        return result.replace("torch.", "torch.cuda.", 1) if isinstance(result, str) else result
+
+    return call
 
 
 def _names_cuda(device: Any) -> bool:
     if isinstance(device, torch.device):
         return device.type == "cuda"
     return isinstance(device, str) and device.startswith("cuda")
-
-
-_mode: _CudaOnCpu | None = None
-
-
-def activate() -> bool:
-    """Puts the shim in place where there is no CUDA; says whether it is active. Idempotent."""
-    global _mode
-    if torch.cuda.is_available():
-        return False
-    if _mode is None:
-        _mode = _CudaOnCpu()
-        _mode.__enter__()
-        _redirect_cuda_functions()
-    return True
 
 
 def _redirect_cuda_functions() -> None:

@@ -35,8 +35,8 @@ class CausalAttention(torch.nn.Module):
     """Softmax attention over the past through PyTorch's fused kernels, or over what a mask leaves
     of it; takes megatron's arguments of a core attention, most of which say nothing here.
 
-    No tensor is copied into another order: the kernels read queries, keys and values by their
-    strides, head dimension innermost.
+    Queries and keys are read by their strides. Values come as every third slice of the projection
+    they are part of, which would be kept whole for their sake, so they are copied out of it.
     """
 
     def __init__(self, config: TransformerConfig, softmax_scale: float | None, **_: Any) -> None:
@@ -51,7 +51,7 @@ class CausalAttention(torch.nn.Module):
         attention_mask: torch.Tensor | None,
         **_: Any,
     ) -> torch.Tensor:
-        q, k, v = (x.permute(1, 2, 0, 3) for x in (query_SBHK, key_SBGK, value_SBGK))
+        q, k, v = (x.permute(1, 2, 0, 3) for x in (query_SBHK, key_SBGK, value_SBGK.contiguous()))
         seen_B1SS = None if attention_mask is None else ~attention_mask
         out_BHSK = F.scaled_dot_product_attention(
             q, k, v, seen_B1SS, is_causal=seen_B1SS is None, scale=self.softmax_scale

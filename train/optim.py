@@ -65,9 +65,10 @@ def set_learning_rate(optimizer: MegatronOptimizer, lr: float) -> None:
 def _mend_torch_adamw(part: DistributedOptimizer) -> None:
     state = part.optimizer.state
     for group in part.optimizer.param_groups:
+        group["fused"] = True  # one kernel, no temporary copies of the state
         for param in group["params"]:
             state[param] = {
-                "step": torch.tensor(0.0),
+                "step": torch.zeros((), device=param.device),
                 "exp_avg": torch.zeros_like(param),
                 "exp_avg_sq": torch.zeros_like(param),
             }

@@ -1,0 +1,103 @@
+"""Training step on a CPU in fp32: ours next to transformers' LLaMA of the same shape.
+
+    python -m jobs.bench.train_cpu [--rounds 9] [--compile]
+
+Both take a step (forward, backward, clipping, AdamW) on the same windows, turn by turn in one
+process, so that what else the machine does falls on both. The ratio is the median over rounds of
+their times; above 1 ours is faster. --compile adds transformers' model under torch.compile.
+"""
+
+import argparse
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+
+from train.config import ModelConfig, OptimConfig, TrainConfig
+
+# Name -> model, sequences a step.
+SHAPES = {
+    "demo, 1.8M": (ModelConfig("demo"), 12),
+    "25M": (
+        ModelConfig(
+            "demo", dim=384, num_heads=6, num_layers=6, ffn=1024, vocab=20000, seq_length=512
+        ),
+        2,
+    ),
+}
+
+
+def measure(model: ModelConfig, sequences: int, rounds: int, compiled: bool) -> list[list[float]]:
+    """Seconds a round of our step, transformers', and transformers' compiled if asked for."""
+    from jobs.bench import train_peer
+    from train import parallel, setup, step
+    from train.watch import Timers
+
+    config = config_of(model, sequences)
+    with parallel.joined(config):
+        training, taken = setup.build(config), iter(range(1, 1 + 10 * rounds + 10))
+        timers = Timers()
+
+        def ours(windows: torch.Tensor) -> object:
+            return step.take(training, windows, next(taken), config.schedule, None, timers)
+
+        peer = train_peer.build(config, torch.device("cpu"))
+        steps: list[Callable[[torch.Tensor], object]] = [ours, train_peer.full_step(peer, config)]
+        if compiled:
+            steps.append(train_peer.full_step(torch.compile(peer), config))
+        random = torch.Generator().manual_seed(0)
+        size = (sequences, config.shape.seq_length + 1)
+        times: list[list[float]] = []
+        for number in range(rounds + 2):
+            windows = torch.randint(config.shape.vocab, size, generator=random)
+            row = [_seconds(one, windows) for one in steps]
+            if number >= 2:  # the first make buffers and choose kernels
+                times.append(row)
+    return times
+
+
+def config_of(model: ModelConfig, sequences: int) -> TrainConfig:
+    """A run of the model on no data."""
+    return TrainConfig(
+        shards="none",
+        tokenizer="none",
+        output="none",
+        weights={"random": 1.0},
+        model=model,
+        optim=OptimConfig(lr=1e-4, warmup_steps=1),
+        steps=10_000,
+        batch_sequences=sequences,
+        micro_batch=sequences,
+        precision="fp32",
+    )
+
+
+def _seconds(step: Callable[[torch.Tensor], object], windows: torch.Tensor) -> float:
+    began = time.perf_counter()
+    step(windows)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=9)
+    options.add_argument("--compile", action="store_true")
+    asked = options.parse_args()
+    warnings.filterwarnings("ignore")
+    print(f"torch {torch.__version__}, {os.cpu_count()} cores, fp32; tokens/s, ratio of medians")
+    for name, (model, sequences) in SHAPES.items():
+        times = measure(model, sequences, asked.rounds, asked.compile)
+        tokens = sequences * config_of(model, sequences).shape.seq_length
+        medians = [statistics.median(column) for column in zip(*times, strict=True)]
+        line = f"{name:<12} ours {tokens / medians[0]:7.0f}"
+        for peer, column in zip(("transformers", "compiled"), range(1, len(medians)), strict=False):
+            ratio = statistics.median(row[column] / row[0] for row in times)
+            line += f"   {peer} {tokens / medians[column]:7.0f}   ratio {ratio:.3f}"
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
