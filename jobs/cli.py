@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
-from jobs import import_hf, lm, mix, references, shards, tokenizer, why_token
+from jobs import evaluate, import_hf, lm, mix, references, shards, tokenizer, why_token
 from jobs.arguments import config_arguments
 
 Verb = Callable[[argparse.Namespace], int]
@@ -18,6 +18,7 @@ _EPILOGS = {
     "build": "altiplano build jobs/configs/demo.yaml --set corpus.sources.web.input=my-crawl/",
     "train": "altiplano train jobs/configs/demo.yaml --set train.steps=100",
     "import": "altiplano import LLaMA-7B-hf --output runs/mine/train",
+    "evaluate": "altiplano evaluate runs/demo/hf --shards runs/demo/shards",
     "export": "altiplano export jobs/configs/demo.yaml --to runs/demo/hf",
     "generate": "altiplano generate jobs/configs/demo.yaml --prompt 'Return the number of'",
     "tokenizer": "altiplano tokenizer train jobs/configs/demo.yaml --set tokenizer.vocab_size=8192",
@@ -82,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
     config_arguments(export)
     export.add_argument("--to", metavar="FOLDER", help="where to; default: <output>/hf")
+    asked = "perplexity by source and benchmarks of a trained model"
+    evaluate.add_arguments(_verb(verbs, "evaluate", asked, evaluate.run))
     generate = _verb(verbs, "generate", "text from a trained model", _generate)
     config_arguments(generate)
     generate.add_argument("--prompt", default="The", help="the text to go on from")

@@ -52,8 +52,8 @@ def generate(
     return encoder.decode(tokens)
 
 
-def load(model_dir: str) -> Llama:
-    """The model of a checkpoint or an exported folder, in fp32 on the CPU."""
+def load(model_dir: str, device: str = "cpu") -> Llama:
+    """The model of a checkpoint or an exported folder, in fp32."""
     folder = Path(model_dir)
     if hf_folder.is_hf(folder):
         source = hf_folder.read(folder)
@@ -63,7 +63,7 @@ def load(model_dir: str) -> Llama:
         shape, tensors = checkpoint.shape_of(step), dict(weights.read(step))
     else:
         raise CheckpointError(f"no model in {folder}; give a run's output or an exported folder")
-    return Llama(shape, {name: tensor.float() for name, tensor in tensors.items()})
+    return Llama(shape, {name: t.to(device, torch.float32) for name, t in tensors.items()})
 
 
 def _trained_with(folder: Path) -> str | None:

@@ -57,14 +57,15 @@ class Llama:
             k, v = (torch.cat(pair, dim=2) for pair in zip(cache[layer], (k, v), strict=True))
         cache[layer] = (k, v)
         num_new, num_all = q.shape[2], k.shape[2]
-        allowed_ST = torch.ones(num_new, num_all, dtype=torch.bool).tril(num_all - num_new)
+        allowed_ST = torch.ones(num_new, num_all, dtype=torch.bool, device=q.device)
+        allowed_ST = allowed_ST.tril(num_all - num_new)
         scores = q @ k.transpose(2, 3) / self.shape.head_dim**0.5
         share = scores.masked_fill(~allowed_ST, float("-inf")).softmax(-1)
         return self._linear((share @ v).transpose(1, 2).flatten(2), name + "o_proj.weight")
 
     def _rotate(self, x_BHSK: torch.Tensor, start: int) -> torch.Tensor:
         positions = torch.arange(start, start + x_BHSK.shape[2], dtype=torch.float32)
-        angle_SK = torch.outer(positions, self.inverse_K).repeat(1, 2)
+        angle_SK = torch.outer(positions, self.inverse_K).repeat(1, 2).to(x_BHSK.device)
         first, second = x_BHSK.chunk(2, dim=-1)
         turned = torch.cat([-second, first], dim=-1)
         return (x_BHSK * angle_SK.cos() + turned * angle_SK.sin()).type_as(x_BHSK)

@@ -12,6 +12,7 @@ from corpus.config import load
 from jobs.ablate import AblationConfig, plan
 from jobs.cli import _parser
 from jobs.config import load_run
+from jobs.evaluation.config import EvaluateConfig, read_task
 from jobs.lm_train import LmRunConfig
 from jobs.references_train import ReferencesConfig
 
@@ -26,6 +27,10 @@ def test_every_shipped_config_loads(path):
         assert load(LmRunConfig, path, ["input=texts"]).training.pieces == 65536
     elif "mixtures" in tree:
         assert len(plan(load(AblationConfig, path), path.parent)) >= 2
+    elif "benchmarks" in tree:
+        assert load(EvaluateConfig, path, [f"task_files={path.parent / 'evaluate'}"]).tasks
+    elif "task" in tree:  # of the lm-evaluation-harness
+        assert read_task(path)["task"] == path.stem
     elif "classifier" in tree:
         assert load(ReferencesConfig, path).pages.split == "site"
     else:

@@ -1,0 +1,97 @@
+"""How an answer that a model wrote is scored: what a task file's `process_results` may name.
+
+Each takes a question as its JSONL has it and what was written, and gives the metric's value. What
+counts as the answer follows the benchmarks' own papers.
+"""
+
+import math
+import re
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jobs.evaluation import sandbox
+from jobs.evaluation.sandbox import SandboxConfig
+
+Score = Callable[[dict[str, Any], Sequence[Any]], dict[str, float]]
+_NUMBER = re.compile(r"-?[\d,]*\.?\d+")
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def any_exact_match(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Whether it is the answer or an alias, but for case, punctuation, articles and blanks."""
+    wanted = [doc["answer"], *(doc.get("aliases") or [])]
+    found = _normal(results[0].strip().split("\n")[0])
+    return {"exact_match": float(found in {_normal(text) for text in wanted})}
+
+
+def last_number(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Whether the last number written is the answer."""
+    return {"exact_match": float(_last_number(results[0]) == _last_number(str(doc["answer"])))}
+
+
+def boxed_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
+    r"""Whether the last \boxed{} holds what the solution's holds."""
+    found, wanted = _boxed(results[0]), _boxed(doc["solution"])
+    return {"exact_match": float(found is not None and found == wanted)}
+
+
+def human_eval_passes(limits: SandboxConfig, pass_at: Sequence[int]) -> Score:
+    """pass@k of HumanEval: the prompt, what was written, and the problem's check."""
+
+    def program(doc: dict[str, Any], written: str) -> str:
+        return f"{doc['prompt']}{written}\n{doc['test']}\ncheck({doc['entry_point']})\n"
+
+    return _passes(program, limits, pass_at)
+
+
+def mbpp_passes(limits: SandboxConfig, pass_at: Sequence[int]) -> Score:
+    """pass@k of MBPP: what was written, and the problem's assertions."""
+
+    def program(doc: dict[str, Any], written: str) -> str:
+        return "\n".join([written, *doc["test_list"]])
+
+    return _passes(program, limits, pass_at)
+
+
+def pass_at_k(samples: int, passed: int, k: int) -> float:
+    """The chance that one of k of the samples passes, without bias (arXiv:2107.03374, eq. 1)."""
+    if samples - passed < k:
+        return 1.0
+    return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)
+
+
+def _passes(
+    program: Callable[[dict[str, Any], str], str], limits: SandboxConfig, pass_at: Sequence[int]
+) -> Score:
+    def score(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
+        written = [results[0]] if isinstance(results[0], str) else list(results[0])
+        passed = sum(sandbox.run(program(doc, text), limits) is None for text in written)
+        return {f"pass@{k}": pass_at_k(len(written), passed, k) for k in pass_at}
+
+    return score
+
+
+def _normal(text: str) -> str:
+    plain = _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION))
+    return " ".join(plain.split())
+
+
+def _last_number(text: str) -> float | None:
+    found = _NUMBER.findall(text)
+    return float(found[-1].replace(",", "")) if found else None
+
+
+def _boxed(text: str) -> str | None:
+    """The inside of the last \\boxed{…}, whose braces may nest."""
+    start = text.rfind("\\boxed{")
+    if start < 0:
+        return None
+    begin = start + len("\\boxed{")
+    depth = 1
+    for place in range(begin, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return "".join(text[begin:place].split())
+    return None
