@@ -49,12 +49,13 @@ def _verify(options: argparse.Namespace) -> int:
         found = verify(manifest, told)
     for problem in found.problems:
         fail(problem)
-    if found.without_blocks:
-        say(
-            f"{found.without_blocks:,} shards have no checksums of blocks; what rots in them during"
-            " a run is not seen (write them again for that)"
+    if found.without_totals:
+        names = ", ".join(map(repr, found.without_totals))
+        fail(
+            f"{manifest} has no counts.totals of {names}, so a shard that is lost from its list "
+            "would not be missed; restore it from a copy or write the shards again"
         )
-    if found.problems:
+    if found.problems or found.without_totals:
         return 1
     say(f"all {found.shards:,} shards, {found.bytes / 1e6:,.1f} MB, are as {manifest} says")
     return 0

@@ -39,8 +39,8 @@ def encoded(sums: np.ndarray) -> bytes:
 class BlockSums:
     """The checksums of one array of a shard, and which of its blocks were found sound.
 
-    `checked` [blocks], 1 for a block that was, is shared with who looks at it: a compiled reader
-    may take it as an array by numpy.frombuffer.
+    `checked` [blocks] holds the mark under which a block was last found so, 0 for never. It is
+    shared with who looks at it: a compiled reader may take it as an array by numpy.frombuffer.
     """
 
     path: str
@@ -51,17 +51,19 @@ class BlockSums:
     sums_start: int  # byte of the file at which its checksums begin
     checked: bytearray  # [blocks]
 
-    def check(self, first: int, last: int) -> None:
-        """Reads those blocks of bytes [first, last) of the array that were not read before.
+    def check(self, first: int, last: int, mark: int = 1) -> None:
+        """Reads those blocks of bytes [first, last) of the array that do not bear the mark yet.
 
         Raises ShardError for the first that is not as it was written, or cannot be read.
+        mark: 1 to 255; another one has a block read again, as a new epoch does.
         """
-        end = -(-last // BLOCK)
-        while (block := self.checked.find(0, first // BLOCK, end)) >= 0:
+        for block in range(first // BLOCK, -(-last // BLOCK)):
+            if self.checked[block] == mark:
+                continue
             problem = self.problem(block)
             if problem:
                 raise ShardError(f"{self.path} {problem}; {_RESTORE}")
-            self.checked[block] = 1
+            self.checked[block] = mark
 
     def problems(self) -> list[str]:
         """What is wrong with each block that is not as it was written; every block is read."""
@@ -74,9 +76,12 @@ class BlockSums:
         size = min(BLOCK, self.size - block * BLOCK)
         place = f"bytes {start} to {start + size - 1} (block {block} of its {self.name})"
         try:
-            with open(self.local, "rb", buffering=0) as stream:
-                content = os.pread(stream.fileno(), size, start)
-                written = os.pread(stream.fileno(), 8, self.sums_start + 8 * block)
+            file = os.open(self.local, os.O_RDONLY)
+            try:
+                content = os.pread(file, size, start)
+                written = os.pread(file, 8, self.sums_start + 8 * block)
+            finally:
+                os.close(file)
         except OSError as error:
             return f"cannot be read at {place}: {error.strerror}"
         if len(content) != size:

@@ -40,14 +40,14 @@ class Shard:
     offsets: np.ndarray  # [documents + 1] int64; document d is tokens[offsets[d]:offsets[d + 1]]
     tokenizer_hash: str
     vocab_size: int
-    blocks: tuple[BlockSums, ...] = ()  # of ids, offsets and tokens; none in shards of old
+    blocks: tuple[BlockSums, ...]  # of ids, offsets and tokens
 
     def check(self, first: int, last: int) -> None:
         """Raises ShardError where tokens [first, last) are not on disk as they were written.
 
-        A block of 64 KiB is read once for an open shard; a shard without checksums passes.
+        A block of 64 KiB is read once for an open shard.
         """
-        if self.blocks and first < last:
+        if first < last:
             width = self.tokens.itemsize
             self.blocks[-1].check(first * width, last * width)
 
@@ -224,7 +224,11 @@ def _blocks(
     path: str, footer: dict[bytes, bytes], mapped: pa.Buffer, arrays: tuple[np.ndarray, ...]
 ) -> tuple[BlockSums, ...]:
     if _CRC32 not in footer:
-        return ()
+        key = _CRC32.decode()
+        raise ShardError(
+            f"{path} has no checksums ({key} in its footer), so nobody can tell whether it is as "
+            "it was written; restore it from a copy or write the shards again"
+        )
     text = footer[_CRC32]
     tail = mapped.slice(max(0, mapped.size - len(text) - _FOOTER))
     place = tail.to_pybytes().rfind(text)

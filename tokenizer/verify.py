@@ -30,7 +30,7 @@ class Verification:
     shards: int
     bytes: int
     problems: list[str]  # one line each
-    without_blocks: int  # shards without checksums of blocks, written before there were any
+    without_totals: list[str]  # `tokens SOURCE SPLIT` that is listed, but counted nowhere
 
 
 def verify(manifest: str, told: Told = lambda count: None) -> Verification:
@@ -51,8 +51,9 @@ def verify(manifest: str, told: Told = lambda count: None) -> Verification:
             found = other_tokenizer(file.path, shard.tokenizer_hash, right)
         if found:
             problems.append(found)
-    old = sum(1 for shard, _ in checked if shard and not shard.blocks)
-    return Verification(len(files), sum(file.bytes for file in files), problems, old)
+    listed = {f"tokens {file.source} {file.split}" for file in files if file.tokens}
+    uncounted = sorted(listed - stated_totals(manifest).keys())
+    return Verification(len(files), sum(file.bytes for file in files), problems, uncounted)
 
 
 def quick_check(files: Sequence[ShardFile], tokenizer: str | None = None) -> list[str]:
@@ -136,9 +137,8 @@ def _read_whole(file: ShardFile, told: Told) -> tuple[Shard | None, str | None]:
         more = f", and {len(places) - _PLACES_NAMED} more blocks" if places[_PLACES_NAMED:] else ""
         problem = f"{file.path} {', and '.join(places[:_PLACES_NAMED])}{more}; {_FIX}"
     elif digest.hexdigest() != file.sha256:
-        where = "outside its arrays, " if shard.blocks else ""
-        found, said = digest.hexdigest()[:16], file.sha256[:16]
-        problem = f"{file.path} is altered: {where}its SHA-256 is {found}…, not {said}…; {_FIX}"
+        altered = f"{file.path} is altered: outside its arrays, its SHA-256 is "
+        problem = f"{altered}{digest.hexdigest()[:16]}…, not {file.sha256[:16]}…; {_FIX}"
     return shard, problem
 
 

@@ -53,21 +53,26 @@ class Loader:
         They are put into `out` where it is given. Raises ShardError for a shard that is missing or
         not as the manifest says.
         """
-        positions = self.locate(step, rows)
+        positions, epochs = self._places(step, rows)
         if out is None:
             out = np.empty((len(positions), self.seq_length + 1), dtype=np.int64)
-        self._stream.read(positions, out)
+        self._stream.read(positions, out, epochs)
         return out
 
     def locate(self, step: int, rows: slice = slice(None)) -> np.ndarray:
         """Where the samples of a step begin, [rows] int64: positions in `stream`."""
+        return self._places(step, rows)[0]
+
+    def _places(self, step: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        # Positions [rows], and how often each one's source was gone through before [rows].
         if step < 0:
             raise ConfigError(f"step={step} must be 0 or more")
         first, (start, stop, stride) = step * self.batch_size, rows.indices(self.batch_size)
         samples = np.arange(first + start, first + stop, stride, dtype=np.int64)
         sources, numbers = self._order.locate(samples)
         windows = permuted(sources, numbers, self._sizes, self._keys)
-        return self._stream.firsts[sources] + windows * self.seq_length
+        positions = self._stream.firsts[sources] + windows * self.seq_length
+        return positions, numbers // self._sizes[sources]
 
     def epochs(self, step: int) -> dict[str, float]:
         """How often each source has been gone through when `step` steps are done."""

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Iterable
 from threading import Lock
 from typing import NamedTuple
 
@@ -10,10 +11,12 @@ import numpy as np
 from corpus.errors import ShardError
 from corpus.kernels.token_rows import fill_rows
 from tokenizer.blocks import BLOCK, BlockSums
-from tokenizer.shards import ShardFile, open_shard, shard_files
+from tokenizer.shards import ShardFile, local_path, open_shard, shard_files
 
 # A Linux process may have 65,530 maps unless told otherwise; a GPU's libraries take some thousand.
 _MAPPED_SHARDS = 56_000
+_MARKS = 255  # that a block can bear; epochs so far apart look alike
+_RESTORE = "restore it from a copy or write the shards again"
 
 
 def manifest_files(manifest: str) -> list[ShardFile]:
@@ -35,15 +38,19 @@ class _Mapped(NamedTuple):
     """What a kernel is given addresses of, held so that it stays there."""
 
     tokens: np.ndarray
-    sums: BlockSums | None
+    sums: BlockSums
     flags: np.ndarray  # sums.checked
+    local: str  # its path as the disk has it
+    bytes: int  # of the file as it was mapped
 
 
 class TokenStream:
     """One split of some sources, end to end: source after source, shards in the manifest's order.
 
     Only the manifest is read up front; a shard is mapped when a read first touches it, and each
-    64 KiB of it checked once.
+    64 KiB of it checked once an epoch. Before each read the sizes of its files are asked for: what
+    lies behind a file's end would end the process by SIGBUS. A file that is cut short between that
+    and the copy, some microseconds, still does (train.soundness.name_bus_error).
     firsts [sources] int64: where each source begins.
     """
 
@@ -92,21 +99,27 @@ class TokenStream:
 
         Raises ShardError where they are damaged, or the shard is not as the manifest says.
         """
-        if shard not in self._mapped:
-            self._map(shard)
-        mapped = self._mapped[shard]
-        if mapped.sums is not None:
-            width = mapped.tokens.itemsize
-            mapped.sums.check(first * width, last * width)
-        return mapped.tokens[first:last]
+        self._require_whole((shard,))
+        return self._sound(shard, first, last, 1)
 
-    def read(self, positions: np.ndarray, rows: np.ndarray) -> None:
+    def read(
+        self, positions: np.ndarray, rows: np.ndarray, epochs: np.ndarray | None = None
+    ) -> None:
         """Fills rows [N, W] int64 with the W tokens from each of positions [N] int64 on.
 
-        Raises ShardError for a shard that is missing, not as the manifest says, or damaged there.
+        epochs [N] int64: how often the rows' sources were gone through before; the blocks of
+        another epoch than the last are checked again. Default: 0.
+        Raises ShardError for a shard that is missing, cut short, not as the manifest says, or
+        damaged there.
         """
-        done = 0
+        marks = np.ones(len(rows), dtype=np.uint8)
+        if epochs is not None:
+            marks += (epochs % _MARKS).astype(np.uint8)
+        done, width = 0, rows.shape[1]
         with self._lock:  # what one thread copies from must not be unmapped by another
+            firsts = np.searchsorted(self._starts, positions, side="right") - 1
+            lasts = np.searchsorted(self._starts, positions + (width - 1), side="right") - 1
+            self._require_whole(_touched(firsts.tolist(), lasts.tolist()))
             while done < len(rows):
                 done = fill_rows(
                     positions,
@@ -115,36 +128,70 @@ class TokenStream:
                     self._item_bytes,
                     self._checked,
                     BLOCK,
+                    marks,
                     done,
                     rows,
                 )
                 if done < len(rows):
-                    self._make_ready(int(positions[done]), rows.shape[1])
+                    shards = range(int(firsts[done]), int(lasts[done]) + 1)
+                    self._make_ready(shards, int(positions[done]), width, int(marks[done]))
 
-    def _make_ready(self, position: int, width: int) -> None:
+    def _require_whole(self, shards: Iterable[int]) -> None:
+        for shard in shards:
+            if shard not in self._mapped:
+                continue  # who maps it looks at what it finds
+            mapped, path = self._mapped[shard], self.files[shard].path
+            try:
+                found = os.stat(mapped.local).st_size
+            except OSError as error:
+                raise ShardError(f"{path} cannot be read ({error.strerror}); {_RESTORE}") from None
+            if found < mapped.bytes:
+                raise ShardError(
+                    f"{path} is cut short under the run: it has {found} bytes, it had "
+                    f"{mapped.bytes}; {_RESTORE}"
+                )
+
+    def _sound(self, shard: int, first: int, last: int, mark: int) -> np.ndarray:
+        if shard not in self._mapped:
+            self._map(shard)
+        mapped = self._mapped[shard]
+        width = mapped.tokens.itemsize
+        mapped.sums.check(first * width, last * width, mark)
+        return mapped.tokens[first:last]
+
+    def _make_ready(self, shards: range, position: int, width: int, mark: int) -> None:
         # Maps the shards of a window and checks its blocks.
-        first, place = self.locate(position)
-        last, _ = self.locate(position + width - 1)
-        if len(self._mapped) + last - first >= _MAPPED_SHARDS:
+        place = position - int(self._starts[shards[0]])
+        if len(self._mapped) + len(shards) > _MAPPED_SHARDS:
             self._addresses[:] = 0
             self._mapped.clear()
-        for shard in range(first, last + 1):
+        for shard in shards:
             end = min(place + width, self.files[shard].tokens)
-            self.tokens(shard, place, end)
+            self._sound(shard, place, end, mark)
             width -= end - place
             place = 0
 
     def _map(self, number: int) -> None:
         file = self.files[number]
+        local = local_path(file.path)
         shard = open_shard(file.path, file.tokenizer)
         if len(shard.tokens) != file.tokens:
             raise ShardError(
                 f"{file.path} holds {len(shard.tokens)} tokens, the manifest says {file.tokens}; "
                 "restore it or write the shards again"
             )
-        sums = shard.blocks[-1] if shard.blocks else None
-        flags = np.frombuffer(sums.checked if sums else b"", dtype=np.uint8)
-        self._mapped[number] = _Mapped(shard.tokens, sums, flags)
+        sums = shard.blocks[-1]
+        flags = np.frombuffer(sums.checked, dtype=np.uint8)
+        self._mapped[number] = _Mapped(shard.tokens, sums, flags, local, os.stat(local).st_size)
         self._addresses[number] = shard.tokens.ctypes.data
         self._item_bytes[number] = shard.tokens.itemsize
-        self._checked[number] = flags.ctypes.data if sums else 0
+        self._checked[number] = flags.ctypes.data
+
+
+def _touched(firsts: list[int], lasts: list[int]) -> set[int]:
+    """Every shard from a window's first to its last, of all windows."""
+    shards = {*firsts, *lasts}
+    for first, last in zip(firsts, lasts, strict=True):
+        if last - first > 1:
+            shards.update(range(first, last))
+    return shards

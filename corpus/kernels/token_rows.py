@@ -21,6 +21,7 @@ def fill_rows(
     item_bytes: np.ndarray,
     checked: np.ndarray,
     block_bytes: int,
+    marks: np.ndarray,
     begin: int,
     rows: np.ndarray,
 ) -> int:
@@ -28,8 +29,9 @@ def fill_rows(
 
     starts [shards + 1] int64: position of each shard's first token, and of the end; no shard is
     empty. addresses [shards] uint64: where it lies in memory, 0 where it is not mapped.
-    item_bytes [shards]: 2 or 4, of a token. checked [shards] uint64: where the bytes lie that are 1
-    for each block of a shard's tokens found sound, 0 where it has no checksums.
+    item_bytes [shards]: 2 or 4, of a token. checked [shards] uint64: where the marks lie, a byte a
+    block, under which a shard's tokens were last found sound.
+    marks [N] uint8: the mark that each row's blocks need.
     Returns N, or the row that wants a shard not mapped or a block not checked.
     """
     width = rows.shape[1]
@@ -42,11 +44,10 @@ def fill_rows(
                 return i
             count = min(width - filled, starts[shard + 1] - starts[shard] - place)
             begins, ends = place * item_bytes[shard], (place + count) * item_bytes[shard]
-            if checked[shard] != 0:
-                sound = carray(_uint8(checked[shard]), (ends - 1) // block_bytes + 1)
-                for block in range(begins // block_bytes, len(sound)):
-                    if sound[block] == 0:
-                        return i
+            sound = carray(_uint8(checked[shard]), (ends - 1) // block_bytes + 1)
+            for block in range(begins // block_bytes, len(sound)):
+                if sound[block] != marks[i]:
+                    return i
             first = addresses[shard] + np.uint64(begins)
             part = rows[i, filled : filled + count]
             if item_bytes[shard] == 2:

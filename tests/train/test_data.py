@@ -3,8 +3,8 @@
 Every token is its own position in its source's stream, so a row says by itself where it was read.
 """
 
-import dataclasses
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from made_shards import FIRST_TOKEN, VOCAB, write_manifest
 
 from corpus.errors import ConfigError, ShardError
+from tokenizer.blocks import BlockSums
 from tokenizer.shards import open_shard, write_shard
-from train import streams
 from train.data import Loader, validation
 from train.token_counts import token_counts
 
@@ -248,13 +248,52 @@ def test_a_shard_that_rots_under_a_run_is_named_with_the_place(tmp_path):
         token_counts(manifest, "web", "train", VOCAB)
 
 
-def test_shards_without_checksums_are_read_unchecked(manifest, monkeypatch):
-    whole = Loader(manifest, WEIGHTS, SEQ, 64, seed=3).batch(0)
-    open_with = streams.open_shard
+def test_a_byte_that_rots_after_its_block_was_checked_is_found_in_the_next_epoch(tmp_path):
+    manifest = write_manifest(tmp_path, {("web", "train"): [30_000, 40_001]})
+    loader = Loader(manifest, {"web": 1.0}, SEQ, 125, seed=0)
+    epoch = 70_000 // SEQ // 125
+    for step in range(epoch):
+        loader.batch(step)
+    path = tmp_path / "web-train-00001.arrow"
+    with open(path, "r+b") as stream:
+        stream.seek(open_shard(str(path)).blocks[-1].start + 65_536 + 20)
+        stream.write(b"\xff")
+    loader.batch(epoch - 1)  # seen before it rotted
+    place = rf"{path.name} is damaged at bytes .* \(block 1 of its tokens"
+    with pytest.raises(ShardError, match=place):
+        [loader.batch(step) for step in range(epoch, 2 * epoch)]
+
+
+@pytest.mark.parametrize("epochs", [2, 255, 600])
+def test_blocks_are_read_once_in_each_epoch(tmp_path, monkeypatch, epochs):
+    manifest = write_manifest(tmp_path, {("web", "train"): [1_000 * SEQ + 1, 1_000 * SEQ]})
+    loader = Loader(manifest, {"web": 1.0}, SEQ, 2_000, seed=0)
+    read = []
+    real = BlockSums.problem
     monkeypatch.setattr(
-        streams, "open_shard", lambda *a: dataclasses.replace(open_with(*a), blocks=())
+        BlockSums, "problem", lambda sums, block: read.append(block) or real(sums, block)
     )
-    assert np.array_equal(Loader(manifest, WEIGHTS, SEQ, 64, seed=3).batch(0), whole)
+    for step in (0, 0, 1, 1, epochs, epochs):
+        loader.batch(step)
+    blocks = 2 if epochs > 1 else 1  # of two shards, 64,000 bytes each
+    assert len(read) == 3 * blocks
+
+
+@pytest.mark.parametrize("left", [40_000, 0])
+def test_a_shard_cut_short_under_a_run_is_an_error_and_no_signal(tmp_path, left):
+    manifest = write_manifest(tmp_path, {("web", "train"): [30_000, 40_001]})
+    loader = Loader(manifest, {"web": 1.0}, SEQ, 125, seed=0)
+    for step in range(35):
+        loader.batch(step)
+    path = tmp_path / "web-train-00000.arrow"
+    size = path.stat().st_size
+    os.truncate(path, left)
+    said = rf"{path.name} is cut short .* it has {left} bytes, it had {size}; restore it"
+    with pytest.raises(ShardError, match=said):
+        loader.batch(0)
+    path.unlink()
+    with pytest.raises(ShardError, match=rf"{path.name} cannot be read \(No such file"):
+        loader.batch(0)
 
 
 def test_starting_up_opens_no_shard(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from corpus.config import to_tree
 from corpus.errors import ShardError
 from tokenizer.shards import open_shard
-from train import soundness
+from train import launch, soundness
 from train.config import TrainConfig
 from train.soundness import name_bus_error, require_sound_shards
 
@@ -79,3 +79,23 @@ def test_the_cause_of_a_bus_error_is_named(config, tmp_path):
     os.truncate(tmp_path / "shards/web-train.arrow", 4096)
     with pytest.raises(ShardError, match=r"ended by SIGBUS: .*web-train\.arrow is cut short"):
         name_bus_error(config, code)
+
+
+READS_BEHIND_THE_END = """
+import mmap, os, sys
+with open(sys.argv[1], "r+b") as stream:
+    mapped = mmap.mmap(stream.fileno(), 0)
+    os.truncate(sys.argv[1], 4096)
+    mapped[20_000]
+"""
+
+
+def test_the_launcher_names_the_shard_of_a_bus_error(config, tmp_path, monkeypatch, capsys):
+    shard = tmp_path / "shards/web-train.arrow"
+    (tmp_path / "config.json").write_text(json.dumps(to_tree(config)))
+    start = subprocess.Popen
+    command = [sys.executable, "-c", READS_BEHIND_THE_END, str(shard)]
+    monkeypatch.setattr(launch.subprocess, "Popen", lambda _, **options: start(command, **options))
+    assert launch.main([str(tmp_path / "config.json")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: the run ended by SIGBUS: {shard} is cut short; restore it")
