@@ -7,6 +7,7 @@ number is all the other state there is. train.saver writes them.
 """
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
 from train import imported, integrity
 from train.config import TrainConfig
+from train.durable import put
 from train.identity import RUN, Identity, check_consumed, check_identity
 from train.presets import Shape
 
@@ -51,7 +53,7 @@ def latest(checkpoints: Path) -> tuple[int, Path] | None:
             f"{pointer} is damaged ({error}); write the step and folder of a whole checkpoint "
             "into it or delete the folder to start anew"
         ) from None
-    if not (folder / RUN).exists() or not (folder / ".metadata").exists():
+    if not _is_whole(folder):
         raise CheckpointError(
             f"{pointer} names {folder.name}, which is not whole; restore it, or delete "
             f"{checkpoints} to start anew"
@@ -59,13 +61,56 @@ def latest(checkpoints: Path) -> tuple[int, Path] | None:
     return step, folder
 
 
+def chosen(config: TrainConfig) -> tuple[int, Path] | None:
+    """The checkpoint to go on from: the last, or the one the config goes back to.
+
+    Once a run has gone back the pointer says so, and the same command started again goes on from
+    the last. Raises CheckpointError where it is not there or not whole.
+    """
+    wanted, pointer = config.resume_from, config.checkpoints / POINTER
+    if wanted is None or (pointer.exists() and f'"resume_from": {wanted}}}' in pointer.read_text()):
+        return latest(config.checkpoints)
+    folder = config.checkpoints / f"step-{wanted:08d}"
+    if _is_whole(folder):
+        return wanted, folder
+    there = [str(step) for step, other in integrity.steps(config.checkpoints) if _is_whole(other)]
+    raise CheckpointError(
+        f"resume_from={wanted}: {folder} is no whole checkpoint; choose "
+        f"{' or '.join(there) or 'null, there is none'} (train.resume_from)"
+    )
+
+
+def point_at(config: TrainConfig, step: int, folder: Path) -> None:
+    """Makes a whole checkpoint the one to resume from. Of the main process alone."""
+    pointer: dict[str, Any] = {"step": step, "folder": folder.name}
+    if config.resume_from is not None:
+        pointer["resume_from"] = config.resume_from
+    put(config.checkpoints / POINTER, pointer)
+
+
+def go_back(config: TrainConfig, step: int) -> None:
+    """Has the run go on from the step it went back to; later checkpoints are put aside, as
+    abandoned-step-*. Of the main process alone."""
+    for later, folder in integrity.steps(config.checkpoints):
+        if later > step:
+            aside = folder.with_name(f"abandoned-{folder.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+    point_at(config, step, config.checkpoints / f"step-{step:08d}")
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    """All that a whole checkpoint says of itself: run.json."""
+    return json.loads((folder / RUN).read_text(encoding="utf-8"))
+
+
 def load(training: Training, identity: Identity, config: TrainConfig) -> int:
-    """Puts the latest checkpoint into model and optimizer; returns its step, 0 where none is.
+    """Puts the chosen checkpoint into model and optimizer; returns its step, 0 where none is.
 
     Raises CheckpointError where it is of another model, seed, data or tokenizer, was trained on
     other samples than the config's up to its step, or cannot be read.
     """
-    found = latest(config.checkpoints)
+    found = chosen(config)
     if found is None:
         return 0
     step, folder = found
@@ -136,3 +181,7 @@ def state(training: Training, is_loading: bool) -> dict[str, Any]:
     }
     optimizer = training.optimizer.sharded_state_dict(model, is_loading, metadata=metadata)
     return {**model, "optimizer": optimizer}
+
+
+def _is_whole(folder: Path) -> bool:
+    return (folder / RUN).exists() and (folder / ".metadata").exists()

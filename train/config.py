@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from corpus.errors import ConfigError
-from train import layout, mixture
+from train import anomaly, layout, mixture
+from train.anomaly import AnomalyConfig
 from train.layout import ParallelConfig
 from train.mixture import Weights
 from train.peaks import check_peak
@@ -84,6 +85,7 @@ class TrainConfig:
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
     steps: int | None = None
     batch_sequences: int | None = None  # over all processes
     micro_batch: int | None = None  # sequences a process holds at once
@@ -197,6 +199,7 @@ def _check_run(config: TrainConfig) -> None:
             f"betas={list(config.optim.betas)} are not two numbers in [0, 1); "
             "choose for example [0.9, 0.95] (train.optim.betas)"
         )
+    anomaly.check(config.anomaly)
     mixture.segments(config.weights)
     data_parallel_size(config, config.parallel.processes)
 

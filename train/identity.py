@@ -1,12 +1,16 @@
 """What a checkpoint must have in common with a run that resumes from it."""
 
+import importlib.metadata
 import json
+import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from corpus.errors import CheckpointError
+from corpus.provenance import code_version
 from train import mixture
+from train.anomaly import batch_of
 from train.config import TrainConfig
 from train.imported import IMPORTED
 from train.presets import Shape
@@ -39,16 +43,26 @@ def check_identity(folder: Path, identity: Identity) -> None:
             )
 
 
-def consumed(config: TrainConfig, step: int) -> dict[str, Any]:
-    """What, with the identity, says which samples were trained on. Later weights may change."""
-    batch, past = config.schedule.batch_sequences, mixture.past(config.weights, step)
+def made_by() -> dict[str, Any]:
+    """The code and the libraries that a checkpoint is written with."""
+    libraries = ("torch", "megatron-core", "numpy")
+    versions = {name: importlib.metadata.version(name) for name in libraries}
+    return {"code": code_version("train.entry"), "python": platform.python_version(), **versions}
+
+
+def consumed(config: TrainConfig, batches: int) -> dict[str, Any]:
+    """What, with the identity, says which samples were trained on: those of the first batches.
+
+    Later weights may change.
+    """
+    batch, past = config.schedule.batch_sequences, mixture.past(config.weights, batches)
     return {"batch_sequences": batch, "mixture": [[first, shares] for first, shares in past]}
 
 
 def check_consumed(folder: Path, config: TrainConfig, step: int) -> None:
     """Raises CheckpointError where the config has other samples up to the step than it has seen."""
     stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    for key, wanted in consumed(config, step).items():
+    for key, wanted in consumed(config, batch_of(step, stored.get("skipped", []))).items():
         if key in stored and stored[key] != wanted:  # it was not always stored
             name = {"mixture": "weights"}.get(key, key)
             raise CheckpointError(

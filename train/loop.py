@@ -13,15 +13,20 @@ from pathlib import Path
 import torch
 from megatron.core import parallel_state
 
+from corpus.config import to_tree
+from corpus.errors import DataError
 from tokenizer.encode import Encoder
 from tokenizer.shards import check_tokenizer
-from train import checkpoint, evaluate, mixture, parallel, setup, step, stop
+from train import checkpoint, evaluate, imported, mixture, parallel, setup, step, stop
+from train.anomaly import Guard, batch_of
 from train.config import TrainConfig
 from train.data import Loader, rank_rows
-from train.identity import Identity, consumed
+from train.identity import Identity, consumed, made_by
 from train.prefetch import Prefetch
+from train.proof import Prover
 from train.saver import Saver
 from train.streams import manifest_files
+from train.suspects import suspects
 from train.watch import Row, Watch
 
 
@@ -54,7 +59,7 @@ class _Run:
         check_tokenizer(files, encoder.hash)
         self.begin = encoder.bos_id if config.data.document_mask else None
         self.held_out = evaluate.held_out(config)
-        loader = Loader(
+        self.loader = Loader(
             config.manifest,
             config.weights,
             config.shape.seq_length,
@@ -67,20 +72,21 @@ class _Run:
         self.evaluation = Path(config.output) / "evaluation.json"
         self.saver = Saver(config, lambda row: self.watch.tell(row))
         self.training = setup.build(config)
-        self.step = checkpoint.load(self.training, self.identity, config)
-        rank = parallel_state.get_data_parallel_rank()
-        replicas = parallel_state.get_data_parallel_world_size()
-        rows = rank_rows(self.schedule.batch_sequences, rank, replicas)
+        self.prover = Prover(config, self.loader, self.training.model, self.begin)
+        self.guard = Guard(config.anomaly)
+        self.step = self._load()
         self.watch = Watch(config, self.step)
         self.timers = self.watch.timers
         self.timers.attach(self.training.model[0].config, self.training.optimizer)
-        self.batches = Prefetch(loader, rows, self.step, self.schedule.steps, config.data.prefetch)
+        self.batches = self._prefetch()
 
     def to_the_end(self) -> int:
         while self.step < self.schedule.steps:
             if self._stop_wanted():
                 return self._stop(saved=False)
             row = self._train_step()
+            if row is None:
+                continue
             at_end = self.step == self.schedule.steps
             bits = self._evaluate() if at_end or _due(self.step, self.config.eval_interval) else {}
             if bits:
@@ -108,18 +114,53 @@ class _Run:
 
     def close(self) -> None:
         self.saver.close()
+        self.prover.close()
         self.batches.close()
         self.watch.close()
 
-    def _train_step(self) -> Row:
-        began = time.perf_counter()
+    def _load(self) -> int:
+        config = self.config
+        step = checkpoint.load(self.training, self.identity, config)
+        found = checkpoint.chosen(config)
+        if found is None:
+            return 0
+        facts = checkpoint.facts(found[1])
+        self.guard.load(facts)
+        self.prover.check(found[1].name, step, facts)
+        torch.distributed.barrier()  # all have read the pointer
+        if step == config.resume_from and parallel.is_main():
+            checkpoint.go_back(config, step)
+        torch.distributed.barrier()
+        return step
+
+    def _prefetch(self) -> Prefetch:
+        rank = parallel_state.get_data_parallel_rank()
+        replicas = parallel_state.get_data_parallel_world_size()
+        rows, skipped = rank_rows(self.schedule.batch_sequences, rank, replicas), self.guard.skipped
+        first, stop = (batch_of(step, skipped) for step in (self.step, self.schedule.steps))
+        ahead = self.config.data.prefetch
+        return Prefetch(self.loader, rows, first, stop, ahead, skipped)
+
+    def _train_step(self) -> Row | None:
+        """The step's row; None where its batch was refused, and the config's way was gone."""
+        began, batch = time.perf_counter(), batch_of(self.step, self.guard.skipped)
         with self.timers("data_wait"):
             windows = self.batches.take()
+        taken = step.take(
+            self.training,
+            windows,
+            self.step + 1,
+            self.schedule,
+            self.begin,
+            self.timers,
+            self.guard.fault,
+        )
+        if taken.fault:
+            self._refuse(taken, batch)
+            return None
         self.step += 1
-        taken = step.take(self.training, windows, self.step, self.schedule, self.begin, self.timers)
-        step.require_finite(taken, self.step)
         tokens = self.schedule.batch_sequences * self.config.shape.seq_length
-        return {
+        row = {
             "step": self.step,
             "loss": taken.loss,
             "grad_norm": taken.grad_norm,
@@ -127,6 +168,48 @@ class _Run:
             "tokens": self.step * tokens,
             "tokens_per_s": tokens / (time.perf_counter() - began),
         }
+        return {**row, "batch": batch + 1} if self.guard.skipped else row
+
+    def _refuse(self, taken: step.Taken, batch: int) -> None:
+        """Does with a batch (from 0) that is not to be learnt from what the config says."""
+        at, fault, action = (
+            self.step + 1,
+            taken.fault,
+            self.guard.action(taken.loss, taken.grad_norm),
+        )
+        behind = suspects(
+            self.loader, self.config.manifest, batch, taken.micro_losses, self.schedule.micro_batch
+        )
+        out = [batch]
+        if action == "rollback":
+            self.saver.finish()
+            found = checkpoint.latest(self.config.checkpoints)
+            if found is None or imported.is_imported(found[1]):
+                action = "skip"  # nothing was trained that could be undone
+            else:
+                out = self.guard.before(batch, batch_of(found[0], self.guard.skipped))
+        if action != "stop" and not self.guard.leave_out(out):
+            action, fault = "stop", f"{fault}, after max_skips={self.config.anomaly.max_skips}"
+        if action == "rollback":
+            skipped = self.guard.skipped
+            self.step = self._load()
+            self.guard.skipped = skipped
+            self.watch.rewind(self.step)
+        told = f"{fault} at step {at}, batch {batch + 1}"
+        line = f"{action}: {told}" + (f"; back to step {self.step}" if action == "rollback" else "")
+        event = {"event": action, "step": at, "batch": batch + 1, "fault": fault, **behind}
+        if action != "stop":
+            event |= {"to_step": self.step, "left_out": [number + 1 for number in out]}
+        self.watch.tell({**event, "line": line})
+        if action == "stop":
+            self.saver.finish()
+            raise DataError(
+                f"{told}; its documents are in metrics.jsonl; lower the rate (train.optim.lr), "
+                "lengthen the warm-up, or leave such batches out (train.anomaly), and start the "
+                "same command again to resume"
+            )
+        self.batches.close()
+        self.batches = self._prefetch()
 
     def _evaluate(self) -> dict[str, float] | None:
         with self.timers("evaluate"):
@@ -140,7 +223,15 @@ class _Run:
 
     def _save(self) -> None:
         with self.timers("save"):
-            facts = {**asdict(self.identity), **consumed(self.config, self.step)}
+            skipped = self.guard.skipped
+            facts = {
+                **asdict(self.identity),
+                **consumed(self.config, batch_of(self.step, skipped)),
+                **self.guard.state(),
+                "config": to_tree(self.config),
+                "made_by": made_by(),
+                "proof": self.prover.make(self.step, skipped),
+            }
             self.saver.begin(self.training, self.step, facts)
 
     def _stop_wanted(self) -> bool:

@@ -7,11 +7,13 @@ three; the bit-exact resume test fails without any of them.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from megatron.core.distributed import DistributedDataParallel
 from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
+from megatron.core.optimizer.clip_grads import clip_grad_by_total_norm_fp32
 from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
 
 from train.config import Schedule, TrainConfig
@@ -60,6 +62,27 @@ def set_learning_rate(optimizer: MegatronOptimizer, lr: float) -> None:
     """Gives every parameter group the rate, whatever a checkpoint left there."""
     for group in optimizer.param_groups:
         group["lr"] = lr
+
+
+@torch.no_grad()
+def step(
+    optimizer: MegatronOptimizer, fault: Callable[[float], str | None]
+) -> tuple[float, str | None]:
+    """Clips and updates, as the optimizer's own step does, unless the gradient is at fault.
+
+    fault: what is wrong with a global gradient norm, if anything; asked on every process alike.
+    Returns the norm before clipping, and the fault, with which nothing is updated.
+    """
+    optimizer.prepare_grads()
+    norm = float(optimizer.get_grad_norm())  # reduced over all processes
+    found = fault(norm)
+    if found is not None:
+        return norm, found
+    for part in optimizer.chained_optimizers:
+        if part.config.clip_grad > 0 and (params := part.get_parameters()):
+            clip_grad_by_total_norm_fp32(params, part.config.clip_grad, norm)
+    optimizer.step_with_ready_grads()
+    return norm, None
 
 
 def _mend_torch_adamw(part: DistributedOptimizer) -> None:

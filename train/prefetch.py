@@ -6,6 +6,7 @@ page faults of a cold disk included; worker processes would map every shard once
 
 import time
 from collections import deque
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -20,8 +21,17 @@ class Prefetch:
     waited_s: how long the last `take` had to wait.
     """
 
-    def __init__(self, loader: Loader, rows: slice, first: int, stop: int, ahead: int):
-        self._loader, self._rows = loader, rows
+    def __init__(
+        self,
+        loader: Loader,
+        rows: slice,
+        first: int,
+        stop: int,
+        ahead: int,
+        skipped: Collection[int] = (),
+    ):
+        """Batches first to stop - 1, but for those skipped."""
+        self._loader, self._rows, self._skipped = loader, rows, frozenset(skipped)
         self._next, self._stop = first, stop
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
         self._under_way: deque[Future[torch.Tensor]] = deque()
@@ -52,6 +62,8 @@ class Prefetch:
         self.close()
 
     def _begin_next(self) -> None:
+        while self._next in self._skipped:
+            self._next += 1
         if self._next < self._stop:
             self._under_way.append(self._thread.submit(self._make, self._next))
             self._next += 1

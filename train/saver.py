@@ -6,8 +6,6 @@ torch's metadata, run.json with the size and hash of every file, and last, in on
 pointer. A folder that latest.json does not name is never read.
 """
 
-import json
-import os
 import queue
 import shutil
 import time
@@ -23,11 +21,12 @@ from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest
 
 from corpus.errors import CheckpointError
 from train import checkpoint, writing
-from train.checkpoint import POINTER
 from train.config import TrainConfig
+from train.durable import put, sync
 from train.identity import RUN
 from train.integrity import steps
 from train.parallel import device, is_main
+from train.proof import settled
 from train.watch import Row
 
 
@@ -120,12 +119,12 @@ class Saver:
     def _commit(self, save: _UnderWay, files: dict[str, Any]) -> None:
         for path in save.folder.iterdir():
             if path.name not in files:  # what megatron-core and torch wrote at the end
-                _sync(path)
+                sync(path)
                 files[path.name] = writing.sum_of(path)
-        _sync(save.folder)
-        put(save.folder / RUN, {"step": save.step, **save.facts, "files": files})
-        pointer: dict[str, Any] = {"step": save.step, "folder": save.folder.name}
-        put(self._config.checkpoints / POINTER, pointer)
+        sync(save.folder)
+        proof = settled(save.facts["proof"])
+        put(save.folder / RUN, {"step": save.step, **save.facts, "proof": proof, "files": files})
+        checkpoint.point_at(self._config, save.step, save.folder)
         self._delete_old(save.step)
 
     def _delete_old(self, newest: int) -> None:
@@ -163,26 +162,7 @@ class Saver:
         )
 
 
-def put(path: Path, tree: dict[str, Any]) -> None:
-    """Puts a JSON file that is there whole or as it was, also after a power cut."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        json.dump(tree, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)
-    _sync(path.parent)
-
-
 def _emptied(folder: Path) -> None:
     (folder / RUN).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)  # what a killed save left
     folder.mkdir(parents=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,12 +1,11 @@
 """One optimizer step on one global batch, and what it tells of itself."""
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from megatron.core import parallel_state
 
-from corpus.errors import DataError
 from train import checkpoint, forward, optim
 from train.config import Schedule
 from train.timers import Timers
@@ -14,11 +13,13 @@ from train.timers import Timers
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step that was taken reports; the same on every process."""
+    """What a step reports; but for `micro_losses` the same on every process."""
 
     loss: float  # nats a token, mean over the global batch
     grad_norm: float  # global, before clipping
     learning_rate: float
+    fault: str | None  # why nothing was updated, None where it was
+    micro_losses: list[float]  # of this replica's micro-batches; on the last pipeline stage only
 
 
 def take(
@@ -28,10 +29,13 @@ def take(
     schedule: Schedule,
     begin: int | None,
     timers: Timers,
+    fault: Callable[[float, float], str | None] = lambda loss, grad_norm: None,
 ) -> Taken:
     """Forward, backward and update on this replica's windows [N, W] int64 of step `step` (from 1).
 
     begin: the token that begins a document, where documents are not to be attended across.
+    fault: what is wrong with a global loss and gradient norm, None where they are to be learnt
+    from.
     """
     lr = optim.learning_rate(step, schedule)
     optim.set_learning_rate(training.optimizer, lr)
@@ -46,20 +50,10 @@ def take(
         forward_only=False,
         begin=begin,
     )
-    with timers("optimizer"):
-        _, grad_norm, _ = training.optimizer.step()
     mean = float(torch.stack(losses).double().mean()) if losses else 0.0
     # Context-parallel processes each have the mean over their part of the sequence.
     replicas = parallel_state.get_data_parallel_world_size(with_context_parallel=True)
-    return Taken(forward.sum_over_replicas([mean])[0] / replicas, float(grad_norm), lr)
-
-
-def require_finite(taken: Taken, step: int) -> None:
-    """Raises DataError on a loss or gradient norm that is no number: the weights are spoilt by
-    then, and ending is what keeps them out of a checkpoint."""
-    for name, value in (("loss", taken.loss), ("gradient norm", taken.grad_norm)):
-        if not math.isfinite(value):
-            raise DataError(
-                f"the {name} is no finite number at step {step}; lower the rate "
-                "(train.optim.lr) or lengthen the warm-up, and resume from the last checkpoint"
-            )
+    loss = forward.sum_over_replicas([mean])[0] / replicas
+    with timers("optimizer"):
+        grad_norm, found = optim.step(training.optimizer, lambda norm: fault(loss, norm))
+    return Taken(loss, grad_norm, lr, found, [float(part) for part in losses])

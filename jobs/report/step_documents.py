@@ -4,12 +4,10 @@ Batches are a pure function of the step, a shard's offsets lead from a token to 
 the build's tables from there to what was measured, decided and read: nothing had to be logged.
 """
 
-import functools
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
 
 from corpus import storage
 from corpus.batches import unit_name
@@ -19,24 +17,19 @@ from corpus.manifest import MANIFEST_NAME, Manifest
 from corpus.schema import DECISION, DOCUMENT, LEDGER
 from jobs.report.data import Run, read_run
 from jobs.report.lookup import find_rows, read_rows
-from tokenizer.shards import Shard, ShardFile, open_shard
+from tokenizer.shards import ShardFile
 from train.config import TrainConfig, data_parallel_size
 from train.data import Loader, rank_rows
+from train.spans import Span, spans
 from train.streams import TokenStream, manifest_files
 
 _RECORD = [name for name in DOCUMENT.names if name not in ("text", "doc_id", "source")]
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Tokens of one document in a sequence: [first, last) of it, and of the document."""
+class Piece(Span):
+    """What of a document is in a sequence, and what the build knows of the document."""
 
-    doc_id: int
-    at: tuple[int, int]
-    tokens: tuple[int, int]
-    of_tokens: int  # how many the document has, begin and end included
-    document: int  # its number in the shard
-    shard: str
     source: str | None = None  # as the build names it; None where its tables are not there
     record: dict[str, Any] | None = None  # url, origin (file#position) and what else was stated
     ledger: dict[str, Any] | None = None
@@ -86,8 +79,11 @@ def why(folder: str, step: int, rank: int | None = None, ranks: int | None = Non
     length = training.shape.seq_length
     loader = Loader(manifest, training.weights, length, batch, training.seed)
     stream = TokenStream(manifest, manifest_files(manifest), loader.sources, "train")
-    positions = loader.locate(step - 1, rows).tolist()
-    found = [list(pieces_of(stream, position, length + 1)) for position in positions]
+    positions = loader.locate(_batch(folder, step) - 1, rows).tolist()
+    found = [
+        [Piece(**vars(span)) for span in spans(stream, position, length + 1)]
+        for position in positions
+    ]
     missing = None
     try:
         _name(read_run(storage.parent(storage.parent(manifest))), found)
@@ -113,39 +109,20 @@ def _training(folder: str) -> tuple[TrainConfig, str]:
     raise DataError(f"nothing was trained in {folder}; give the output of a build or a training")
 
 
+def _batch(folder: str, step: int) -> int:
+    """The batch a step took, from 1: its own number unless batches before it were left out."""
+    for place in (storage.join(folder, "train"), folder):
+        metrics = storage.join(place, "metrics.jsonl")
+        if storage.exists(metrics):
+            for line in storage.read_bytes(metrics).decode().split("\n")[:-1]:
+                row = json.loads(line)
+                if row["step"] == step and "event" not in row:
+                    return row.get("batch", step)
+    return step
+
+
 def _file_at(stream: TokenStream, position: int) -> ShardFile:
     return stream.files[stream.locate(position)[0]]
-
-
-def pieces_of(stream: TokenStream, position: int, width: int) -> Iterator[Piece]:
-    """The documents of `width` tokens from a position of the stream, in order."""
-    done = 0
-    while done < width:
-        number, place = stream.locate(position + done)
-        shard = _open(stream.files[number])
-        stop = min(place + width - done, len(shard.tokens))
-        first = int(np.searchsorted(shard.offsets, place, side="right")) - 1
-        last = int(np.searchsorted(shard.offsets, stop, side="left"))
-        for document in range(first, last):
-            start, end = (int(offset) for offset in shard.offsets[document : document + 2])
-            a, b = max(start, place), min(end, stop)
-            if a < b:
-                yield Piece(
-                    doc_id=int(shard.doc_ids[document]),
-                    at=(done + a - place, done + b - place),
-                    tokens=(a - start, b - start),
-                    of_tokens=end - start,
-                    document=document,
-                    shard=shard.path,
-                )
-        done += stop - place
-
-
-@functools.lru_cache(maxsize=256)
-def _open(file: ShardFile) -> Shard:
-    shard = open_shard(file.path, file.tokenizer)
-    shard.check_documents()
-    return shard
 
 
 def _name(run: Run, samples: list[list[Piece]]) -> None:

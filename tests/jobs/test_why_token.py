@@ -13,10 +13,11 @@ from corpus import manifest as manifests
 from corpus.batches import read_table
 from corpus.errors import ConfigError, DataError
 from jobs.cli import main
-from jobs.report.step_documents import Answer, Sample, pieces_of, why
+from jobs.report.step_documents import Answer, Piece, Sample, why
 from tokenizer.encode import Encoder
 from tokenizer.shards import open_shard
 from train.data import Loader
+from train.spans import spans
 from train.streams import TokenStream, manifest_files
 
 
@@ -98,7 +99,7 @@ def test_windows_over_two_shards_and_sources_are_led_back_too(reported_run):
     ends = np.cumsum([file.tokens for file in stream.files])[:-1]
     assert len(ends) > 3
     for position in [int(end) - back for end in ends for back in (64, 30, 1, 0)]:
-        pieces = list(pieces_of(stream, position, 65))
+        pieces = [Piece(**vars(span)) for span in spans(stream, position, 65)]
         row = np.empty((1, 65), dtype=np.int64)
         stream.read(np.array([position]), row)
         sample = Sample(0, "any", pieces)
@@ -133,6 +134,12 @@ def test_a_training_alone_tells_documents_by_number(reported_run, tmp_path):
     assert answer.samples[0].pieces[0].ledger is None
     own = why(str(reported_run.folder / "train"), 2)
     assert own.samples == why(str(reported_run.folder), 2).samples
+    # Of a run that left a batch out, a step is asked for by what its row says it took.
+    metrics = tmp_path / "moved/train/metrics.jsonl"
+    rows = [json.loads(line) for line in metrics.read_text().splitlines()]
+    rows = [{**row, "batch": 5} if row["step"] == 2 else row for row in rows]
+    metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert tokens_told(why(str(tmp_path / "moved"), 2)) == loader_of(reported_run).batch(4).tolist()
 
 
 def test_what_there_is_none_of_is_one_line(reported_run, tmp_path, capsys):

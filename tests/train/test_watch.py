@@ -20,7 +20,7 @@ def told(folder):
 
 def test_resumes_and_changes_of_weights_are_told_once(tiny_config, tmp_path, monkeypatch, capsys):
     changes = {"optim": OptimConfig(warmup_steps=1), "log": LogConfig(tensorboard=False)}
-    changes |= {"eval_interval": 0, "steps": 10}
+    changes |= {"eval_interval": 0, "steps": 10, "async_save": False}
 
     def run(*segments, **more):
         weights = tuple(WeightsFrom(first, shares) for first, shares in segments)
@@ -28,15 +28,15 @@ def test_resumes_and_changes_of_weights_are_told_once(tiny_config, tmp_path, mon
         return loop.train(config)
 
     # It dies in step 7, after the change at 6 was told and before that was saved.
-    finite = step.require_finite
+    take = step.take
 
-    def dies(taken, number):
+    def dies(training, windows, number, *rest):
         if number == 7:
             raise DataError("spoilt")
-        finite(taken, number)
+        return take(training, windows, number, *rest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(step, "require_finite", dies)
+        patched.setattr(step, "take", dies)
         with pytest.raises(DataError, match="spoilt"):
             run((0, WEB), (2, BOTH), (6, WEB))
     assert told(tmp_path) == [("weights", 2), ("weights", 6)]
