@@ -17,7 +17,7 @@ from tokenizer.encode import Encoder
 from train import checkpoint, weights
 from train.llama import NORM_EPS, ROPE_THETA
 from train.presets import Shape
-from train.tokenizer_json import tokenizer_json
+from train.tokenizer_json import special_tokens, tokenizer_config, tokenizer_json
 
 MAX_FILE_BYTES = 5 << 30
 
@@ -45,8 +45,10 @@ def export(
     shutil.copyfile(tokenizer, out / "tokenizer.model")
     ids = {"bos_token_id": encoder.bos_id, "eos_token_id": encoder.eos_id}
     _write_json(out / "tokenizer.json", tokenizer_json(tokenizer))
-    _write_json(out / "tokenizer_config.json", _tokenizer_config(shape))
-    _write_json(out / "generation_config.json", {**ids, "do_sample": True, "temperature": 0.8})
+    _write_json(out / "tokenizer_config.json", tokenizer_config(tokenizer, shape.seq_length))
+    _write_json(out / "special_tokens_map.json", special_tokens(tokenizer))
+    sampling = {"do_sample": True, "temperature": 0.8, "top_p": 0.95}
+    _write_json(out / "generation_config.json", {**ids, **sampling})
     _write_json(out / "config.json", {**_model_config(shape, dtype), **ids})
 
 
@@ -101,6 +103,7 @@ def _model_config(shape: Shape, dtype: torch.dtype) -> dict[str, Any]:
         "num_hidden_layers": shape.num_layers,
         "num_attention_heads": shape.num_heads,
         "num_key_value_heads": shape.num_heads,
+        "head_dim": shape.head_dim,
         "vocab_size": shape.vocab,
         "max_position_embeddings": shape.seq_length,
         "rms_norm_eps": NORM_EPS,
@@ -110,18 +113,9 @@ def _model_config(shape: Shape, dtype: torch.dtype) -> dict[str, Any]:
         "mlp_bias": False,
         "tie_word_embeddings": False,
         "initializer_range": 0.02,
+        # The first name is transformers' since 5, the second what others still read.
+        "dtype": str(dtype).removeprefix("torch."),
         "torch_dtype": str(dtype).removeprefix("torch."),
-    }
-
-
-def _tokenizer_config(shape: Shape) -> dict[str, Any]:
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",  # takes tokenizer.json as it is
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "clean_up_tokenization_spaces": False,
-        "model_max_length": shape.seq_length,
     }
 
 

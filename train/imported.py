@@ -15,6 +15,7 @@ from megatron.core.dist_checkpointing.mapping import ShardedTensor, ShardedTenso
 from megatron.core.optimizer import MegatronOptimizer
 from megatron.core.transformer.module import MegatronModule
 from megatron.core.utils import unwrap_model
+from torch.distributed.checkpoint import FileSystemReader
 
 IMPORTED = "imported"  # in run.json: where the weights came from
 _RUN = "run.json"
@@ -28,13 +29,17 @@ def is_imported(folder: Path) -> bool:
 def load(model: list[MegatronModule], optimizer: MegatronOptimizer, folder: Path) -> None:
     """Puts the weights of an import into a model's parts as wrapped for training, and their
     optimizer."""
-    parts = unwrap_model(model)
+    optimizer.reload_model_params(state_dict=load_weights(unwrap_model(model), folder))
+
+
+def load_weights(parts: list[MegatronModule], folder: Path) -> dict[str, Any]:
+    """Puts any checkpoint's weights into a model's parts; returns them as they are stored."""
     stored = _stored_dtype(folder)
     state = {f"model{n}": _wanted(part, stored) for n, part in enumerate(parts)}
     found = dist_checkpointing.load(state, str(folder))
     for n, part in enumerate(parts):
         part.load_state_dict(found[f"model{n}"], strict=False)
-    optimizer.reload_model_params(state_dict=found)
+    return found
 
 
 def _wanted(part: MegatronModule, stored: torch.dtype) -> dict[str, Any]:
@@ -49,5 +54,5 @@ def _wanted(part: MegatronModule, stored: torch.dtype) -> dict[str, Any]:
 
 
 def _stored_dtype(folder: Path) -> torch.dtype:
-    name = json.loads((folder / _RUN).read_text(encoding="utf-8"))[IMPORTED]["dtype"]
-    return torch.bfloat16 if name == "bfloat16" else torch.float32
+    stored: Any = FileSystemReader(folder).read_metadata().state_dict_metadata
+    return stored["embedding.word_embeddings.weight"].properties.dtype

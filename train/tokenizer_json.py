@@ -66,6 +66,31 @@ def tokenizer_json(model_path: str) -> dict[str, Any]:
     }
 
 
+def special_tokens(model_path: str) -> dict[str, str]:
+    """The tree of special_tokens_map.json: the begin, end and unknown pieces."""
+    model = sentencepiece.SentencePieceProcessor(model_file=model_path)
+    ids = {"bos_token": model.bos_id(), "eos_token": model.eos_id(), "unk_token": model.unk_id()}
+    return {name: model.id_to_piece(token) for name, token in ids.items()}
+
+
+def tokenizer_config(model_path: str, max_length: int) -> dict[str, Any]:
+    """The tree of tokenizer_config.json; a text gets a begin token and no end token."""
+    model = sentencepiece.SentencePieceProcessor(model_file=model_path)
+    special = [t for t in range(model.vocab_size()) if model.is_control(t) or model.is_unknown(t)]
+    added = {str(t): _special(t, model.id_to_piece(t)) for t in special}
+    for facts in added.values():
+        facts.pop("id")
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",  # takes tokenizer.json as it is
+        **special_tokens(model_path),
+        "add_bos_token": True,
+        "add_eos_token": False,
+        "added_tokens_decoder": added,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": max_length,
+    }
+
+
 def _merges(model: sentencepiece.SentencePieceProcessor, pieces: list[str]) -> list[list[str]]:
     ranked = [t for t in range(len(pieces)) if not (model.is_control(t) or model.is_byte(t))]
     ranked.sort(key=lambda token: -model.get_score(token))

@@ -78,6 +78,25 @@ def test_the_llama_tokenizer_class_loads_it_too(run, exported):
     assert (theirs.bos_token_id, theirs.eos_token_id) == (encoder.bos_id, encoder.eos_id)
 
 
+def test_the_folder_says_all_that_vllm_and_llama_cpp_ask(run, exported):
+    """What their loaders of 2026 read of a LLaMA: vllm/model_executor/models/llama.py, and
+    llama.cpp's conversion/llama.py with gguf/vocab.py."""
+    config = json.loads((exported / "config.json").read_text())
+    asked = """architectures model_type hidden_size intermediate_size num_hidden_layers hidden_act
+        num_attention_heads num_key_value_heads head_dim vocab_size max_position_embeddings
+        rms_norm_eps rope_theta attention_bias mlp_bias tie_word_embeddings dtype torch_dtype
+        bos_token_id eos_token_id""".split()
+    assert not [key for key in asked if config.get(key) is None]
+    tokenizer = json.loads((exported / "tokenizer_config.json").read_text())
+    assert (tokenizer["add_bos_token"], tokenizer["add_eos_token"]) == (True, False)
+    added = {int(key): row["content"] for key, row in tokenizer["added_tokens_decoder"].items()}
+    assert added == {0: "<unk>", 1: "<s>", 2: "</s>"}
+    special = json.loads((exported / "special_tokens_map.json").read_text())
+    assert special == {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    generation = json.loads((exported / "generation_config.json").read_text())
+    assert (generation["bos_token_id"], generation["eos_token_id"]) == (1, 2)
+
+
 def test_a_large_model_goes_into_several_files(tp1_run, exported, tmp_path):
     export(tp1_run.output, str(tmp_path), tp1_run.tokenizer, max_file_bytes=100_000)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
