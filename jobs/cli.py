@@ -78,6 +78,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="STEPS",
         help="trace so many steps (3) with torch.profiler into <output>/train/profile",
     )
+    train.add_argument(
+        "--plan",
+        nargs="?",
+        const="",
+        metavar="GPU",
+        help="tell layout, memory and steps, and the time on such a GPU (H100); train nothing",
+    )
+    train.add_argument(
+        "--mfu",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="of the GPU's peak, as the plan reckons it (0.5)",
+    )
     taken = "a Hugging Face LLaMA to a checkpoint that training starts from"
     import_hf.add_arguments(_verb(verbs, "import", taken, import_hf.run))
     export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
@@ -153,6 +167,12 @@ def _build(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from jobs.config import load_run
+
+    if options.plan is not None:
+        from jobs import training_plan
+
+        config = load_run(options.config, options.overrides).training()
+        return training_plan.tell(config, options.plan, options.mfu)
     from jobs.training import train
 
     overrides = list(options.overrides)

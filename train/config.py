@@ -93,6 +93,7 @@ class TrainConfig:
     seed: int = 0
     log: LogConfig = field(default_factory=LogConfig)
     peak_tflops: float | None = None  # of a device, for MFU; None: by the GPU's name
+    memory_limit_gb: float | None = None  # of a process (10^9 bytes); None: what its device has
     log_interval: int = 10  # steps between lines on the console; metrics.jsonl has every step
     eval_interval: int = 100  # steps; 0: at the end only
     eval_sequences: int = 64  # a source
@@ -182,6 +183,8 @@ def _check_run(config: TrainConfig) -> None:
         _check_range(key, getattr(config, key), 0, None)
     _check_range("log.profile_steps", config.log.profile_steps, 0, None)
     check_peak(config.peak_tflops)
+    if config.memory_limit_gb is not None:
+        _check_range("memory_limit_gb", config.memory_limit_gb, 0, None)
     _check_range("optim.lr", schedule.lr, 0, None)
     _check_range("optim.min_lr_ratio", config.optim.min_lr_ratio, 0, 1)
     if not 0 <= schedule.warmup_steps <= schedule.steps:

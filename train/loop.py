@@ -17,7 +17,7 @@ from corpus.config import to_tree
 from corpus.errors import DataError
 from tokenizer.encode import Encoder
 from tokenizer.shards import check_tokenizer
-from train import checkpoint, evaluate, imported, mixture, parallel, setup, step, stop
+from train import checkpoint, evaluate, imported, memory_check, mixture, parallel, setup, step, stop
 from train.anomaly import Guard, batch_of
 from train.config import TrainConfig
 from train.data import Loader, rank_rows
@@ -71,6 +71,7 @@ class _Run:
         )
         self.evaluation = Path(config.output) / "evaluation.json"
         self.saver = Saver(config, lambda row: self.watch.tell(row))
+        memory_check.require_fits_here(config)
         self.training = setup.build(config)
         self.prover = Prover(config, self.loader, self.training.model, self.begin)
         self.guard = Guard(config.anomaly)

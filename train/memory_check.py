@@ -1,0 +1,103 @@
+"""Whether a run fits the memory it is given: told before it starts, refused where it cannot."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import torch
+
+from corpus.errors import ConfigError
+from train import memory
+from train.config import TrainConfig
+from train.memory import GB, Estimate
+
+
+def require_fits_here(config: TrainConfig) -> None:
+    """Says in a line what this run takes of the memory of its processes' devices, before it does.
+
+    Raises ConfigError where it is more than the least of them has, on every process alike; to be
+    called by all of them.
+    """
+    from train.parallel import device, is_main  # megatron-core, which a plan does without
+
+    name, capacity = _capacity(config)
+    least = torch.tensor(capacity, dtype=torch.float64, device=device())
+    torch.distributed.all_reduce(least, torch.distributed.ReduceOp.MIN)
+    world_size = torch.distributed.get_world_size()
+    needed = require_fits(config, world_size, float(least), name)
+    if is_main():
+        print(line(needed, f"{float(least) / GB:.1f} GB of {name}"), flush=True)
+
+
+def require_fits(config: TrainConfig, world_size: int, capacity: float, name: str) -> Estimate:
+    """The estimate; ConfigError where it is above `capacity` bytes, with a change that helps."""
+    on_gpu = name != "CPU memory"
+    needed = memory.estimate(config, world_size, on_gpu)
+    if needed.total <= capacity:
+        return needed
+    raise ConfigError(
+        f"a process needs about {needed.total / GB:.1f} GB and has {capacity / GB:.1f} GB of {name}"
+        f"; {_remedy(config, world_size, capacity, on_gpu)} (train.memory_limit_gb, if that is "
+        "not its size)"
+    )
+
+
+def line(needed: Estimate, capacity: str = "") -> str:
+    """`memory a process: weights 13.5 GB, …, in all 62.1 GB of …`; parts of nothing left out."""
+    parts = {name: size / GB for name, size in vars(needed).items() if size}
+    told = ", ".join(f"{name} {size:.3g}" for name, size in parts.items())
+    return f"memory a process, GB: {told}; in all {needed.total / GB:.3g}" + (
+        f" of {capacity}" if capacity else ""
+    )
+
+
+def _capacity(config: TrainConfig) -> tuple[str, float]:
+    """What this process may take, in bytes, and of what."""
+    on_gpu = torch.cuda.is_available()
+    name = torch.cuda.get_device_name() if on_gpu else "CPU memory"
+    if config.memory_limit_gb is not None:
+        return name, config.memory_limit_gb * GB
+    if on_gpu:  # what is free now, and what this process has taken of it by being there
+        return name, torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() + memory.CUDA
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    own = psutil.Process().memory_info().rss
+    return name, psutil.virtual_memory().available / here + own
+
+
+def _remedy(config: TrainConfig, world_size: int, capacity: float, on_gpu: bool) -> str:
+    """The change that makes it fit, tried in the order of what they cost in speed."""
+    for change, changed in _changes(config):
+        try:
+            size = memory.estimate(changed, world_size, on_gpu).total
+        except ConfigError:  # no layout of so many processes
+            continue
+        if size <= capacity:
+            return f"{change} would take {size / GB:.1f} GB"
+    return (
+        "neither recompute=full with micro_batch=1 nor tp up to 8 on as many processes makes it "
+        "fit; take more or larger ones"
+    )
+
+
+def _changes(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
+    now, micro = config.parallel, config.schedule.micro_batch
+    for tp in (now.tp, *(tp for tp in (2, 4, 8) if tp > now.tp)):
+        for micro_batch in dict.fromkeys((micro, max(1, micro // 2), 1)):
+            for recompute in ("none", "selective", "full"):
+                layout: dict[str, Any] = {"tp": tp, "recompute": recompute}
+                if tp != now.tp:
+                    layout["sequence_parallel"] = True
+                if recompute != now.recompute:
+                    layout["recompute_layers"] = None
+                try:
+                    changed = replace(
+                        config, micro_batch=micro_batch, parallel=replace(now, **layout)
+                    )
+                except ConfigError:
+                    continue
+                asked = {**layout, "micro_batch": micro_batch}
+                was = {**vars(now), "micro_batch": micro}
+                told = [f"{k}={v}" for k, v in asked.items() if v != was[k] and v is not None]
+                yield ", ".join(told) or "nothing", changed
