@@ -6,7 +6,7 @@ and neither does its `not`. Nothing is evaluated but this.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -35,13 +35,14 @@ _TOKEN = re.compile(
     r"|(?P<sign><=|>=|!=|[=<>(),]))"
 )
 _DEPTH = 100  # of nested 'not' and parentheses
+_COLUMN = "a ledger column"
 _SHOWN = 200  # characters of a condition in a message
 _WORDS = frozenset(("and", "or", "not", "in", "is", "null"))
 
 
 @dataclass(frozen=True)
 class _Token:
-    kind: str  # text, number, word (of the language), column, sign, or end
+    kind: str  # text, number, word (of the language), column, unknown (word), sign, or end
     value: Any
     at: int  # from 1
 
@@ -105,7 +106,7 @@ class _Reader:
         return self.comparison()
 
     def comparison(self) -> Test:
-        name = self.expect("column", None, "a ledger column")
+        name = self.expect("column", None, _COLUMN)
         self.columns.add(name)
         if self.took("word", "is"):
             negated = self.took("word", "not")
@@ -129,10 +130,13 @@ class _Reader:
 
     def _among(self, name: str) -> Test:
         self.expect("sign", "(", "'('")
-        tests = [_comparing(pc.equal, name, self._value(name))]
+        values = [self._value(name)]
         while self.took("sign", ","):
-            tests.append(_comparing(pc.equal, name, self._value(name)))
+            values.append(self._value(name))
         self.expect("sign", ")", "',' or ')'")
+        if pa.types.is_string(self.types[name]):
+            return _among_texts(name, values)
+        tests = [_comparing(pc.equal, name, value) for value in values]
         return lambda table: reduce(pc.or_kleene, (test(table) for test in tests))
 
     def _value(self, name: str) -> pa.Scalar:
@@ -206,13 +210,13 @@ class _Reader:
         if kind == "word" and written.lower() in _WORDS:
             return _Token(kind, written.lower(), at)
         if kind == "word":
-            if written not in self.types:
-                said = f"'{written}' is no ledger column{suggest(written, self.types)}"
-                raise self._error(at, said)
-            return _Token("column", written, at)
+            return _Token("column" if written in self.types else "unknown", written, at)
         return _Token(kind, written, at)
 
     def _wrong(self, token: _Token, wanted: str) -> ConfigError:
+        if token.kind == "unknown" and wanted == _COLUMN:
+            said = f"'{token.value}' is no ledger column{suggest(token.value, self.types)}"
+            return self._error(token.at, said)
         found = "the end" if token.kind == "end" else repr(token.value)
         return self._error(token.at, f"{found} where {wanted} should be")
 
@@ -225,3 +229,15 @@ class _Reader:
 
 def _comparing(compare: Callable, name: str, value: pa.Scalar) -> Test:
     return lambda table: compare(table.column(name), value)
+
+
+def _among_texts(name: str, values: Sequence[pa.Scalar]) -> Test:
+    """Whether a text is one of many, by a table of them; unknown of a missing one, as `=` is."""
+    known = pa.array(dict.fromkeys(value.as_py() for value in values), pa.string())
+
+    def test(table: pa.Table) -> pa.ChunkedArray:
+        column = table.column(name)
+        found = pc.is_in(column, value_set=known)
+        return pc.if_else(pc.is_valid(column), found, pa.scalar(None, pa.bool_()))
+
+    return test

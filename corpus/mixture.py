@@ -31,19 +31,26 @@ class ComponentConfig:
     weight: float | None = None
     tokens: float | None = None
     source: str = ""
-    where: str = ""
+    where: str | None = None
     max_epochs: float | None = None  # instead of the mixture's
     bytes_per_token: float | None = None  # instead of the mixture's
 
     def __post_init__(self) -> None:
-        if (self.weight is None) == (self.tokens is None):
+        if self.weight is None and self.tokens is None:
             raise ConfigError("give a 'weight' or 'tokens', one of the two")
+        if self.weight is not None and self.tokens is not None:
+            raise ConfigError(
+                "'weight' and 'tokens' are both given, a part has one of the two; take one away "
+                "(weight=null or tokens=null)"
+            )
         for key in ("weight", "tokens", "max_epochs"):
             value = getattr(self, key)
             if value is not None and not 0 <= value < math.inf:
                 raise ConfigError(f"{key}={value} must be a finite number, 0 or more")
         _check_bytes_per_token(self.bytes_per_token)
-        if self.where:
+        if self.where is not None:
+            if not self.where.strip():
+                raise ConfigError("where is empty; leave it out to take every document")
             try:
                 read_condition(self.where, COLUMN_TYPES)
             except ConfigError as error:
@@ -102,7 +109,7 @@ class MixtureConfig:
                 Component(
                     name=name,
                     source=own.source or ("" if own.where else name),
-                    where=own.where,
+                    where=own.where or "",
                     weight=own.weight or 0.0,
                     tokens=own.tokens,
                     max_epochs=self.max_epochs if own.max_epochs is None else own.max_epochs,

@@ -4,13 +4,14 @@ LLaMA's table 1 is such a plan: shares of 1.4T tokens, and the epochs they make 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from corpus.errors import ConfigError
 
 MIN_SHARE = 1e-12  # of a run, above 0: of 1.4T tokens one and a half
 _SLACK = 1e-12  # of a cap, for floating point
+_TINY = 0.01  # of a weight, to which nobody wants it lowered
 _MARGIN = 1e-4  # of a cap, that weights to try instead stay under it however they are rounded
 
 
@@ -152,10 +153,11 @@ def _refusal(row: SourcePlan, usable: Mapping[str, int], ask: Ask) -> str:
 
 
 def _weights_that_fit(usable: Mapping[str, int], ask: Ask) -> dict[str, float] | None:
-    """The fewest weights to lower, and to what, so that every cap holds; None where none do.
+    """The fewest weights to change, and to what, so that every cap holds; None where none do.
 
     A part over its cap is held to it, and the others share the rest as their weights say, which may
-    bring another over its own: that one is held, too, and so on.
+    bring another over its own: that one is held, too, and so on. Either the held ones' weights are
+    lowered, or the others' raised, where they are fewer or the held ones would become tiny.
     """
     weights = {name: weight for name, weight in ask.weights.items() if weight}
     of_weights = 1 - sum(ask.by_number.values()) / ask.tokens  # what they share of the run
@@ -173,15 +175,33 @@ def _weights_that_fit(usable: Mapping[str, int], ask: Ask) -> dict[str, float] |
         if not over:
             break
         held |= over
-    exact = {name: share * scale for name, share in held.items()}
+    lowered = {name: share * scale for name, share in held.items()}
+    # The total of all weights at which each held one, unchanged, is at its cap.
+    total = max(weights[name] * of_weights / most for name, most in held.items())
+    rest = total - sum(weights[name] for name in held)
+    raised = {name: weight * rest / sum(free.values()) for name, weight in free.items()}
+    ways = [(lowered, math.floor), (raised, math.ceil)]
+    tiny = any(value < _TINY * weights[name] for name, value in lowered.items())
+    if len(raised) < len(lowered) or tiny:
+        ways.reverse()
+    found = (_rounded(exact, ask, usable, to_whole) for exact, to_whole in ways)
+    return next(filter(None, found), lowered)
+
+
+def _rounded(
+    exact: Mapping[str, float],
+    ask: Ask,
+    usable: Mapping[str, int],
+    to_whole: Callable[[float], int],
+) -> dict[str, float] | None:
+    """The weights in as few digits as do, rounded one way; None where every cap holds with none."""
     for digits in range(2, 9):
-        rounded = {name: _rounded_down(value, digits) for name, value in exact.items()}
-        shares = replace(ask, weights={**weights, **rounded}).shares()
-        if all(_fits(shares[name], name, usable, ask) for name in weights):
+        rounded = {}
+        for name, value in exact.items():
+            unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
+            rounded[name] = float(f"{to_whole(value / unit) * unit:.{digits}g}")
+        shares = replace(ask, weights={**ask.weights, **rounded}).shares()
+        drawn = {name: shares[name] for name, weight in ask.weights.items() if weight}
+        if all(s >= MIN_SHARE and _fits(s, name, usable, ask) for name, s in drawn.items()):
             return rounded
-    return exact
-
-
-def _rounded_down(value: float, digits: int) -> float:
-    unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
-    return float(f"{math.floor(value / unit) * unit:.{digits}g}")
+    return None

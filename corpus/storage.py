@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from corpus.errors import DataError
+from corpus.on_disk import rename
 
 SCRATCH = "_scratch"
 PARTIAL = ".partial"
@@ -236,9 +237,7 @@ def put_bytes(location: str, content: bytes) -> None:
         return
     with open(partial, "wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    rename(partial, path)
 
 
 def make_scratch(location: str) -> Path:
@@ -255,9 +254,7 @@ def put_file(local: Path, location: str) -> None:
     """Moves a finished scratch file to its final place, whole or not at all."""
     fs, path = filesystem(location)
     if isinstance(fs, pafs.LocalFileSystem):
-        with local.open("rb") as stream:
-            os.fsync(stream.fileno())  # or a power cut may leave a manifest without its data
-        os.replace(local, path)
+        rename(str(local), path)  # or a power cut may leave a manifest without its data
         return
     here = pafs.LocalFileSystem()
     if fs.type_name in OBJECT_STORES:

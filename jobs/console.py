@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Table
 
 from corpus.counts import BYTES_NOT_READ, NOT_READ
 from corpus.progress import polled
@@ -24,6 +25,7 @@ from corpus.stage import Stage, StageRun
 REASONS_SHOWN = 4
 FILES_SHOWN = 3
 _LINE_SECONDS = 30.0
+_WIDEST = 10_000  # columns
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -60,6 +62,14 @@ def stage_line(stage: Stage, done: StageRun | None) -> None:
 def say(text: str) -> None:
     """Prints a line of rich markup; what comes from a config or a model is escaped before."""
     console.print(text)
+
+
+def print_table(table: Table) -> None:
+    """Prints a table to stdout as wide as it is: a number cut to a terminal's width is another."""
+    wide = Console(highlight=False, soft_wrap=True)
+    whole = wide.options.update(max_width=_WIDEST)
+    wide.width = max(wide.width, wide.measure(table, options=whole).maximum)
+    wide.print(table)
 
 
 def fail(text: str) -> None:

@@ -6,8 +6,6 @@ from jobs.arguments import config_arguments
 
 _PLAN = "print tokens there are, tokens asked for, epochs, and what runs out first"
 
-_WIDTH = 120  # a number cut to a terminal's width would be another number
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", required=True, help=_PLAN)
@@ -39,11 +37,10 @@ def run(options: argparse.Namespace) -> int:
 
 def tell(rows, tokens: int, basis: str) -> None:
     """Prints the plan as a table and two sentences."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from corpus.mixture_plan import first_to_run_out
+    from jobs.console import print_table
 
     shown = Table(box=None, pad_edge=False)
     shown.add_column("source")
@@ -62,8 +59,6 @@ def tell(rows, tokens: int, basis: str) -> None:
     when = f"after {first.lasts:,.0f} of {tokens:,} tokens"
     if first.lasts >= tokens:
         when = f"not within these {tokens:,} tokens, but after {first.lasts:,.0f}"
-    console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, _WIDTH)
-    console.print(shown)
-    console.print(f"first to run out: {first.source}, {when}")
-    console.print(f"tokens available: {escape(basis)}")
+    print_table(shown)
+    print(f"first to run out: {first.source}, {when}")
+    print(f"tokens available: {basis}")

@@ -51,10 +51,10 @@ def _train(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     import json
 
-    from rich.console import Console
     from rich.table import Table
 
     from corpus.errors import DataError
+    from jobs.console import print_table
     from jobs.report.data import read_run
     from tokenizer.fertility import fertility, summed
 
@@ -79,5 +79,5 @@ def _report(options: argparse.Namespace) -> int:
         shown.add_row(
             row.source, row.language, *figures, *map("{:.2f}".format, row.ratios().values())
         )
-    Console().print(shown)
+    print_table(shown)
     return 0

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from corpus.errors import DataError, ShardError
+from corpus.on_disk import flush
 from tokenizer import export_huggingface, export_megatron
-from tokenizer.shards import ShardFile, flush, open_shard, shard_files
+from tokenizer.shards import ShardFile, open_shard, shard_files
 from tokenizer.verify import Told, missing_from, quick_check
 
 Write = Callable[[Path, str, str, list[ShardFile], Told], list[str]]
@@ -105,7 +106,8 @@ def whole_folder(folder: str) -> Iterator[Path]:
             flush(str(target.parent))
         except OSError as error:
             raise DataError(
-                f"{folder} cannot be written: {error.strerror}; make room or choose another"
+                f"{folder} cannot be written: {error.strerror or error}; make room or choose "
+                "another"
             ) from None
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -6,6 +6,7 @@ pieces int32, as it knows no uint32.
 
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def write(folder: Path, source: str, split: str, files: list[ShardFile], told: T
             for start in range(0, len(shard.tokens), _CHUNK):
                 end = min(start + _CHUNK, len(shard.tokens))
                 shard.check(start, end)
-                shard.tokens[start:end].astype(dtype, copy=False).tofile(out)
+                _put(out, shard.tokens[start:end].astype(dtype, copy=False))
                 told((end - start) * shard.tokens.itemsize)
     _write_index(folder / f"{stem}.idx", files, dtype)
     return [f"{stem}.bin", f"{stem}.idx"]
@@ -55,11 +56,16 @@ def _write_index(path: Path, files: list[ShardFile], dtype: np.dtype) -> None:
                     f"{file.path} has a document of {lengths.max()} tokens, Megatron's index holds "
                     f"{_LONGEST}; leave it out of the shards"
                 )
-            lengths.astype("<i4").tofile(out)
+            _put(out, lengths.astype("<i4"))
         before = 0
         for file in files:
             offsets = open_shard(file.path).offsets
-            ((offsets[:-1] + before) * dtype.itemsize).astype("<i8").tofile(out)
+            _put(out, ((offsets[:-1] + before) * dtype.itemsize).astype("<i8"))
             before += file.tokens
         for start in range(0, documents + 1, _CHUNK):
-            np.arange(start, min(start + _CHUNK, documents + 1), dtype="<i8").tofile(out)
+            _put(out, np.arange(start, min(start + _CHUNK, documents + 1), dtype="<i8"))
+
+
+def _put(out: BinaryIO, array: np.ndarray) -> None:
+    # NumPy's tofile does not tell why a write failed: its OSError has no errno.
+    out.write(array.view(np.uint8).data)

@@ -18,6 +18,7 @@ import pyarrow.fs as pafs
 
 from corpus import storage
 from corpus.errors import ShardError
+from corpus.on_disk import rename
 from tokenizer.blocks import BLOCK, BlockSums, checksums, encoded
 from tokenizer.manifest_fields import read_fields
 
@@ -110,9 +111,7 @@ def write_shard(
             pa.ipc.new_file(sink, schema, metadata=footer) as writer,
         ):
             writer.write_batch(pa.record_batch([ids, lists], schema=schema))
-        flush(partial)
-        os.replace(partial, path)
-        flush(os.path.dirname(path) or ".")
+        rename(partial, path)
     except OSError as error:
         raise ShardError(
             f"{path} cannot be written: {error}; free or choose another disk"
@@ -158,15 +157,6 @@ def check_tokenizer(files: list[ShardFile], tokenizer_hash: str) -> None:
         stated = file.tokenizer or open_shard(file.path).tokenizer_hash
         if stated != tokenizer_hash:
             raise ShardError(other_tokenizer(file.path, stated, tokenizer_hash))
-
-
-def flush(path: str) -> None:
-    """A file, or the names in a folder, to the disk: a power cut undoes what is not there yet."""
-    holder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(holder)
-    finally:
-        os.close(holder)
 
 
 def _check_whole(path: str, name: str, array: np.ndarray) -> None:

@@ -9,6 +9,7 @@ Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2)
 
 import numpy as np
 
+from corpus.config import nearest
 from corpus.errors import ConfigError
 from corpus.kernels.sample_order import permuted
 from train.mixture import MixtureOrder, Weights, named
@@ -86,6 +87,14 @@ class Loader:
         return dict(zip(self.sources, taken.tolist(), strict=True))
 
 
+def require_samples(manifest: str, weights: Weights, seq_length: int) -> None:
+    """Raises ConfigError for a source that the shards have not, ShardError for one that is too
+    short to be trained or evaluated on; no shard is opened."""
+    Loader(manifest, weights, seq_length, 1, seed=0)
+    stream = TokenStream(manifest, manifest_files(manifest), tuple(named(weights)), "valid")
+    stream.num_samples(seq_length)
+
+
 def rank_rows(batch_size: int, rank: int, ranks: int) -> slice:
     """The rows of a batch that one of several equal ranks takes; `ranks` divides batch_size."""
     rows = batch_size // ranks
@@ -116,4 +125,7 @@ def _at_least_one(**values: int) -> None:
 def _check_known(sources: list[str], known: list[str]) -> None:
     for name in sources:
         if name not in known:
-            raise ConfigError(f"weights name source '{name}'; the shards have {', '.join(known)}")
+            raise ConfigError(
+                f"weights name source '{name}', the shards have {', '.join(known)}"
+                f"{nearest(name, known)} (train.weights)"
+            )

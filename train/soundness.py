@@ -11,6 +11,7 @@ from corpus.errors import ShardError
 from tokenizer.shards import shard_files
 from tokenizer.verify import quick_check, require_sound
 from train.config import TrainConfig
+from train.data import require_samples
 from train.mixture import named
 
 READ_WHOLE = 4 << 30  # bytes of shards up to which `check_shards: auto` reads them
@@ -20,8 +21,11 @@ TELL_EVERY_S = 60.0
 def require_sound_shards(config: TrainConfig) -> None:
     """Raises ShardError, one line, where the run would fail at a shard, now or at step 80,000.
 
+    ConfigError where it weighs a source that there is none of.
+
     What takes longer than a minute says each minute how far it is.
     """
+    require_samples(config.manifest, config.weights, config.shape.seq_length)
     files = shard_files(config.manifest)
     total = sum(file.bytes for file in files)
     every_byte = config.check_shards == "full" or (

@@ -74,7 +74,8 @@ def why(folder: str, step: int, rank: int | None = None, ranks: int | None = Non
     if batch % ranks:
         raise ConfigError(f"{ranks} ranks do not divide a batch of {batch} sequences (--ranks)")
     if rank is not None and not 0 <= rank < ranks:
-        raise ConfigError(f"rank {rank} is none of {ranks}; choose 0 to {ranks - 1} (or --ranks)")
+        choice = f"0 to {ranks - 1}" if ranks > 1 else "0"
+        raise ConfigError(f"rank {rank} is none of {ranks}; choose {choice} (or --ranks)")
     rows = slice(0, batch) if rank is None else rank_rows(batch, rank, ranks)
     length = training.shape.seq_length
     loader = Loader(manifest, training.weights, length, batch, training.seed)

@@ -4,6 +4,7 @@ import sqlite3
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,7 +139,9 @@ def test_it_holds_of_the_rows_that_sql_selects(text, found):
         ("langauge = 'en'", "character 1 of .*'langauge' is no ledger column; did you mean 'lang"),
         ("xyz = 1", "known keys: bucket, duplicate_of, language, num_words, perplexity"),
         ("bucket = 'head' and", "character 20 .*the end where a ledger column should be"),
-        ("bucket = head", "character 10 .*'head' is no ledger column"),
+        ("bucket = head", "character 10 .*'head' where a text in single quotes should be"),
+        ("num_words between 1 and 2", "character 11 .*'between' where =, !=, <, .* should be"),
+        ("language like 'e%'", "character 10 .*'like' where =, !=, <, <=, >, >=, 'in' or 'is' sh"),
         ("bucket = 3", "character 10 .*'bucket' is text: put the value in single quotes"),
         ("num_words = '3'", "character 13 .*'num_words' is a number"),
         ("num_words 3", "character 11 .*3 where =, !=, <, <=, >, >=, 'in' or 'is' should be"),
@@ -171,6 +174,13 @@ def test_what_cannot_be_read_is_told_by_its_place(text, said):
         read_condition(text, TYPES)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+def test_many_texts_are_looked_up_and_not_compared_one_by_one(monkeypatch):
+    monkeypatch.setattr(pc, "equal", None)
+    many = ", ".join(f"'l{number}'" for number in range(5000))
+    assert rows_of(f"language in ({many}, 'fr', 'fr')") == [2]
+    assert rows_of(f"language not in ({many}, 'fr')") == [0, 1]
 
 
 def test_as_much_as_a_column_can_hold_may_be_asked():

@@ -59,7 +59,9 @@ def test_configs_that_are_refused(config: dict, said: str) -> None:
     ("part", "said"),
     [
         ({}, "give a 'weight' or 'tokens'"),
-        ({"weight": 1, "tokens": 5}, "give a 'weight' or 'tokens'"),
+        ({"weight": 1, "tokens": 5}, r"are both given, .*take one away \(weight=null or tokens=n"),
+        ({"weight": 1, "where": ""}, "where is empty; leave it out to take every document"),
+        ({"weight": 1, "where": " "}, "where is empty"),
         ({"weight": -1}, "weight=-1 must be a finite number"),
         ({"weight": 1, "max_epochs": float("nan")}, "max_epochs=nan must be a finite number"),
         ({"weight": 1, "bytes_per_token": -2}, "bytes_per_token=-2 must be above 0"),

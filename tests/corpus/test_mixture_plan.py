@@ -76,10 +76,18 @@ def test_the_weight_of_a_group_is_named_by_its_key() -> None:
 
 
 def test_lowering_one_weight_may_call_for_another() -> None:
-    ask = Ask({"a": 8, "b": 2, "c": 10}, 100, {"a": 1, "b": 1})
-    said = refusal({"a": 30, "b": 11, "c": 100}, ask)
+    ask = Ask({"a": 8, "b": 2, "c": 5, "d": 3, "e": 2}, 100, {"a": 1, "b": 1})
+    said = refusal({"a": 30, "b": 11, "c": 100, "d": 100, "e": 100}, ask)
     assert "a=8 asks for 1.33 epochs" in said
     assert said.endswith("set mixture.weights.a to 5 and mixture.weights.b to 1.8")
+
+
+def test_one_tiny_weight_is_raised_and_not_all_others_lowered() -> None:
+    ask = Ask({"c4": 1e-9, "web": 4, "code": 2}, 100, {"web": 1, "code": 1})
+    said = refusal({"c4": 100, "web": 20, "code": 20}, ask)
+    assert said.endswith("; set mixture.weights.c4 to 15")
+    two = Ask({"c4": 1e-9, "web": 1}, 100, {"web": 1})
+    assert refusal({"c4": 100, "web": 50}, two).endswith("; set mixture.weights.c4 to 1.1")
 
 
 def test_a_number_over_the_cap_is_told_the_most_there_is() -> None:
@@ -171,7 +179,7 @@ def test_the_weights_named_in_a_refusal_are_accepted(parts, tokens: int) -> None
             assert held * (1 - 1e-3) < tokens
             return
         better = {**ask.weights, **{name: float(value) for name, value in found}}
-        assert all(better[name] < ask.weights[name] for name, _ in found)
+        assert all(better[name] != ask.weights[name] for name, _ in found)
         ask = replace(ask, weights=better)
     for row in plan(available, ask):
         assert not row.max_epochs or row.share * tokens <= row.max_epochs * row.available * 1.001

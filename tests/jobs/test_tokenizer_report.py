@@ -3,7 +3,10 @@
 import json
 import re
 import shutil
+from collections import Counter
+from types import SimpleNamespace
 
+from corpus.counts import Counts
 from jobs.cli import main
 from jobs.report import tokenizer_sections
 from jobs.report.data import read_run
@@ -34,6 +37,23 @@ def test_the_report_tells_how_well_the_tokenizer_fits(tiny_run, capsys):
             i for i in range(at, len(cells)) if cells[i : i + 2] == [row["source"], row["language"]]
         )
         assert cells[at + 6] == f"{row['bytes_per_token']:.2f}"
+
+
+def test_nothing_is_cut_to_a_terminals_width(monkeypatch, capsys):
+    counted = {
+        f"fertility {source} en {what}": 10**14
+        for source in ("web", "w" * 90)
+        for what in ("documents", "words", "characters", "bytes", "tokens")
+    }
+    run = SimpleNamespace(shards=SimpleNamespace(counts=Counts(totals=Counter(counted))))
+    monkeypatch.setattr("jobs.report.data.read_run", lambda folder: run)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["tokenizer", "report", "run"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 3
+    assert "w" * 90 in rows[1] + rows[0]
+    assert all(row.count(f"{10**14:,}") == 2 for row in rows[:2])
+    assert head.endswith("chars/tok")
 
 
 def test_without_shards_there_is_nothing_to_report(tiny_run, tmp_path, capfd):

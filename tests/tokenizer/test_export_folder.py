@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -99,6 +100,20 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     with pytest.raises(DataError, match="No space left on device; make room"):
         fill()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("to", ["megatron", "huggingface"])
+def test_why_a_disk_takes_no_more_is_told(tmp_path, to):
+    (tmp_path / "shards").mkdir()
+    many = publish(tmp_path / "shards", {"web-train-0.arrow": [list(range(1, 4000))] * 300})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with pytest.raises(DataError, match=r"cannot be written: .*File too large.*make room"):
+            export(many, to, str(tmp_path / "out"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.listdir(tmp_path) == ["shards"]
 
 
 def test_what_a_killed_export_left_is_written_anew(tmp_path):
