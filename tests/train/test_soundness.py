@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,3 +100,32 @@ def test_the_launcher_names_the_shard_of_a_bus_error(config, tmp_path, monkeypat
     assert launch.main([str(tmp_path / "config.json")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"error: the run ended by SIGBUS: {shard} is cut short; restore it")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"weights": {"web": 1.0, "cod": 0.1}}, "source 'cod', .* code, web; did you mean 'code'?"),
+        ({"weights": {"web": 1.0, "c4": 0}}, "weights name source 'c4', the shards have code, web"),
+        ({"model": {"seq_length": 2**22}}, "the train split of source 'code' in"),
+    ],
+)
+def test_sources_are_looked_for_before_a_process_starts(
+    config, tmp_path, monkeypatch, capsys, changed, said
+):
+    tree = to_tree(config)
+    tree |= {**changed, "model": {**tree["model"], **changed.get("model", {})}}
+    (tmp_path / "config.json").write_text(json.dumps(tree))
+    monkeypatch.setattr(launch.subprocess, "Popen", None)
+    assert launch.main([str(tmp_path / "config.json")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(said.replace("?", r"\?"), line)
+
+
+def test_a_source_without_validation_is_told_before_a_process_starts(config, tmp_path):
+    manifest = tmp_path / "shards/manifest.json"
+    tree = json.loads(manifest.read_text())
+    tree["files"] = [file for file in tree["files"] if file["name"] != "code-valid.arrow"]
+    manifest.write_text(json.dumps(tree))
+    with pytest.raises(ShardError, match=r"the valid split of source 'code' .* has 0 tokens"):
+        require_sound_shards(config)
