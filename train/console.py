@@ -1,6 +1,11 @@
-"""What a person sees of a run: a live line in a terminal, a line now and then elsewhere."""
+"""What a person sees of a run: a live line in a terminal, a line now and then elsewhere.
+
+The speed told is that of the last `log_interval` steps together; metrics.jsonl has each step's.
+"""
 
 import sys
+from collections import deque
+from statistics import harmonic_mean
 from typing import Any
 
 from rich.markup import escape
@@ -15,6 +20,7 @@ class Console:
 
     def __init__(self, steps: int, log_interval: int, is_main: bool):
         self._steps, self._log_interval, self._is_main = steps, log_interval, is_main
+        self._rates: deque[float] = deque(maxlen=log_interval)
         self._bar: Progress | None = None
         if is_main and sys.stdout.isatty():
             self._bar = Progress(
@@ -41,7 +47,8 @@ class Console:
             if "line" in row:
                 self.say(row["line"])
             return
-        parts = summary(row)
+        self._rates.append(row["tokens_per_s"])
+        parts = summary(row, harmonic_mean(self._rates))
         if self._bar:
             self._bar.update(self._task, completed=row["step"], description="  ".join(parts))
         bits = row.get("validation_bits_per_byte")
@@ -55,11 +62,14 @@ class Console:
             self._bar.stop()
 
 
-def summary(row: dict[str, Any]) -> list[str]:
-    """What of a step's row is worth a glance: loss, speed, MFU, memory, time to finish."""
-    parts = [f"loss {row['loss']:.3f}", f"{row['tokens_per_s']:,.0f} tokens/s"]
+def summary(row: dict[str, Any], rate: float) -> list[str]:
+    """What of a step's row is worth a glance: loss, speed, MFU, memory, time to finish.
+
+    rate: the tokens a second to tell, with their MFU, in the place of the one step's.
+    """
+    parts = [f"loss {row['loss']:.3f}", f"{rate:,.0f} tokens/s"]
     if "mfu" in row:
-        parts.append(f"MFU {100 * row['mfu']['causal']:.1f} %")
+        parts.append(f"MFU {100 * row['mfu']['causal'] * rate / row['tokens_per_s']:.1f} %")
     if "memory" in row:
         parts.append(f"{max(row['memory'].values()) / 1e9:.1f} GB")
     spent = sum(row.get(name, 0.0) for name in _STEP)

@@ -59,7 +59,8 @@ class TimeToFinish:
     def after(self, step: int, spent: float, times: dict[str, float]) -> float:
         """Seconds left after a step that took `spent`, of which `times` says for what."""
         for name in self._intervals:
-            if times.get(name):
+            # A save is looked after in the steps that follow it as well: those times are no save's.
+            if times.get(name, 0.0) > self._last.get(name, 0.0) / 10:
                 self._last[name] = times[name]
         if self._first:  # its time is no other's: kernels are chosen, buffers made
             self._first = False

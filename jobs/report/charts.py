@@ -4,8 +4,10 @@ No library and no script: a page opens the same in ten years, in the dark and on
 has a `<title>`, which browsers show where the pointer rests and screen readers read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from statistics import fmean
 
 from jobs.report.axes import Axis, spanning, tick_label, tick_labels
 from jobs.report.markup import Html, count, element, join
@@ -20,7 +22,7 @@ _MOST_POINTS = 600  # of a line: more than there are pixels to tell them apart
 
 @dataclass(frozen=True)
 class Series:
-    """One line; `tone` is its colour's number in the style sheet (1 to 6)."""
+    """One line; `tone` is its colour's number in the style sheet (1 to 8)."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -56,8 +58,27 @@ class Mark:
     text: str
 
 
+@dataclass(frozen=True)
+class Event:
+    """Something that happened at a place of the x axis, said where the pointer rests on it.
+
+    `height` is that of its mark in parts of the chart's: 1 crosses it, less is a tick at its foot.
+    """
+
+    at: float
+    name: str
+    said: str
+    tone: int
+    height: float
+
+
 def line_chart(
-    series: Sequence[Series], x_label: str, y_label: str, title: str, log_y: bool = False
+    series: Sequence[Series],
+    x_label: str,
+    y_label: str,
+    title: str,
+    log_y: bool = False,
+    events: Sequence[Event] = (),
 ) -> Html:
     """Lines over a shared pair of axes; every series has one point or more, above 0 if `log_y`."""
     points = [point for line in series for point in line.points]
@@ -66,10 +87,33 @@ def line_chart(
     y = spanning(values, HEIGHT - _BOTTOM, _TOP)
     if log_y:
         y = Axis(min(values) / 1.1, max(values) * 1.1, HEIGHT - _BOTTOM, _TOP, log=True)
-    drawn = [_line(line, x, y) for line in series]
-    return element(
-        "figure", _svg(HEIGHT, title, _grid(x, y, x_label, y_label), *drawn), _legend(series)
-    )
+    drawn = [_grid(x, y, x_label, y_label), *_event_marks(events, x, y)]
+    drawn += [_line(line, x, y) for line in series]
+    keys = [swatch(line.tone, line.name, line.look) for line in series]
+    return element("figure", _svg(HEIGHT, title, *drawn), _legend([*keys, *_event_keys(events)]))
+
+
+def stacked_chart(
+    parts: Sequence[Series], ends: Sequence[float], x_label: str, y_label: str, title: str
+) -> Html:
+    """Shares in percent that fill the chart, each constant between two of the N + 1 `ends`.
+
+    A part's points are (anything, share from 0 to 100), N of them; the first part lies lowest.
+    """
+    x = Axis(min(ends), max(ends), _LEFT, WIDTH - _RIGHT)
+    y = Axis(0, 100, HEIGHT - _BOTTOM, _TOP)
+    below = [0.0] * (len(ends) - 1)
+    areas = []
+    for part in parts:
+        above = [low + share for low, (_, share) in zip(below, part.points, strict=True)]
+        edge = list(_steps(above, ends, x, y)) + list(_steps(below, ends, x, y))[::-1]
+        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in edge)
+        look = f"area tone-{part.tone}"
+        areas.append(element("polygon", element("title", part.name), points=path, class_=look))
+        below = above
+    keys = [swatch(part.tone, part.name, "block") for part in reversed(parts)]
+    drawn = _svg(HEIGHT, title, *areas, _grid(x, y, x_label, y_label))
+    return element("figure", drawn, _legend(keys))
 
 
 def bar_chart(bars: Sequence[Bar], title: str) -> Html:
@@ -114,19 +158,24 @@ def histogram(
     return element("figure", _svg(HEIGHT, title, *rows))
 
 
-def thinned(points: Sequence[tuple[float, float]], most: int = _MOST_POINTS) -> list:
-    """At most `most` points: the means of runs of equal length."""
+def thinned(
+    points: Sequence[tuple[float, float]],
+    most: int = _MOST_POINTS,
+    of: Callable[[Sequence[float]], float] = fmean,
+) -> list[tuple[float, float]]:
+    """At most `most` points: of runs of equal length the mean, or what `of` makes of the values."""
     step = -(-len(points) // most)
     runs = [points[start : start + step] for start in range(0, len(points), step)]
-    return [(sum(p[0] for p in run) / len(run), sum(p[1] for p in run) / len(run)) for run in runs]
+    return [(fmean([p[0] for p in run]), of([p[1] for p in run])) for run in runs]
 
 
 def smoothed(points: Sequence[tuple[float, float]], half: int) -> list[tuple[float, float]]:
     """Each value replaced by the mean of it and up to `half` values on either side."""
+    sums = [0.0, *accumulate(y for _, y in points)]
     result = []
     for index, (x, _) in enumerate(points):
-        around = points[max(index - half, 0) : index + half + 1]
-        result.append((x, sum(y for _, y in around) / len(around)))
+        low, high = max(index - half, 0), min(index + half + 1, len(points))
+        result.append((x, (sums[high] - sums[low]) / (high - low)))
     return result
 
 
@@ -136,8 +185,36 @@ def swatch(tone: int, name: str, look: str = "") -> Html:
     return element("span", mark, name, class_="key")
 
 
-def _legend(series: Sequence[Series]) -> Html:
-    return element("figcaption", *(swatch(line.tone, line.name, line.look) for line in series))
+def _legend(keys: Sequence[Html]) -> Html:
+    return element("figcaption", *keys)
+
+
+def _event_marks(events: Sequence[Event], x: Axis, y: Axis) -> list[Html]:
+    marks = []
+    for event in events:
+        if x.low <= event.at <= x.high:
+            at, top = x.place(event.at), y.start + event.height * (y.end - y.start)
+            mark = _stroke(at, y.start, at, top, f"{_mark_look(event)} tone-{event.tone}")
+            marks.append(element("g", element("title", event.said), mark))
+    return marks
+
+
+def _event_keys(events: Sequence[Event]) -> list[Html]:
+    # One of each kind, in the order of first coming.
+    kinds = {event.name: event for event in reversed(events)}
+    return [swatch(kind.tone, name, _mark_look(kind)) for name, kind in reversed(kinds.items())]
+
+
+def _mark_look(event: Event) -> str:
+    return "event" if event.height == 1 else "tick"
+
+
+def _steps(
+    levels: Sequence[float], ends: Sequence[float], x: Axis, y: Axis
+) -> Iterator[tuple[float, float]]:
+    for level, (begin, end) in zip(levels, pairwise(ends), strict=True):
+        yield x.place(begin), y.place(level)
+        yield x.place(end), y.place(level)
 
 
 def _line(line: Series, x: Axis, y: Axis) -> Html:

@@ -6,7 +6,7 @@ of what there is.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -102,12 +102,14 @@ class Taken:
 
 @dataclass(frozen=True)
 class Training:
-    """The rows of metrics.jsonl, the final evaluation by source, and a generated sample."""
+    """metrics.jsonl's rows of steps and of events, the final evaluation by source, and a generated
+    sample."""
 
     rows: list[dict[str, Any]]
     evaluation: dict[str, dict[str, float]]
     evaluated_step: int | None
     sample: str | None
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -220,18 +222,20 @@ def _speeds(folder: str, sources: list[str]) -> list[StageSpeed]:
 
 
 def _training(folder: str) -> Training:
-    rows = []
+    rows: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     metrics = storage.join(folder, "metrics.jsonl")
     if storage.exists(metrics):
         lines = storage.read_bytes(metrics).decode().split("\n")[:-1]  # a cut line is none
-        rows = [row for row in map(json.loads, lines) if "event" not in row]
+        for row in map(json.loads, lines):
+            (events if "event" in row else rows).append(row)
     evaluation: dict[str, Any] = {"step": None, "sources": {}}
     place = storage.join(folder, "evaluation.json")
     if storage.exists(place):
         evaluation = json.loads(storage.read_bytes(place))
     sample = storage.join(folder, "sample.txt")
     text = storage.read_bytes(sample).decode("utf-8", "replace") if storage.exists(sample) else None
-    return Training(rows, evaluation["sources"], evaluation["step"], text)
+    return Training(rows, evaluation["sources"], evaluation["step"], text, events)
 
 
 def _mixture(folder: str, config: dict[str, Any], training: Training) -> list[Taken]:

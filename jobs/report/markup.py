@@ -81,6 +81,12 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Html:
     return element("dl", *rows, class_="facts")
 
 
+def cards(figures: Iterable[tuple[str, str]]) -> Html:
+    """A few large figures, each with what it is."""
+    shown = [element("div", element("b", a), element("span", b), class_="card") for a, b in figures]
+    return element("div", *shown, class_="cards")
+
+
 def absent(why: str) -> Html:
     """The one line of a section that has nothing to show yet."""
     return element("p", why, class_="absent")

@@ -10,10 +10,23 @@ from jobs.report import (
     rule_sections,
     sections,
     tokenizer_sections,
+    training_events,
     training_sections,
+    training_speed,
 )
 from jobs.report.data import Run, read_run
-from jobs.report.markup import Html, count, document, duration, element, facts, join, share, size
+from jobs.report.markup import (
+    Html,
+    cards,
+    count,
+    document,
+    duration,
+    element,
+    facts,
+    join,
+    share,
+    size,
+)
 
 NAME = "report.html"
 
@@ -27,6 +40,10 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Run], Html]], ...] = (
     ("mixture", "Mixture", mixture.mixture),
     ("loss", "Training loss", training_sections.loss),
     ("validation", "Validation", training_sections.validation),
+    ("gradients", "Gradients and rate", training_sections.gradients),
+    ("pace", "Training speed", training_speed.pace),
+    ("time", "Training time", training_speed.time_spent),
+    ("events", "Training events", training_events.events),
     ("sample", "Generated sample", training_sections.sample),
     ("speed", "Speed", training_sections.speed),
 )
@@ -103,23 +120,22 @@ def _facts(run: Run) -> Html:
 
 def _cards(run: Run) -> Html:
     """The run in a few large figures."""
-    cards = []
+    shown = []
     decided = [source.decisions for source in run.sources if source.decisions is not None]
     if decided:
         kept = sum(decisions.counts.totals["kept"] for decisions in decided)
         total = sum(decisions.counts.totals["documents"] for decisions in decided)
         text = sum(measures.verdicts(decisions)[None].text_bytes for decisions in decided)
-        cards.append((count(kept), f"documents kept, {share(kept, total)} of those measured"))
-        cards.append((size(text), "of text kept"))
+        shown.append((count(kept), f"documents kept, {share(kept, total)} of those measured"))
+        shown.append((size(text), "of text kept"))
     if run.shards is not None:
         tokens = sum(file.facts["tokens"] for file in run.shards.files)
-        cards.append((count(tokens), "tokens in shards"))
+        shown.append((count(tokens), "tokens in shards"))
     if run.training.rows:
         last = run.training.rows[-1]
-        cards.append((f"{last['loss']:.3f}", f"loss at step {count(last['step'])}"))
+        shown.append((f"{last['loss']:.3f}", f"loss at step {count(last['step'])}"))
     for source, figures in sorted(run.training.evaluation.items()):
         unigram = figures["unigram_bits_per_byte"]
         said = f"bits/byte on {source}; unigram {unigram:.2f}"
-        cards.append((f"{figures['bits_per_byte']:.3f}", said))
-    shown = [element("div", element("b", a), element("span", b), class_="card") for a, b in cards]
-    return element("div", *shown, class_="cards")
+        shown.append((f"{figures['bits_per_byte']:.3f}", said))
+    return cards(shown)

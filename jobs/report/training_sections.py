@@ -1,8 +1,13 @@
 """The report's sections on the model: loss, validation, speed and a sample."""
 
+import itertools
+import math
+from collections.abc import Iterator
+
 from jobs.report.charts import Series, line_chart, smoothed, thinned
 from jobs.report.data import Run, StageSpeed
 from jobs.report.markup import Html, absent, count, duration, element, join, size, table
+from jobs.report.training_events import marks
 
 _SMOOTHED_PART = 40  # the mean goes over this part of the run's steps
 
@@ -19,33 +24,72 @@ def loss(run: Run) -> Html:
         series.append(Series(f"mean of {2 * half + 1} steps", thinned(means), 1))
     last = rows[-1]
     tokens_a_step = last["tokens"] / last["step"]
-    chart = line_chart(
-        series, f"step ({count(tokens_a_step)} tokens each)", "loss (nats a token)", "Training loss"
-    )
+    x_label = f"step ({count(tokens_a_step)} tokens each)"
+    y_label, happened = "loss (nats a token)", marks(run)
+    chart = line_chart(series, x_label, y_label, "Training loss", events=happened)
     recent = smoothed(points, half)[-1][1]
     said = f"From {points[0][1]:.3f} at step {points[0][0]} to {recent:.3f} at step {last['step']}."
-    return join([chart, element("p", said, class_="note")])
+    parts = [chart, element("p", said, class_="note")]
+    by_source = _by_source(run, "loss_by_source")
+    if len(by_source) > 1:
+        lines = [
+            Series(source, thinned(smoothed(points, half)), tone)
+            for (source, points), tone in zip(by_source.items(), _tones(), strict=False)
+        ]
+        happened = marks(run, "weights", "skip", "rollback")
+        title = "Training loss by source"
+        chart = line_chart(lines, "step", y_label, title, events=happened)
+        parts += [element("h3", "By source"), chart]
+    return join(parts)
+
+
+def gradients(run: Run) -> Html:
+    """The norm of the gradient before clipping, and the learning rate."""
+    rows = run.training.rows
+    if not rows:
+        return absent("Not trained yet.")
+    norms = [(row["step"], row["grad_norm"]) for row in rows if row["grad_norm"] > 0]
+    half = len(norms) // _SMOOTHED_PART // 2
+    happened = marks(run, "resume", "weights", "skip", "rollback")
+    parts = []
+    if norms:
+        highest = thinned(norms, of=max)
+        spread = "each step" if len(highest) == len(norms) else "highest of the steps nearby"
+        series = [
+            Series(spread, highest, 2, "faint"),
+            Series(f"mean of {2 * half + 1} steps", thinned(smoothed(norms, half)), 2),
+        ]
+        title = "Norm of the gradient, before clipping"
+        parts.append(line_chart(series, "step", "gradient norm", title, True, happened))
+    exponent = math.floor(math.log10(max(row["learning_rate"] for row in rows) or 1))
+    rates = [(row["step"], row["learning_rate"] / 10**exponent) for row in rows]
+    series = [Series("learning rate", thinned(rates), 3)]
+    y_label = f"learning rate, in 1e{exponent}"
+    parts.append(line_chart(series, "step", y_label, "Learning rate", events=happened))
+    return join(parts)
 
 
 def validation(run: Run) -> Html:
     """Bits per byte on held-out text, by source, against what a unigram model needs."""
     training = run.training
-    curves: dict[str, list[tuple[float, float]]] = {}
-    for row in training.rows:
-        for source, bits in row.get("validation_bits_per_byte", {}).items():
-            curves.setdefault(source, []).append((row["step"], bits))
+    curves = _by_source(run, "validation_bits_per_byte")
     if not curves:
         return absent("Not evaluated yet.")
     last = training.rows[-1]["step"]
     series = []
-    for tone, (source, points) in enumerate(sorted(curves.items()), 1):
-        colour = (tone - 1) % 5 + 1
+    for colour, (source, points) in zip(_tones(), curves.items(), strict=False):
         series.append(Series(source, points, colour, "dots"))
         unigram = training.evaluation.get(source, {}).get("unigram_bits_per_byte")
         if unigram is not None:
             line = [(points[0][0], unigram), (last, unigram)]
             series.append(Series(f"{source}, unigram model", line, colour, "dashed"))
-    chart = line_chart(series, "step", "bits per byte", "Validation bits per byte by source")
+    chart = line_chart(
+        series,
+        "step",
+        "bits per byte",
+        "Validation bits per byte by source",
+        events=marks(run, "weights", "skip", "rollback"),
+    )
     if not training.evaluation:
         return join([chart, absent("The last evaluation is not there yet.")])
     rows = []
@@ -102,6 +146,19 @@ def sample(run: Run) -> Html:
     if not run.training.sample:
         return absent("No text generated yet.")
     return element("pre", run.training.sample)
+
+
+def _by_source(run: Run, field: str) -> dict[str, list[tuple[float, float]]]:
+    """A curve a source of what the rows have under `field`, by name."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in run.training.rows:
+        for source, value in row.get(field, {}).items():
+            curves.setdefault(source, []).append((row["step"], value))
+    return dict(sorted(curves.items()))
+
+
+def _tones() -> Iterator[int]:
+    return itertools.cycle((1, 2, 3, 4, 5, 7, 8))
 
 
 def _work_of(run: Run, stage: StageSpeed) -> tuple[int, int]:

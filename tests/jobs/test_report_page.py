@@ -19,6 +19,7 @@ from corpus.errors import DataError
 from jobs.cli import main
 from jobs.report.data import read_run
 from jobs.report.page import page, write_report
+from train.metrics import read
 
 CHROMIUM = next((p for n in ("chromium", "chromium-browser") if (p := shutil.which(n))), None)
 FLAGS = (
@@ -118,8 +119,10 @@ def test_training_is_shown_as_it_was_logged(text, reported_run):
     for figures in evaluation["sources"].values():
         assert f"{figures['bits_per_byte']:.3f}" in said["validation"]
         assert f"{figures['unigram_bits_per_byte']:.3f}" in said["validation"]
-    rows = (reported_run.folder / "train/metrics.jsonl").read_text().splitlines()
-    assert f"{json.loads(rows[-1])['loss']:.3f} at step {report_run.STEPS}" in said["loss"]
+    rows = read(reported_run.folder / "train/metrics.jsonl")
+    assert f"{rows[-1]['loss']:.3f} at step {report_run.STEPS}" in said["loss"]
+    assert f"{report_run.STEPS} steps, on the main process's clock" in said["time"]
+    assert f"1 checkpoint saved, the last after step {report_run.STEPS}" in said["events"]
     shape, schedule = reported_run.config.training().shape, reported_run.config.training().schedule
     tokens = schedule.steps * schedule.batch_sequences * shape.seq_length
     assert f"{tokens:,} of {tokens:,} tokens trained on" in said["mixture"]

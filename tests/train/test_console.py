@@ -30,7 +30,7 @@ def test_a_line_of_a_step_that_is_due(capsys):
 
 
 def test_an_evaluated_step_has_its_line_and_the_last_has_nothing_left(capsys):
-    console = Console(21, 10, is_main=True)
+    console = Console(21, 1, is_main=True)
     console.show({"step": 21, "loss": 2.0, "tokens_per_s": 5.0, "eta_s": 0.0})
     console.show({**ROW, "step": 7, "validation_bits_per_byte": {"web": 1.25}, "eta_s": 12.2})
     assert capsys.readouterr().out.splitlines() == [
@@ -38,6 +38,16 @@ def test_an_evaluated_step_has_its_line_and_the_last_has_nothing_left(capsys):
         "step 7/21  loss 4.512  12,346 tokens/s  MFU 51.2 %  70.0 GB  12 s left  "
         "web 1.250 bits/byte",
     ]
+
+
+def test_the_speed_is_that_of_the_steps_since_the_last_line(capsys):
+    console = Console(300, 2, is_main=True)
+    for step, rate in ((2, 9_999.0), (3, 100.0), (4, 300.0)):
+        mfu = {"causal": rate / 1000}
+        console.show({"step": step, "loss": 1.0, "tokens_per_s": rate, "mfu": mfu})
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "step 4/300  loss 1.000  150 tokens/s  MFU 15.0 %"
+    )
 
 
 def test_a_wait_for_data_is_told_where_it_costs_something(capsys):

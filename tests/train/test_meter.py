@@ -39,6 +39,7 @@ def test_the_time_to_finish_counts_evaluations_and_saves_to_come(tiny_config, tm
     assert left.after(20, 4.0, {"evaluate_s": 3.0}) == 80 + 4 * 3
     # A save of 10 s at 50 is in the row of 51; the one at 100 is to come.
     assert left.after(51, 11.0, {"save_s": 10.0}) == 49 + 3 * 3 + 10
+    assert left.after(52, 1.25, {"save_s": 0.25}) == 48 + 3 * 3 + 10, "it is looked after"
     assert left.after(99, 1.0, {}) == 1 + 3 + 10
     assert left.after(100, 1.0, {}) == 0
 
