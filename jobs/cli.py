@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from corpus.errors import AltiplanoError
-from jobs import evaluate, import_hf, lm, mix, references, shards, tokenizer, why_token
+from jobs import evaluate, generate, import_hf, lm, mix, references, shards, tokenizer, why_token
 from jobs.arguments import config_arguments
 
 Verb = Callable[[argparse.Namespace], int]
@@ -99,10 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--to", metavar="FOLDER", help="where to; default: <output>/hf")
     asked = "perplexity by source and benchmarks of a trained model"
     evaluate.add_arguments(_verb(verbs, "evaluate", asked, evaluate.run))
-    generate = _verb(verbs, "generate", "text from a trained model", _generate)
-    config_arguments(generate)
-    generate.add_argument("--prompt", default="The", help="the text to go on from")
-    generate.add_argument("--tokens", type=int, default=64, help="how many tokens to add")
+    export.add_argument("--watts", type=float, metavar="W", help="what a GPU, or process, drew")
+    written = "text from a trained model, as it is written"
+    generate.add_arguments(_verb(verbs, "generate", written, generate.run))
     report = _verb(verbs, "report", "one HTML page on a run", _report)
     report.add_argument("run_folder", metavar="RUN", help="the run's output folder")
     explain = _verb(verbs, "explain", "the life of one document", _explain)
@@ -185,16 +184,7 @@ def _export(options: argparse.Namespace) -> int:
     from jobs.config import load_run
     from jobs.training import export
 
-    export(load_run(options.config, options.overrides), options.to)
-    return 0
-
-
-def _generate(options: argparse.Namespace) -> int:
-    from jobs.config import load_run
-    from jobs.training import generate
-
-    config = load_run(options.config, options.overrides)
-    print(generate(config, options.prompt, options.tokens))
+    export(load_run(options.config, options.overrides), options.to, options.watts)
     return 0
 
 

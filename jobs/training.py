@@ -12,6 +12,7 @@ from corpus.errors import CheckpointError, ConfigError, ShardError
 from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
+from jobs.licences import licences
 from train.config import TrainConfig
 from train.soundness import name_bus_error, require_sound_shards
 
@@ -21,6 +22,8 @@ KEY = "key.json"
 warnings.filterwarnings("ignore", module="megatron")
 # To read a checkpoint in one process, as an export does, is what torch warns of here.
 warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+# megatron-core reads checkpoints by parts of torch that are to go.
+warnings.filterwarnings("ignore", message="Please use DTensor|`load_state_dict` is deprecated")
 
 
 def train(config: RunConfig, fresh: bool = False) -> int:
@@ -78,21 +81,31 @@ def _clear(folder: Path, state: dict) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def export(config: RunConfig, to: str | None) -> str:
-    """Writes the newest checkpoint as Hugging Face files; returns their folder."""
+def export(config: RunConfig, to: str | None, watts: float | None = None) -> str:
+    """Writes the newest checkpoint as Hugging Face files, with their parity and model cards;
+    returns their folder. watts: what a device drew, where it is known."""
+    from train import model_card, parity, run_facts
     from train.export import export as export_checkpoint
 
     training = config.training()
-    target = Path(to or f"{config.output}/hf")
-    trained = _state(Path(training.output))
-    if not trained:
+    run, target = Path(training.output), Path(to or f"{config.output}/hf")
+    trained = _state(run)
+    if not trained and not training.checkpoints.exists():
         raise CheckpointError(f"nothing was trained in {training.output}; train it first")
-    if trained.get("finished") and _state(target) == trained:
+    if trained.get("finished") and _state(target) == trained and watts is None:
         say(f"[dim]{'export':<22} up to date, skipped[/dim]")
         return str(target)
     began = time.monotonic()
     export_checkpoint(str(training.checkpoints), str(target), training.tokenizer)
-    say(f"{'export':<22} {time.monotonic() - began:6.1f} s  {target}")
+    card = parity.write_card(str(training.checkpoints), str(target))
+    facts = run_facts.gather(run, licences(config), watts)
+    storage.put_bytes(str(target / run_facts.FACTS), json.dumps(facts, indent=2).encode())
+    model_card.write(str(target))
+    apart = card["logits"]["max_abs_difference"].values()
+    most = max((each for each in apart if not isinstance(each, str)), default=None)
+    same = "" if most is None else f", logits within {most:.1g}"
+    tensors = f"{card['weights']['tensors']} tensors to the bit{same}"
+    say(f"{'export':<22} {time.monotonic() - began:6.1f} s  {target}: {tensors}")
     if trained.get("finished"):
         _put_state(target, trained)
     return str(target)

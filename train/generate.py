@@ -1,6 +1,8 @@
 """Samples text from a checkpoint or from an exported folder."""
 
 import hashlib
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,35 +23,64 @@ def generate(
     top_p: float = 0.95,
     seed: int = 0,
 ) -> str:
-    """The prompt and what the model writes after it, up to its end token or `max_tokens`.
+    """The prompt and what the model writes after it; see `stream`."""
+    settings = (max_tokens, temperature, top_p, seed)
+    return "".join(stream(model_dir, tokenizer, prompt, *settings))
+
+
+def stream(
+    model_dir: str,
+    tokenizer: str,
+    prompt: str = "",
+    max_tokens: int = 100,
+    temperature: float = 0.8,
+    top_p: float = 0.95,
+    seed: int = 0,
+) -> Iterator[str]:
+    """Yields the prompt and then what the model writes, as it writes it, up to its end token,
+    `max_tokens`, or the last of its positions.
 
     model_dir: a run's output, a checkpoint, or an exported folder. temperature 0 takes the
-    likeliest token; top_p keeps the likeliest tokens that together have that probability. Raises
-    CheckpointError where there is no model, ConfigError for a setting out of range or a tokenizer
-    that is not the model's.
+    likeliest token; top_p keeps the likeliest tokens that together have that probability. Equal
+    seeds write equal texts. Raises CheckpointError where there is no model, ConfigError for a
+    setting out of range or a tokenizer that is not the model's.
     """
-    if temperature < 0 or not 0 < top_p <= 1:
+    if not 0 <= temperature < math.inf or not 0 < top_p <= 1:
         raise ConfigError(
             f"temperature={temperature}, top_p={top_p}: choose temperature 0 or more and top_p "
             "above 0 and up to 1 (generate)"
         )
-    model, encoder = load(model_dir), Encoder(tokenizer)
+    if max_tokens < 0:
+        raise ConfigError(f"max_tokens={max_tokens}: choose 0 or more (generate)")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, encoder = load(model_dir, device), Encoder(tokenizer)
     checkpoint.check_tokenizer(
         tokenizer, encoder, model.shape, _trained_with(Path(model_dir)), "generate.tokenizer"
     )
     tokens = encode_prompt(encoder, prompt)
+    room = model.shape.seq_length - len(tokens)
+    if room < 0:
+        raise ConfigError(
+            f"the prompt has {len(tokens)} tokens, the model {model.shape.seq_length} positions; "
+            "shorten it (generate)"
+        )
     random = torch.Generator().manual_seed(seed)
     cache: Cache = {}
-    new = torch.tensor([tokens])
-    room = model.shape.seq_length - len(tokens)
+    new = torch.tensor([tokens], device=device)
+    written = ""
     for _ in range(min(max_tokens, room)):
-        logits_V = model.logits(new, cache)[0, -1].float()
-        token = sample(logits_V, temperature, top_p, random)
+        whole = encoder.decode(tokens)
+        # Bytes that are no whole character yet decode as U+FFFD, and may still become one.
+        sound = whole.rstrip("\ufffd")
+        if len(sound) > len(written):
+            yield sound[len(written) :]
+            written = sound
+        token = sample(model.logits(new, cache)[0, -1].float().cpu(), temperature, top_p, random)
         if token == encoder.eos_id:
             break
         tokens.append(token)
-        new = torch.tensor([[token]])
-    return encoder.decode(tokens)
+        new = torch.tensor([[token]], device=device)
+    yield encoder.decode(tokens)[len(written) :]
 
 
 def load(model_dir: str, device: str = "cpu") -> Llama:

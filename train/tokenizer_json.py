@@ -87,6 +87,7 @@ def tokenizer_config(model_path: str, max_length: int) -> dict[str, Any]:
         "add_eos_token": False,
         "added_tokens_decoder": added,
         "clean_up_tokenization_spaces": False,
+        "model_input_names": ["input_ids", "attention_mask"],  # a LLaMA takes no token types
         "model_max_length": max_length,
     }
 

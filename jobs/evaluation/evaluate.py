@@ -19,9 +19,10 @@ from corpus.errors import CheckpointError, ConfigError
 from jobs.console import say
 from jobs.evaluation.config import EvaluateConfig
 from jobs.evaluation.harness import Harness, Scored, chosen, require
+from train import model_card
+from train.model_card import RESULTS
 from train.perplexity import Perplexity
-
-RESULTS = "evaluation/results.json"
+from train.run_facts import FACTS
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def evaluate(
         _tasks(model, config, results)
     target = output or str(model.folder / RESULTS)
     storage.put_bytes(target, (json.dumps(_tree(model, config, results), indent=2) + "\n").encode())
+    if model.step is None and not output and (model.folder / FACTS).exists():
+        model_card.write(str(model.folder))
     return results, target
 
 

@@ -6,7 +6,7 @@ import torch
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
 from train.export import export
-from train.generate import generate, load, sample
+from train.generate import encode_prompt, generate, load, sample, stream
 
 # Probabilities 0.5, 0.3, 0.15, 0.05 of tokens 2, 0, 3, 1.
 LOGITS = torch.tensor([0.3, 0.05, 0.5, 0.15]).log()
@@ -58,6 +58,36 @@ def test_no_more_tokens_than_asked_for_or_than_the_model_has_positions(tp1_run):
     long = generate(tp1_run.output, tp1_run.tokenizer, "", max_tokens=10_000)
     assert len(short) < len(long)
     assert long.startswith(short)
+
+
+def test_a_stream_is_the_text_in_parts(tp1_run):
+    settings = (tp1_run.output, tp1_run.tokenizer, "a")
+    parts = list(stream(*settings, temperature=2.0, top_p=1.0, seed=5))
+    assert parts[0] == "a"
+    assert len(parts) > 5
+    assert "".join(parts) == generate(*settings, temperature=2.0, top_p=1.0, seed=5)
+
+
+def test_bytes_of_one_character_come_out_together(tp1_run, monkeypatch):
+    encoder = Encoder(tp1_run.tokenizer)
+    wanted = iter([*encode_prompt(encoder, "é🎉 b")[1:], encoder.eos_id])
+    monkeypatch.setattr("train.generate.sample", lambda *_: next(wanted))
+    parts = list(stream(tp1_run.output, tp1_run.tokenizer, ""))
+    assert "".join(parts) == "é🎉 b"
+    assert not any("\ufffd" in part for part in parts)
+
+
+def test_the_end_token_ends_the_text(tp1_run, monkeypatch):
+    encoder = Encoder(tp1_run.tokenizer)
+    answers = iter([5, encoder.eos_id])  # a third would raise
+    monkeypatch.setattr("train.generate.sample", lambda *_: next(answers))
+    text = generate(tp1_run.output, tp1_run.tokenizer, "a")
+    assert text == encoder.decode([*encode_prompt(encoder, "a"), 5])
+
+
+def test_a_prompt_longer_than_the_model_is_an_error(tp1_run):
+    with pytest.raises(ConfigError, match="the model 32 positions; shorten it"):
+        generate(tp1_run.output, tp1_run.tokenizer, "word " * 40)
 
 
 def test_another_tokenizer_of_the_same_size_is_an_error_that_names_both(
