@@ -44,6 +44,8 @@ def _on_cpu(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if _names_cuda(kwargs.get("device")):
             kwargs["device"] = _CPU
+        if kwargs.get("pin_memory"):  # what is on the CPU is where it will be used
+            kwargs["pin_memory"] = False
         return function(*(_CPU if _names_cuda(arg) else arg for arg in args), **kwargs)
 
     return call

@@ -12,7 +12,7 @@ from megatron.core import parallel_state
 from megatron.core.pipeline_parallel import get_forward_backward_func
 from megatron.core.transformer.module import MegatronModule
 
-from train import documents
+from train import context_parallel, documents
 from train.parallel import device
 
 # From the losses of a micro-batch [B, S] to what the schedule differentiates and what it reports.
@@ -22,6 +22,10 @@ LossFunction = Callable[[torch.Tensor], tuple[torch.Tensor, Any]]
 def mean_loss(losses_BS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The training objective: nats a token."""
     loss = losses_BS.float().mean()
+    if (processes := parallel_state.get_context_parallel_world_size()) > 1:
+        # Each has the mean over its part of the sequence; the schedule takes these for parts of
+        # a sum, of which data parallelism then takes the mean.
+        return loss / processes, loss.detach().clone()
     # The schedule scales the loss in place, so what is reported has to be a copy.
     return loss, loss.detach().clone()
 
@@ -59,7 +63,7 @@ def run(
 
 
 def sum_over_replicas(values: list[float]) -> list[float]:
-    """Adds numbers over data-parallel replicas, in float64; a collective of all processes.
+    """Adds numbers over data- and context-parallel processes, in float64; a collective of all.
 
     They are taken from the last pipeline stage, whose tensor-parallel ranks all hold the same.
     """
@@ -84,5 +88,11 @@ def _forward_step(
     else:
         positions_BS = documents.positions(tokens_BS, begin)
         mask_B1SS = documents.attention_mask(tokens_BS, begin)
+    places = context_parallel.places(tokens_BS.shape[1])
+    if places is not None:
+        places = places.to(device())
+        tokens_BS, labels_BS = tokens_BS[:, places], labels_BS[:, places]
+        positions_BS = positions_BS[:, places]
+        mask_B1SS = None if mask_B1SS is None else mask_B1SS[:, :, places]  # its rows: queries
     output = model(tokens_BS, positions_BS, mask_B1SS, labels=labels_BS)
     return output, loss_function

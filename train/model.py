@@ -24,6 +24,7 @@ from megatron.core.transformer.transformer_config import TransformerConfig
 
 from train import fused, init, recompute, seats
 from train.config import TrainConfig
+from train.context_parallel import GatheredAttention
 from train.cross_entropy import vocab_parallel_cross_entropy
 from train.layers import CausalAttention, RMSNorm
 from train.llama import NORM_EPS, ROPE_THETA
@@ -113,18 +114,19 @@ class _Llama(GPTModel):
 def _spec(
     config: TransformerConfig, document_mask: bool
 ) -> ModuleSpec | TransformerBlockSubmodules:
+    attention = GatheredAttention if config.context_parallel_size > 1 else CausalAttention
     if torch.cuda.is_available() and importlib.util.find_spec("transformer_engine"):
         layer = get_gpt_layer_with_transformer_engine_spec()
         layer.submodules.mlp.submodules.activation_func = fused.swiglu
         if document_mask:  # its own attention is causal whatever mask it is given
-            layer.submodules.self_attention.submodules.core_attention = CausalAttention
+            layer.submodules.self_attention.submodules.core_attention = attention
         recompute.prepare(config, layer)
         return layer
     layer = get_gpt_layer_local_spec(normalization="RMSNorm")
     layer.submodules.mlp.submodules.activation_func = fused.swiglu
     layer.submodules.input_layernorm = RMSNorm
     layer.submodules.pre_mlp_layernorm = RMSNorm
-    layer.submodules.self_attention.submodules.core_attention = CausalAttention
+    layer.submodules.self_attention.submodules.core_attention = attention
     recompute.prepare(config, layer)
     # A block's final norm does not follow the layer's spec, so the block is spelt out.
     parts = config.pipeline_model_parallel_size * (config.virtual_pipeline_model_parallel_size or 1)
