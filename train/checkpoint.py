@@ -20,7 +20,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
-from train import imported, integrity
+from train import imported, integrity, optim
 from train.config import TrainConfig
 from train.durable import put
 from train.identity import RUN, Identity, check_consumed, check_identity
@@ -170,6 +170,8 @@ def check_tokenizer(
 
 def state(training: Training, is_loading: bool) -> dict[str, Any]:
     """The state as megatron-core's sharded tensors, to be written or to be filled."""
+    if not is_loading:
+        optim.gather_parameters(training.model)
     metadata = {
         "distrib_optim_sharding_type": "fully_reshardable",
         "chained_optim_avoid_prefix": True,

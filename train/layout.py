@@ -35,8 +35,8 @@ class ParallelConfig:
     sequence_parallel: bool = False  # between the tensor-parallel matrices, over tp
     recompute: Literal["none", "selective", "full"] = "none"
     recompute_layers: int | None = None  # with full: of each part of the model; None: all
-    overlap_grad_reduce: bool = True  # with the backward pass; GPUs only
-    overlap_param_gather: bool = True  # with the next step's forward pass; GPUs only
+    overlap_grad_reduce: bool = True  # with the backward pass
+    overlap_param_gather: bool = True  # with the next step's forward pass
 
     @property
     def model_size(self) -> int:

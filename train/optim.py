@@ -35,6 +35,7 @@ def build(config: TrainConfig, model: list[DistributedDataParallel]) -> Megatron
             bf16=config.precision == "bf16",
             params_dtype=model[0].config.params_dtype,
             use_distributed_optimizer=True,
+            overlap_param_gather=model[0].ddp_config.overlap_param_gather,
         ),
         model,
     )
@@ -46,6 +47,16 @@ def build(config: TrainConfig, model: list[DistributedDataParallel]) -> Megatron
         if type(part.optimizer) is torch.optim.AdamW:
             _mend_torch_adamw(part)
     return optimizer
+
+
+def gather_parameters(model: list[DistributedDataParallel]) -> None:
+    """Brings every parameter up to date on every process, where the next forward pass would.
+
+    A collective, for those who read parameters after a step and before a pass.
+    """
+    for part in model:
+        if part.ddp_config.overlap_param_gather:
+            part.start_param_sync(force_sync=True)
 
 
 def learning_rate(step: int, schedule: Schedule) -> float:

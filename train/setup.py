@@ -1,6 +1,6 @@
 """Model and optimizer of one process, wired up for megatron-core's schedules."""
 
-import torch
+from megatron.core import parallel_state
 from megatron.core.distributed import (
     DistributedDataParallel,
     DistributedDataParallelConfig,
@@ -11,31 +11,34 @@ from megatron.core.transformer.module import Float16Module
 
 from train import checkpoint, model, optim
 from train.config import TrainConfig
+from train.layout import ParallelConfig
 
 
 def build(config: TrainConfig) -> checkpoint.Training:
     """The training state at step 0; the process groups must be up."""
     parts = model.build(config)
     megatron = parts[0].config
-    on_gpu = torch.cuda.is_available()
-    wrapped = [_wrap(part, number, on_gpu) for number, part in enumerate(parts)]
+    wrapped = [_wrap(part, number, config.parallel) for number, part in enumerate(parts)]
     optimizer = optim.build(config, wrapped)
     megatron.finalize_model_grads_func = finalize_model_grads
     megatron.grad_scale_func = optimizer.scale_loss
-    if on_gpu:
-        megatron.no_sync_func = [part.no_sync for part in wrapped]
-        if len(wrapped) == 1:
-            megatron.no_sync_func = wrapped[0].no_sync
+    if wrapped[0].ddp_config.overlap_grad_reduce:
+        # Gradients are reduced as the last micro-batch completes them, not after each.
+        waits = [part.no_sync for part in wrapped]
+        megatron.no_sync_func = waits if len(waits) > 1 else waits[0]
     return checkpoint.Training(wrapped, optimizer)
 
 
-def _wrap(part: GPTModel, number: int, on_gpu: bool) -> DistributedDataParallel:
+def _wrap(part: GPTModel, number: int, parallel: ParallelConfig) -> DistributedDataParallel:
+    group = parallel_state.get_data_parallel_group(with_context_parallel=True)
+    is_alone = group.size() == 1  # nothing to reduce, so nothing to overlap
     return DistributedDataParallel(
         config=part.config,
         ddp_config=DistributedDataParallelConfig(
             grad_reduce_in_fp32=True,
             use_distributed_optimizer=True,
-            overlap_grad_reduce=on_gpu,
+            overlap_grad_reduce=parallel.overlap_grad_reduce and not is_alone,
+            overlap_param_gather=parallel.overlap_param_gather and not is_alone,
         ),
         module=Float16Module(part.config, part) if part.config.bf16 else part,
         # The gradients of a later part are complete while an earlier part's are still computed.
