@@ -89,16 +89,16 @@ def config_of(
         steps=STEPS,
         batch_sequences=8,
         micro_batch=2,
-        precision="fp32" if precision == "fp32" else "bf16",
+        precision="fp32",
         seed=1,
     )
 
 
-def batches(config: TrainConfig) -> Iterator[torch.Tensor]:
-    """A batch a step, [batch, seq_length + 1] int64: walks over the vocabulary whose next token
-    depends on the last, so that there is something to learn, cut into documents."""
+def batches(config: TrainConfig, steps: int) -> Iterator[torch.Tensor]:
+    """A batch for each of the first steps, [batch, seq_length + 1] int64: walks over the vocabulary
+    whose next token depends on the last, so that there is something to learn, in documents."""
     shape, size = config.shape, config.schedule.batch_sequences
-    for step in range(config.schedule.steps):
+    for step in range(steps):
         random = np.random.default_rng([config.seed, step])
         strides = random.choice([1, 7, 30], p=[0.7, 0.2, 0.1], size=(size, shape.seq_length + 1))
         walk = 2 + (random.integers(0, 300, (size, 1)) + strides.cumsum(1)) % (shape.vocab - 2)
@@ -106,33 +106,43 @@ def batches(config: TrainConfig) -> Iterator[torch.Tensor]:
         yield torch.from_numpy(walk)
 
 
-def measure(layouts: dict[str, ParallelConfig], document_mask: bool) -> dict[str, Difference]:
-    """Runs the layouts and the reference; how far each is from it."""
+def measure(
+    layouts: dict[str, ParallelConfig], document_mask: bool, steps: int = STEPS
+) -> dict[str, Difference]:
+    """Runs the layouts and the reference for so many steps; how far each is from it."""
     from jobs.bench.parity_reference import curve
 
     config = config_of(ParallelConfig(), document_mask)
     torch.set_num_threads(1)  # matrices this small are not worth two
-    wanted = curve(config, batches(config), BEGIN if document_mask else None)
+    wanted = curve(config, batches(config, steps), BEGIN if document_mask else None)
     differences = {}
     for processes in sorted({parallel.processes for parallel in layouts.values()}):
         alike = {name: p for name, p in layouts.items() if p.processes == processes}
         configs = {name: config_of(p, document_mask) for name, p in alike.items()}
-        for name, rows in run(configs, processes).items():
+        for name, rows in run(configs, processes, steps).items():
             differences[name] = Difference(
                 _largest(rows, wanted, "loss"), _largest(rows, wanted, "grad_norm")
             )
     return {name: differences[name] for name in layouts}
 
 
-def run(configs: dict[str, TrainConfig], processes: int) -> dict[str, list[dict]]:
-    """Trains each config on so many processes of this machine; its row of every step."""
+def run(configs: dict[str, TrainConfig], processes: int, steps: int) -> dict[str, list[dict]]:
+    """The first steps of each config, on so many processes of this machine; a row a step."""
     with tempfile.TemporaryDirectory() as folder:
         task, result = Path(folder) / "task.json", Path(folder) / "result.json"
         task.write_text(json.dumps({name: to_tree(config) for name, config in configs.items()}))
         ports = ",".join(map(str, _free_ports(len(configs))))
         shared = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
         shared |= {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1"}
-        command = [sys.executable, "-m", "jobs.bench.parity", "--process", str(task), ports]
+        command = [
+            sys.executable,
+            "-m",
+            "jobs.bench.parity",
+            "--process",
+            str(steps),
+            str(task),
+            ports,
+        ]
         started = [
             subprocess.Popen([*command, str(result)], env={**shared, "RANK": str(rank)})
             for rank in range(processes)
@@ -146,7 +156,7 @@ def run(configs: dict[str, TrainConfig], processes: int) -> dict[str, list[dict]
         return json.loads(result.read_text())
 
 
-def _process(task: str, ports: str, result: str) -> None:
+def _process(steps: str, task: str, ports: str, result: str) -> None:
     """One process: every config of the task in turn, each in groups of its own."""
     from megatron.core import parallel_state
 
@@ -168,7 +178,7 @@ def _process(task: str, ports: str, result: str) -> None:
             mine = rank_rows(schedule.batch_sequences, rank, replicas)
             begin = BEGIN if config.data.document_mask else None
             curves[name] = []
-            for number, batch in enumerate(batches(config), start=1):
+            for number, batch in enumerate(batches(config, int(steps)), start=1):
                 taken = step.take(training, batch[mine], number, schedule, begin, Timers())
                 curves[name].append({"loss": taken.loss, "grad_norm": taken.grad_norm})
     if os.environ["RANK"] == "0":
