@@ -16,7 +16,9 @@ from collections.abc import Callable
 
 import torch
 
-from train.config import ModelConfig, OptimConfig, TrainConfig
+from jobs.bench import train_peer, train_runs
+from jobs.bench.train_runs import config_of
+from train.config import ModelConfig
 
 # Name -> model, sequences a step.
 SHAPES = {
@@ -32,47 +34,23 @@ SHAPES = {
 
 def measure(model: ModelConfig, sequences: int, rounds: int, compiled: bool) -> list[list[float]]:
     """Seconds a round of our step, transformers', and transformers' compiled if asked for."""
-    from jobs.bench import train_peer
-    from train import parallel, setup, step
-    from train.watch import Timers
-
-    config = config_of(model, sequences)
-    with parallel.joined(config):
-        training, taken = setup.build(config), iter(range(1, 1 + 10 * rounds + 10))
-        timers = Timers()
-
-        def ours(windows: torch.Tensor) -> object:
-            return step.take(training, windows, next(taken), config.schedule, None, timers)
-
+    config = config_of(model, sequences, sequences, "fp32")
+    with train_runs.trained(config) as ours:
         peer = train_peer.build(config, torch.device("cpu"))
-        steps: list[Callable[[torch.Tensor], object]] = [ours, train_peer.full_step(peer, config)]
+        steps: list[Callable[[torch.Tensor], object]] = [
+            ours.step,
+            train_peer.full_step(peer, config),
+        ]
         if compiled:
             steps.append(train_peer.full_step(torch.compile(peer), config))
         random = torch.Generator().manual_seed(0)
-        size = (sequences, config.shape.seq_length + 1)
         times: list[list[float]] = []
         for number in range(rounds + 2):
-            windows = torch.randint(config.shape.vocab, size, generator=random)
+            windows = train_runs.windows(config, sequences, random)
             row = [_seconds(one, windows) for one in steps]
             if number >= 2:  # the first make buffers and choose kernels
                 times.append(row)
     return times
-
-
-def config_of(model: ModelConfig, sequences: int) -> TrainConfig:
-    """A run of the model on no data."""
-    return TrainConfig(
-        shards="none",
-        tokenizer="none",
-        output="none",
-        weights={"random": 1.0},
-        model=model,
-        optim=OptimConfig(lr=1e-4, warmup_steps=1),
-        steps=10_000,
-        batch_sequences=sequences,
-        micro_batch=sequences,
-        precision="fp32",
-    )
 
 
 def _seconds(step: Callable[[torch.Tensor], object], windows: torch.Tensor) -> float:
@@ -90,7 +68,7 @@ def main() -> None:
     print(f"torch {torch.__version__}, {os.cpu_count()} cores, fp32; tokens/s, ratio of medians")
     for name, (model, sequences) in SHAPES.items():
         times = measure(model, sequences, asked.rounds, asked.compile)
-        tokens = sequences * config_of(model, sequences).shape.seq_length
+        tokens = sequences * config_of(model, sequences, sequences, "fp32").shape.seq_length
         medians = [statistics.median(column) for column in zip(*times, strict=True)]
         line = f"{name:<12} ours {tokens / medians[0]:7.0f}"
         for peer, column in zip(("transformers", "compiled"), range(1, len(medians)), strict=False):
