@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from megatron.core import dist_checkpointing
+from megatron.core import dist_checkpointing, parallel_state
+from megatron.core.dist_checkpointing.serialization import get_default_save_sharded_strategy
 from megatron.core.dist_checkpointing.strategies import filesystem_async
 from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest
+from megatron.core.dist_checkpointing.strategies.fully_parallel import (
+    FullyParallelSaveStrategyWrapper,
+)
 
 from corpus.errors import CheckpointError
 from train import checkpoint, writing
@@ -63,7 +67,10 @@ class Saver:
         filesystem_async._results_queue = queue.Queue()
         try:
             request = dist_checkpointing.save(
-                checkpoint.state(training, is_loading=False), str(folder), async_sharded_save=True
+                checkpoint.state(training, is_loading=False),
+                str(folder),
+                _spread_over_replicas(),
+                async_sharded_save=True,
             )
         except (OSError, RuntimeError) as error:  # what is not sharded is written by the main one
             raise self._failed(folder, f"{folder}: {error}") from error
@@ -160,6 +167,12 @@ class Saver:
             f"{folder.name} was not saved ({reason}); {kept}; mend the disk and start the same "
             "command again to resume"
         )
+
+
+def _spread_over_replicas() -> FullyParallelSaveStrategyWrapper:
+    # Replicas hold the same weights: each writes a part of them.
+    replicas = parallel_state.get_data_parallel_group(with_context_parallel=True)
+    return FullyParallelSaveStrategyWrapper(get_default_save_sharded_strategy(), replicas)
 
 
 def _emptied(folder: Path) -> None:

@@ -1,0 +1,180 @@
+"""SIGKILL of a random process of a training run at a random moment, again and again.
+
+After each kill the newest checkpoint must be whole, and the run started again must go on from it.
+At the end the whole state (weights, moments, masters) must be that of a run nobody touched, bit for
+bit, and metrics.jsonl must have each step once. Prints a table; kill_loop.md keeps a dated one.
+
+    python -m jobs.bench.kill_loop --kills 20
+"""
+
+import argparse
+import dataclasses
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+import torch.distributed.checkpoint as dcp
+
+from corpus.config import to_tree
+from jobs.bench.kill_data import config_of
+from train import checkpoint
+from train.config import TrainConfig
+from train.metrics import read
+from train.writing import sum_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Life:
+    """One start of the run, and its end."""
+
+    rank: int | None  # that was killed; None where the run came to its end
+    after_s: float  # since its processes were there
+    resumed: int  # the step it went on from, 0: from the start
+    reached: int  # the last step in the metrics
+    kept: int  # the step of the checkpoint it left
+    code: int  # the launcher's exit code
+
+    @property
+    def lost(self) -> int:
+        return max(self.reached - self.kept, 0)
+
+
+def torment(
+    config: TrainConfig, kills: int, seed: int, longest_s: float, told: Callable[[Life], None]
+) -> list[Life]:
+    """Kills a run so often, each time within `longest_s` of its start, and then lets it end.
+
+    Raises AssertionError where a checkpoint is not whole or the run does not end.
+    """
+    draw, lives = random.Random(seed), list[Life]()
+    while True:
+        dies = len(lives) < kills
+        rank = draw.randrange(config.parallel.processes) if dies else None
+        lives.append(_live(config, rank, draw.uniform(0, longest_s)))
+        told(lives[-1])
+        _require_whole(config)
+        if lives[-1].code == 0:
+            assert not dies, f"it ended after {len(lives) - 1} kills; give it more steps"
+            return lives
+        assert dies, f"the launcher's exit code was {lives[-1].code}"
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """What of two runs is not equal: names of tensors in the last checkpoints, steps of rows."""
+    mine, theirs = _state(one), _state(other)
+    found = [n for n in mine.keys() | theirs.keys() if not _equal(mine.get(n), theirs.get(n))]
+    rows = [
+        [(row["step"], row["loss"], row["grad_norm"]) for row in read(_metrics(run))]
+        for run in (one, other)
+    ]
+    return sorted(found) + [f"step {a[0]}" for a, b in zip(*rows, strict=True) if a != b]
+
+
+def _live(config: TrainConfig, rank: int | None, after_s: float) -> Life:
+    output = Path(config.output)
+    output.mkdir(parents=True, exist_ok=True)
+    path = output.with_name(output.name + ".json")
+    path.write_text(json.dumps(to_tree(config)))
+    found = checkpoint.latest(config.checkpoints)
+    began = time.monotonic()
+    with (output / "output.txt").open("a") as log:
+        launcher = subprocess.Popen(
+            [sys.executable, "-m", "train.launch", str(path)], stdout=log, stderr=log
+        )
+        if rank is not None:
+            ranks = _ranks(launcher, config.parallel.processes)
+            began = time.monotonic()
+            time.sleep(after_s)
+            if launcher.poll() is None:
+                ranks[rank].kill()
+        code = launcher.wait(timeout=600)
+    rows, kept = read(_metrics(config)), checkpoint.latest(config.checkpoints)
+    return Life(
+        rank=rank if code else None,
+        after_s=time.monotonic() - began if rank is None else after_s,
+        resumed=found[0] if found else 0,
+        reached=rows[-1]["step"] if rows else 0,
+        kept=kept[0] if kept else 0,
+        code=code,
+    )
+
+
+def _ranks(launcher: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        children = psutil.Process(launcher.pid).children()
+        if len(children) == count:
+            return sorted(children, key=lambda child: child.pid)
+        time.sleep(0.01)
+    raise AssertionError("the launcher started no processes")
+
+
+def _require_whole(config: TrainConfig) -> None:
+    found = checkpoint.latest(config.checkpoints)
+    if found is None:
+        return
+    for name, stored in checkpoint.facts(found[1])["files"].items():
+        assert sum_of(found[1] / name) == stored, f"{found[1] / name} is not what was written"
+
+
+def _state(config: TrainConfig) -> dict[str, torch.Tensor]:
+    found = checkpoint.latest(config.checkpoints)
+    assert found is not None
+    reader = dcp.FileSystemReader(found[1])
+    stored = reader.read_metadata().state_dict_metadata
+    tensors = {
+        name: torch.empty(one.size, dtype=one.properties.dtype)
+        for name, one in stored.items()
+        if isinstance(one, dcp.metadata.TensorStorageMetadata)
+    }
+    dcp.load(tensors, storage_reader=reader, no_dist=True)
+    return tensors
+
+
+def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    return one is not None and other is not None and torch.equal(one, other)
+
+
+def _metrics(config: TrainConfig) -> Path:
+    return Path(config.output) / "metrics.jsonl"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--save-interval", type=int, default=5)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        config = config_of(Path(folder), options.steps, options.save_interval)
+        untouched = dataclasses.replace(config, output=str(Path(folder) / "untouched"))
+        whole = _live(untouched, None, 0)
+        assert whole.code == 0
+        print(f"untouched: {options.steps} steps in {whole.after_s:.0f} s\n")
+        print("| kill | rank | after s | resumed at | reached | checkpoint | steps lost |")
+        print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+        number = iter(range(1, options.kills + 2))
+
+        def told(life: Life) -> None:
+            name = next(number) if life.rank is not None else "end"
+            rank = "" if life.rank is None else life.rank
+            cells = (name, rank, f"{life.after_s:.1f}", life.resumed, life.reached, life.kept)
+            print("|", " | ".join(map(str, (*cells, life.lost))), "|", flush=True)
+
+        # Half of them die while the libraries load and the checkpoint is read.
+        torment(config, options.kills, options.seed, whole.after_s / 2, told)
+        unequal = differences(config, untouched)
+    print(f"\nstate and metrics beside the untouched run: {', '.join(unequal) or 'equal'}")
+    return 1 if unequal else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
