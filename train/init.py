@@ -75,7 +75,7 @@ def _rows(held: torch.Tensor, name: str, seed: int, std: float, before: int = 0)
     rank = parallel_state.get_tensor_model_parallel_rank()
     ranks = parallel_state.get_tensor_model_parallel_world_size()
     first = (before * ranks + rank) * count
-    return torch.from_numpy(rows(f"{seed} {name}", first, first + count, width)) * std
+    return torch.from_numpy(rows(f"{seed} {name}", first, first + count, width)).mul_(std)
 
 
 def _halves(param: torch.Tensor) -> list[tuple[int, torch.Tensor]]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from jobs.bench import parity
 from jobs.bench.parity_reference import initial_weights
-from train import init, loop, weights
+from train import init, loop, setup, weights
+from train import parallel as parallel_groups
 from train.config import ModelConfig, OptimConfig
 from train.launch import launch
 from train.layout import ParallelConfig
@@ -85,6 +86,18 @@ def test_initial_weights_are_equal_in_every_layout(tiny_config, tmp_path, parall
             assert torch.equal(tensor, wanted[f"{layer}.{name}"]), (layer, name)
 
 
+def test_bf16_has_masters_gradients_and_moments_in_fp32(tiny_config, tmp_path):
+    with parallel_groups.joined(config := tiny_config(tmp_path, precision="bf16")):
+        training = setup.build(config)
+        params = list(training.model[0].parameters())
+        [part] = training.optimizer.chained_optimizers
+        masters = [p for group in part.optimizer.param_groups for p in group["params"]]
+        moments = [part.optimizer.state[master]["exp_avg"] for master in masters]
+    assert {p.dtype for p in params} == {torch.bfloat16}
+    assert {p.main_grad.dtype for p in params} == {torch.float32}
+    assert {t.dtype for t in [*masters, *moments]} == {torch.float32}
+
+
 @settings(max_examples=30, deadline=None)
 @given(first=st.integers(0, 300), count=st.integers(1, 200))
 def test_rows_of_a_matrix_are_the_same_whoever_draws_them(first, count):
@@ -111,7 +124,7 @@ def test_an_interleaved_runs_checkpoint_goes_on_in_other_layouts(tiny_config, tm
     evaluated = read(Path(config.output) / "metrics.jsonl")[-1]["validation_bits_per_byte"]
     for name, parallel in {
         "one": ParallelConfig(),
-        "stages": ParallelConfig(processes=2, pp=2, recompute="full"),
+        "stages": ParallelConfig(processes=2, pp=2, recompute="selective"),
     }.items():
         output = tmp_path / name
         shutil.copytree(config.checkpoints / "step-00000004", output / "checkpoints/step-00000004")

@@ -58,6 +58,47 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
             r"processes=3 is not a multiple of tp\*pp=2\*1=2",
         ),
         ({"parallel": {"tp": 0}}, r"tp=0 is below 1; choose 1 or more \(train.parallel.tp\)"),
+        (
+            {"parallel": {"pp": 2, "vpp": 3, "processes": 2}},
+            r"pp\*vpp=2\*3=6 does not divide num_layers=4; choose vpp=1 or 2 \(train.parallel",
+        ),
+        ({"parallel": {"vpp": 2}}, "vpp=2 interleaves pipeline stages, and pp=1 has only one"),
+        (
+            {
+                "parallel": {"pp": 2, "vpp": 2, "processes": 2},
+                "batch_sequences": 12,
+                "micro_batch": 4,
+            },
+            r"=12/\(4\*1\)=3 is not a multiple of pp=2, .* choose a multiple of 8 \(train.batch",
+        ),
+        (
+            {"parallel": {"cp": 3, "processes": 3}},
+            r"cp\*2=3\*2=6 does not divide seq_length=128; choose seq_length=126 or 132",
+        ),
+        (
+            {"parallel": {"cp": 2, "pp": 2, "processes": 6}},
+            r"processes=6 is not a multiple of tp\*cp\*pp=1\*2\*2=4; choose a multiple of 4",
+        ),
+        (
+            {
+                "parallel": {"tp": 2, "cp": 2, "sequence_parallel": True, "processes": 4},
+                "model": {"seq_length": 100},
+            },
+            r"tp\*cp\*2=2\*2\*2=8 does not divide seq_length=100; choose seq_length=96 or 104 \(",
+        ),
+        (
+            {"parallel": {"recompute_layers": 2}},
+            "recompute_layers=2 has no meaning with recompute=n",
+        ),
+        (
+            {"parallel": {"recompute": "full", "recompute_layers": 5}},
+            r"recompute_layers=5 is not within num_layers/\(pp\*vpp\)=4/\(1\*1\)=4; choose 1 to 4",
+        ),
+        (
+            {"parallel": {"overlap_grad_reduce": False}},
+            "overlap_param_gather=True needs overlap_grad_reduce=True; set both or neither",
+        ),
+        ({"parallel": {"recompute": "some"}}, "'parallel.recompute' must be one of 'none', 'sele"),
         ({"batch_sequences": 10, "micro_batch": 4}, r"batch_sequences=10 .* multiple of 4"),
         ({"model": {"num_heads": 3}}, "num_heads=3 does not divide dim=128"),
         ({"model": {"dim": 12, "num_heads": 4}}, "dim/num_heads=3 is odd"),
@@ -84,6 +125,13 @@ def test_sequence_parallel_needs_equal_parts_of_the_sequence():
     parallel = {"tp": 4, "processes": 4, "sequence_parallel": True}
     with pytest.raises(ConfigError, match="tp=4 does not divide seq_length=126"):
         build_with(parallel=parallel, model={"seq_length": 126})
+
+
+def test_an_interleaved_pipelines_micro_batches_fit_its_stages_by_default():
+    config = build_with(
+        parallel={"pp": 2, "vpp": 2, "processes": 2}, model={"preset": "demo"}, batch_sequences=12
+    )
+    assert config.schedule.micro_batch == 6
 
 
 def test_data_parallel_size_is_what_tp_and_pp_leave():
