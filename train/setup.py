@@ -16,17 +16,23 @@ from train.layout import ParallelConfig
 
 def build(config: TrainConfig) -> checkpoint.Training:
     """The training state at step 0; the process groups must be up."""
+    wrapped = with_gradients(config)
+    optimizer = optim.build(config, wrapped)
+    wrapped[0].config.grad_scale_func = optimizer.scale_loss
+    return checkpoint.Training(wrapped, optimizer)
+
+
+def with_gradients(config: TrainConfig) -> list[DistributedDataParallel]:
+    """This process's parts of the model, each with its gradient buffers and their reduction."""
     parts = model.build(config)
     megatron = parts[0].config
     wrapped = [_wrap(part, number, config.parallel) for number, part in enumerate(parts)]
-    optimizer = optim.build(config, wrapped)
     megatron.finalize_model_grads_func = finalize_model_grads
-    megatron.grad_scale_func = optimizer.scale_loss
     if wrapped[0].ddp_config.overlap_grad_reduce:
         # Gradients are reduced as the last micro-batch completes them, not after each.
         waits = [part.no_sync for part in wrapped]
         megatron.no_sync_func = waits if len(waits) > 1 else waits[0]
-    return checkpoint.Training(wrapped, optimizer)
+    return wrapped
 
 
 def _wrap(part: GPTModel, number: int, parallel: ParallelConfig) -> DistributedDataParallel:

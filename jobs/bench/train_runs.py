@@ -9,10 +9,8 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
-from megatron.core.distributed import finalize_model_grads
 
 from train import forward, parallel, setup, step
-from train import model as trained_model
 from train.config import ModelConfig, OptimConfig, ParallelConfig, TrainConfig
 from train.timers import Timers
 
@@ -124,13 +122,7 @@ def where() -> torch.device:
 
 def without_optimizer(config: TrainConfig) -> list[Any]:
     """The trainer's model with its gradient buffers, for `passes`; the groups must be up."""
-    on_gpu = torch.cuda.is_available()
-    wrapped = [setup._wrap(part, 0, on_gpu) for part in trained_model.build(config)]
-    megatron = wrapped[0].config
-    megatron.finalize_model_grads_func = finalize_model_grads
-    if on_gpu:
-        megatron.no_sync_func = wrapped[0].no_sync
-    return wrapped
+    return list(setup.with_gradients(config))
 
 
 class Share:
