@@ -64,6 +64,11 @@ class Loader:
         """Where the samples of a step begin, [rows] int64: positions in `stream`."""
         return self._places(step, rows)[0]
 
+    def sources_of(self, step: int) -> np.ndarray:
+        """The source of each sample of a step (from 0), [batch_size]: places in `sources`."""
+        first = step * self.batch_size
+        return self._order.locate(np.arange(first, first + self.batch_size, dtype=np.int64))[0]
+
     def _places(self, step: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         # Positions [rows], and how often each one's source was gone through before [rows].
         if step < 0:

@@ -20,14 +20,14 @@ LossFunction = Callable[[torch.Tensor], tuple[torch.Tensor, Any]]
 
 
 def mean_loss(losses_BS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The training objective: nats a token."""
-    loss = losses_BS.float().mean()
+    """The training objective, nats a token; what is reported is that of each sequence, [B]."""
+    losses_BS = losses_BS.float()
+    loss, losses_B = losses_BS.mean(), losses_BS.detach().mean(dim=1)
     if (processes := parallel_state.get_context_parallel_world_size()) > 1:
         # Each has the mean over its part of the sequence; the schedule takes these for parts of
         # a sum, of which data parallelism then takes the mean.
-        return loss / processes, loss.detach().clone()
-    # The schedule scales the loss in place, so what is reported has to be a copy.
-    return loss, loss.detach().clone()
+        return loss / processes, losses_B
+    return loss, losses_B
 
 
 def run(

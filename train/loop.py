@@ -7,7 +7,6 @@ The time of a save is in the row of the step after it.
 
 import gc
 import hashlib
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from train.identity import Identity, consumed, made_by
 from train.prefetch import Prefetch
 from train.proof import Prover
 from train.saver import Saver
+from train.source_losses import by_source
 from train.streams import manifest_files
 from train.suspects import suspects
 from train.watch import Row, Watch
@@ -148,7 +148,7 @@ class _Run:
 
     def _train_step(self) -> Row | None:
         """The step's row; None where its batch was refused, and the config's way was gone."""
-        began, batch = time.perf_counter(), batch_of(self.step, self.guard.skipped)
+        batch = batch_of(self.step, self.guard.skipped)
         with self.timers("data_wait"):
             windows = self.batches.take()
         taken = step.take(
@@ -170,8 +170,8 @@ class _Run:
             "loss": taken.loss,
             "grad_norm": taken.grad_norm,
             "learning_rate": taken.learning_rate,
+            "loss_by_source": by_source(self.loader, batch, taken.row_losses),
             "tokens": self.step * tokens,
-            "tokens_per_s": tokens / (time.perf_counter() - began),
         }
         return {**row, "batch": batch + 1} if self.guard.skipped else row
 
@@ -182,9 +182,7 @@ class _Run:
             taken.fault,
             self.guard.action(taken.loss, taken.grad_norm),
         )
-        behind = suspects(
-            self.loader, self.config.manifest, batch, taken.micro_losses, self.schedule.micro_batch
-        )
+        behind = suspects(self.loader, self.config.manifest, batch, taken.row_losses)
         out = [batch]
         if action == "rollback":
             self.saver.finish()

@@ -13,6 +13,7 @@ from train import flops
 from train.config import TrainConfig
 from train.parallel import device
 
+BETWEEN_STEPS = ("evaluate_s", "save_s")
 _RECENT = 50  # steps whose median says how long the next ones take
 
 
@@ -22,6 +23,7 @@ class Meter:
     def __init__(self, config: TrainConfig):
         self._shape = config.shape
         self._peak = flops.device_peak(config)
+        self._tokens = config.schedule.batch_sequences * config.shape.seq_length
         self._world = torch.distributed.get_world_size()
         self._to_finish = TimeToFinish(config)
         self._told = time.perf_counter()
@@ -29,21 +31,26 @@ class Meter:
     def complete(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with what is measured here; its `…_s` are seconds since the row before.
 
-        Adds `other_s`, what those leave of the clock's time. Memory is that of the process that
-        has most. A collective of all processes.
+        Speed is that of all of this time but evaluations and saves. `other_s` is what the times
+        leave of the clock's. Memory is that of the process that has most. A collective of all
+        processes.
         """
         now = time.perf_counter()
         spent, self._told = now - self._told, now
-        of_speed = "tokens_per_s"
-        times = {k: v for k, v in row.items() if k.endswith("_s") and k != of_speed}
-        rate = row["tokens_per_s"] / self._world
+        times = {name: value for name, value in row.items() if name.endswith("_s")}
+        learning = spent - sum(times.get(name, 0.0) for name in BETWEEN_STEPS)
         whole = {**row, "other_s": round(max(0.0, spent - sum(times.values())), 6)}
-        whole["tokens_per_s_per_device"] = rate
+        whole["tokens_per_s"] = self._tokens / max(learning, 1e-9)
+        rate = whole["tokens_per_s_per_device"] = whole["tokens_per_s"] / self._world
         if self._peak:
             whole["mfu"] = flops.mfu(self._shape, rate, self._peak)
         whole["memory"] = memory()
         whole["eta_s"] = round(self._to_finish.after(row["step"], spent, times), 1)
         return whole
+
+    def restart(self) -> None:
+        """What came since the last row is no step's time."""
+        self._told = time.perf_counter()
 
 
 class TimeToFinish:
@@ -51,7 +58,8 @@ class TimeToFinish:
 
     def __init__(self, config: TrainConfig):
         self._steps = config.schedule.steps
-        self._intervals = {"evaluate_s": config.eval_interval, "save_s": config.save_interval}
+        intervals = (config.eval_interval, config.save_interval)
+        self._intervals = dict(zip(BETWEEN_STEPS, intervals, strict=True))
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._last: dict[str, float] = {}
         self._first = True

@@ -5,6 +5,7 @@ train.timers. Of the replicas only the first is traced, all its tensor and pipel
 into a file of its own. The profiler's first step is its warm-up and is not in the trace.
 """
 
+import os
 from pathlib import Path
 
 import torch
@@ -21,6 +22,8 @@ class Profile:
         """done: the step this process starts after; last: that of the run's end."""
         self.written = folder  # the trace, as soon as there is one
         self._folder = folder
+        if steps:  # it tells of its own begin and end
+            os.environ.setdefault("KINETO_LOG_LEVEL", "99")
         self._rank = torch.distributed.get_rank()
         steps = min(steps, last - done)
         self.first = done + 1 + min(_SETTLED, last - done - steps)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from megatron.core import parallel_state
@@ -13,13 +14,13 @@ from train.timers import Timers
 
 @dataclass(frozen=True)
 class Taken:
-    """What a step reports; but for `micro_losses` the same on every process."""
+    """What a step reports; but for `row_losses` the same on every process."""
 
     loss: float  # nats a token, mean over the global batch
     grad_norm: float  # global, before clipping
     learning_rate: float
     fault: str | None  # why nothing was updated, None where it was
-    micro_losses: list[float]  # of this replica's micro-batches; on the last pipeline stage only
+    row_losses: list[float]  # of this replica's sequences; on the last pipeline stage only
 
 
 def take(
@@ -50,10 +51,11 @@ def take(
         forward_only=False,
         begin=begin,
     )
-    mean = float(torch.stack(losses).double().mean()) if losses else 0.0
+    row_losses = torch.cat(losses).double().tolist() if losses else []
+    mean = fmean(row_losses) if row_losses else 0.0
     # Context-parallel processes each have the mean over their part of the sequence.
     replicas = parallel_state.get_data_parallel_world_size(with_context_parallel=True)
     loss = forward.sum_over_replicas([mean])[0] / replicas
     with timers("optimizer"):
         grad_norm, found = optim.step(training.optimizer, lambda norm: fault(loss, norm))
-    return Taken(loss, grad_norm, lr, found, [float(part) for part in losses])
+    return Taken(loss, grad_norm, lr, found, row_losses)

@@ -1,4 +1,4 @@
-"""The documents behind a refused batch: whose loss it was, as far as micro-batches tell."""
+"""The documents behind a refused batch: whose loss it was."""
 
 import math
 from typing import Any
@@ -15,16 +15,15 @@ from train.streams import TokenStream, manifest_files
 MOST = 64  # documents that are named; `altiplano why-token` has all of a step
 
 
-def suspects(
-    loader: Loader, manifest: str, batch: int, micro_losses: list[float], micro_batch: int
-) -> dict[str, Any]:
+def suspects(loader: Loader, manifest: str, batch: int, row_losses: list[float]) -> dict[str, Any]:
     """The rows of batch `batch` (from 0) that are at fault and their documents, fit for JSON.
 
-    Rows are those of the micro-batches whose loss is not finite, else of the one with the highest.
-    A collective; on all processes but the main one the result is empty.
+    Rows are those whose loss is not finite, else the one with the highest. row_losses: of this
+    replica's rows, on the last pipeline stage only. A collective; on all processes but the main one
+    the result is empty.
     """
     ranks: list[Any] = [None] * torch.distributed.get_world_size()
-    mine = (parallel_state.get_data_parallel_rank(), micro_losses)
+    mine = (parallel_state.get_data_parallel_rank(), row_losses)
     torch.distributed.all_gather_object(ranks, mine)
     if not is_main():
         return {}
@@ -34,7 +33,7 @@ def suspects(
             before = by_rank.get(rank, losses)
             by_rank[rank] = [_worse(*two) for two in zip(before, losses, strict=True)]
     return {
-        "rows": (rows := _rows(by_rank, micro_batch)),
+        "rows": (rows := _rows(by_rank)),
         **_documents(loader, manifest, batch, rows),
     }
 
@@ -43,16 +42,11 @@ def _worse(one: float, other: float) -> float:
     return max(one, other) if math.isfinite(one) else one
 
 
-def _rows(by_rank: dict[int, list[float]], micro_batch: int) -> list[int]:
-    # A replica has as many rows on end as it has losses times micro_batch (data.rank_rows).
-    losses = {
-        (rank * len(own) + number) * micro_batch: loss
-        for rank, own in sorted(by_rank.items())
-        for number, loss in enumerate(own)
-    }
-    bad = [first for first, loss in losses.items() if not math.isfinite(loss)]
-    chosen = bad or [max(losses, key=lambda first: losses[first])]
-    return [first + row for first in chosen for row in range(micro_batch)]
+def _rows(by_rank: dict[int, list[float]]) -> list[int]:
+    # A replica has as many rows on end as it has losses (data.rank_rows).
+    losses = [loss for _, own in sorted(by_rank.items()) for loss in own]
+    bad = [row for row, loss in enumerate(losses) if not math.isfinite(loss)]
+    return bad or [max(range(len(losses)), key=lambda row: losses[row])]
 
 
 def _documents(loader: Loader, manifest: str, batch: int, rows: list[int]) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class Watch:
         self._tell_of_weights(row["step"])
         if self._profile.step_done(row["step"]):
             self.say(f"profile of steps {self._profile.steps}: {self._profile.written}")
+            self._meter.restart()
 
     def rewind(self, step: int) -> None:
         """The run goes on from an earlier step: rows of later ones are void."""

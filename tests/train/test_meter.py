@@ -21,11 +21,15 @@ def test_a_row_is_completed(tiny_config, tmp_path, one_process, monkeypatch):
     config = tiny_config(tmp_path, peak_tflops=0.5)
     meter = Meter(config)
     now[0] = 3.0
-    row = {"step": 1, "tokens_per_s": 1000.0, "forward_s": 1.25, "save_s": 0.5}
-    row = meter.complete(row)
-    assert row["other_s"] == 1.25
-    assert row["tokens_per_s_per_device"] == 1000
-    assert row["mfu"]["six_n"] == pytest.approx(6 * config.shape.num_parameters * 1000 / 0.5e12)
+    row = meter.complete({"step": 1, "forward_s": 1.25, "save_s": 0.5, "evaluate_s": 0.5})
+    assert row["other_s"] == 0.75
+    rate = 8 * 32 / 2
+    assert row["tokens_per_s"] == row["tokens_per_s_per_device"] == rate
+    assert row["mfu"]["six_n"] == pytest.approx(6 * config.shape.num_parameters * rate / 0.5e12)
+    now[0] = 10.0
+    meter.restart()
+    now[0] = 12.0
+    assert meter.complete({"step": 2})["tokens_per_s"] == rate, "what lay between is no step's"
     assert row["mfu"]["six_n"] < row["mfu"]["causal"] < row["mfu"]["full"]
 
 

@@ -86,10 +86,9 @@ def test_every_step_of_a_run_has_its_times_and_they_add_up(tp2_run):
     for row in rows:
         assert all(row[name] > 0 for name in FIELDS), row
         parts = [row.get(name, 0.0) for name in (*FIELDS, "other_s")]
-        # A step's speed is of the same stretch of time, what is written between steps aside.
-        assert sum(parts) >= 0.999 * 256 / row["tokens_per_s"]
+        assert sum(parts) == pytest.approx(256 / row["tokens_per_s"], rel=1e-3)
     assert [row["step"] for row in rows if "evaluate_s" in row] == [20, 40]
-    assert [row["step"] for row in rows if "save_s" in row] == [21]
+    assert rows[20]["save_s"] > rows[10].get("save_s", 0.0), "that after step 20"
     assert math.isfinite(sum(rows[-1]["memory"].values()))
     assert rows[-1]["memory"]["resident_peak"] >= rows[-1]["memory"]["resident"] > 1e8
     assert "mfu" not in rows[0], "a CPU's peak is not known"
