@@ -32,6 +32,11 @@ def run(options: argparse.Namespace) -> int:
         )
     found = mix_plan.available(config, options.shards, options.available)
     tell(plan(found.tokens, ask), ask.tokens, found.basis)
+    short = mix_plan.short_of_validation(config, found)
+    if short and found.counted:
+        raise ConfigError(short[0])
+    for line in short:
+        print(line)
     return 0
 
 

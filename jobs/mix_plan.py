@@ -1,14 +1,15 @@
 """What a config's training asks of its mixture, and the tokens there are to give."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from corpus import components, storage
 from corpus import manifest as manifests
+from corpus.components import Part
 from corpus.config import to_tree
 from corpus.config_tree import read_tree
 from corpus.errors import ConfigError, DataError
@@ -17,6 +18,7 @@ from corpus.mixture import ComponentConfig, estimated_tokens
 from corpus.mixture_plan import Ask, SourcePlan, plan
 from jobs.config import RunConfig
 from tokenizer.stages import split_tokens
+from train.mixture import named
 
 PLAN_NAME = "mixture.json"
 _NARROW = ("ledger", "decisions")  # stages whose tables hold no text
@@ -29,6 +31,8 @@ class Available:
 
     tokens: dict[str, int]
     basis: str
+    held_out: dict[str, int] = field(default_factory=dict)  # for validation; none where not known
+    counted: bool = False  # else estimated
 
 
 def asked(config: RunConfig) -> Ask | None:
@@ -97,6 +101,21 @@ def available(config: RunConfig, shards: str | None = None, file: str | None = N
     )
 
 
+def short_of_validation(config: RunConfig, found: Available) -> list[str]:
+    """One line for each source that a training would refuse, as too little of it is held out."""
+    if config.train is None:
+        return []
+    training = config.training()
+    wanted = training.shape.seq_length + 1
+    return [
+        f"source '{name}' has {'' if found.counted else 'about '}{found.held_out[name]:,} tokens "
+        f"to validate on, a sample needs {wanted:,}; raise mixture.valid_share="
+        f"{config.mixture.valid_share:g}, or leave the source out of the weights"
+        for name in named(training.weights)
+        if found.held_out.get(name, wanted) < wanted
+    ]
+
+
 def write_plan(config: RunConfig, shards: Manifest) -> None:
     """Writes what the run will take into its output's `mixture.json`, where it states how much."""
     ask = asked(config)
@@ -113,27 +132,43 @@ def plan_json(ask: Ask, rows: list[SourcePlan]) -> bytes:
 
 def _of_shards(shards: Manifest) -> Available:
     tokens = split_tokens(shards, "train")
-    held_out = {name: 0 for name in split_tokens(shards, "valid")}
-    return Available({**held_out, **tokens}, f"counted in {shards.folder}")
+    valid = split_tokens(shards, "valid")
+    every = dict.fromkeys((*valid, *tokens), 0)
+    basis = f"counted in {shards.folder}"
+    return Available({**every, **tokens}, basis, {**every, **valid}, counted=True)
 
 
 def _of_documents(
     config: RunConfig, documents: Manifest, chosen: Mapping[str, components.Choices]
 ) -> Available:
+    return _estimated(config, _sizes(config.output, documents, chosen), documents.folder)
+
+
+def of_parts(config: RunConfig, parts: Sequence[Part]) -> Available:
+    """The training tokens that there will be of documents not tokenized yet, estimated."""
+    sizes = ((n, part.documents[n], part.text_bytes[n]) for part in parts for n in part.documents)
+    return _estimated(config, sizes, config.output)
+
+
+def _estimated(config: RunConfig, found: Iterable[tuple[str, int, int]], folder: str) -> Available:
     mixture = config.mixture
     rates = {part.name: part.bytes_per_token for part in mixture.components()}
     sizes = dict.fromkeys(rates, (0, 0))  # documents, and bytes of text
-    for name, rows, text in _sizes(config.output, documents, chosen):
+    for name, rows, text in found:
         before = sizes.get(name, (0, 0))
         sizes[name] = (before[0] + rows, before[1] + text)
-    tokens = {}
+    tokens, held_out = {}, {}
     for name, (rows, text) in sizes.items():
         every = estimated_tokens(text, rows, rates.get(name, mixture.bytes_per_token))
+        # Documents are held out whole: of a few, though long, probably none.
+        held_out[name] = (
+            round(every * mixture.valid_share) if rows * mixture.valid_share >= 1 else 0
+        )
         tokens[name] = round(every * (1 - mixture.valid_share))
     others = {n: r for n, r in rates.items() if r != mixture.bytes_per_token}
     at = f"{mixture.bytes_per_token:g} bytes a token"
     at += "".join(f", {name} at {rate:g}" for name, rate in others.items())
-    return Available(tokens, f"estimated from {documents.folder} at {at}")
+    return Available(tokens, f"estimated from {folder} at {at}", held_out)
 
 
 def _sizes(

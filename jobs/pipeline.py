@@ -23,9 +23,9 @@ from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.spark import Engine
 from corpus.stage import Stage, StageRun, forget, run
-from jobs import checks
+from jobs import checks, mix_plan
 from jobs.config import RunConfig, SourceConfig
-from jobs.mix_plan import write_plan
+from jobs.console import say
 from tokenizer import stages as tokens
 from tokenizer import training_stages
 from tokenizer.train import TokenizerConfig
@@ -191,10 +191,12 @@ def _tokenizer(work: Build, parts: Sequence[components.Part], config: TokenizerC
 
 def _shards(work: Build, parts: Sequence[components.Part], model: Manifest) -> None:
     config = work.config
+    for line in mix_plan.short_of_validation(config, mix_plan.of_parts(config, parts)):
+        say(line)
     chosen = components.conditional(config.mixture.components(), list(config.corpus.sources))
     held_out = config.mixture.valid_share
     stage = tokens.shards_stage(parts, chosen, model, config.shards, held_out, config.seed)
-    write_plan(config, work.bring(stage))
+    mix_plan.write_plan(config, work.bring(stage))
 
 
 def _write_metrics(root: str, done: StageRun) -> None:

@@ -32,19 +32,26 @@ def _train(options: argparse.Namespace) -> int:
     from jobs.demo import make_input_named_in
     from jobs.doctor import require_java
     from jobs.pipeline import build
-    from tokenizer.training_stages import MODEL_NAME
+    from tokenizer.training_stages import MODEL_NAME, short_of_wanted
 
     config = load_run(options.config, options.overrides)
     if config.tokenizer is None:
         raise ConfigError(f"{options.config} has no 'tokenizer' section; add one to train it")
     require_java()
     make_input_named_in(config)
-    totals = build(config, notice=stage_line, shards=False)["tokenizer"].counts.totals
+    made = build(config, notice=stage_line, shards=False)
+    totals = made["tokenizer"].counts.totals
     model = storage.join(config.output, "tokenizer", MODEL_NAME)
     say(
         f"{model}: {config.tokenizer.vocab_size:,} pieces learnt from "
         f"{totals['sample_documents']:,} documents, {totals['sample_bytes'] / 1e6:.1f} MB of text"
     )
+    short = [
+        f"{found / 1e6:.1f} of {wanted / 1e6:.1f} MB of {name}"
+        for name, wanted, found in short_of_wanted(made["sample"])
+    ]
+    if short:
+        say(f"the sample has only {', '.join(short)}; there is no more of it (sample_bytes)")
     return 0
 
 

@@ -4,7 +4,7 @@ Each task keeps of its file the documents that the sample of the whole may hold,
 what they kept. The model is the same for any number of files, tasks and executors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +48,23 @@ class SampleConfig:
 
     def falls_short(self, sampled: Manifest) -> bool:
         """Whether `below` kept documents out that the sample needs."""
-        held = dict.fromkeys(self.wanted, 0)
-        for file in sampled.files:
-            for name, size in file.facts["text_bytes"].items():
-                held[name] += size
+        held = _held(sampled, self.wanted)
         return any(self.below[name] < 1 and held[name] < size for name, size in self.wanted.items())
+
+
+def short_of_wanted(sampled: Manifest) -> list[tuple[str, int, int]]:
+    """(part of the mixture, bytes wanted, bytes found) of those that a finished sample lacks."""
+    wanted = sampled.config["wanted"]
+    held = _held(sampled, wanted)
+    return [(name, wanted[name], size) for name, size in held.items() if size < wanted[name]]
+
+
+def _held(sampled: Manifest, wanted: Iterable[str]) -> dict[str, int]:
+    held = dict.fromkeys(wanted, 0)
+    for file in sampled.files:
+        for name, size in file.facts["text_bytes"].items():
+            held[name] += size
+    return held
 
 
 def sample_config(

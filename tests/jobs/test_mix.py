@@ -194,6 +194,26 @@ def test_a_training_beyond_the_budget_is_refused(capfd, config, tmp_path):
     assert "over the budget mixture.tokens=400; lower one or raise the other" in said
 
 
+def test_what_is_not_held_out_is_told_with_the_plan(capfd, config, tmp_path):
+    more = ["tokenizer={vocab_size: 512}", TRAIN % "", "mixture.tokens=0"]
+    run, every = tmp_path / "out", {"web": 900_000, "code": 500_000}
+    put(run, "documents", [{"source": n, "text_bytes": b} for n, b in every.items()], rows=120)
+    code, said = told(capfd, config, *overrides(run, *more))
+    assert (code, "to validate on" in said) == (0, False)
+    code, said = told(capfd, config, *overrides(run, *more, "mixture.valid_share=0.005"))
+    assert code == 0
+    assert (
+        "source 'code' has about 0 tokens to validate on, a sample needs 129; raise "
+        "mixture.valid_share=0.005, or leave the source out of the weights"
+    ) in said
+    held_out = [shard("web", 129, "valid"), shard("code", 128, "valid")]
+    put(run, "shards", [shard("web", 5_000), shard("code", 5_000), *held_out])
+    code, said = told(capfd, config, *overrides(run, *more))
+    assert code == 2
+    assert "error: source 'code' has 128 tokens to validate on, a sample needs 129" in said
+    assert "source 'web'" not in said
+
+
 def test_a_build_writes_the_plan_of_its_shards(config, tmp_path):
     run = load_run(config, [f"output={tmp_path}", *TWO])
     place = put(tmp_path, "shards", [shard("web", 250), shard("code", 90)])
