@@ -11,6 +11,7 @@ from jobs.config import load_run
 from jobs.installed_packages import write_archives
 from jobs.pipeline import build
 from jobs.report.page import write_report
+from tokenizer.stages import split_tokens
 
 CONFIG = ROOT / "jobs/configs/seven_sources.yaml"
 INPUTS = {
@@ -21,6 +22,16 @@ INPUTS = {
     "arxiv": "arxiv/lab156/tests",
     "stackexchange": "stackexchange",
 }
+
+
+def test_the_config_goes_on_to_a_tokenizer_and_a_tiny_training() -> None:
+    config = load_run(CONFIG)
+    training = config.training()
+    assert training.shape.vocab == config.tokenizer.vocab_size == 4096
+    assert set(training.weights) == {"github", *INPUTS}
+    paper = load_run(CONFIG.with_name("llama.yaml"))
+    assert (paper.train, paper.mixture.valid_share) == (None, 0.01)
+    assert paper.tokenizer.vocab_size == 32_000
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +63,12 @@ def test_every_source_is_in_the_corpus(run: Path) -> None:
     assert kept["wikipedia"] == 43
     assert all(count > 10 for name, count in kept.items() if name != "arxiv"), kept
     assert kept["arxiv"] >= 1
+
+
+def test_every_source_is_in_the_shards(run: Path) -> None:
+    held = split_tokens(manifests.read(str(run / "shards")), "train")
+    assert held.keys() == {"github", *INPUTS}
+    assert all(tokens > 1000 for tokens in held.values()), held
 
 
 def test_what_was_dropped_is_told_by_reason(run: Path) -> None:

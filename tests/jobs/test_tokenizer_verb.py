@@ -1,5 +1,7 @@
 """`altiplano tokenizer train`: the build as far as the tokenizer, and no further."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +19,13 @@ def run(tiny_run: Path, tmp_path: Path) -> Path:
     """A finished build whose tokenizer and shards are gone."""
     left_out = shutil.ignore_patterns("tokenizer", "shards", "train", "mixture.json")
     return Path(shutil.copytree(tiny_run, tmp_path / "run", ignore=left_out))
+
+
+def by_source(manifest: Path) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for file in json.loads(manifest.read_text())["files"]:
+        found.setdefault(file["facts"]["source"], []).append(file)
+    return found
 
 
 def arguments(run: Path, *overrides: str) -> list[str]:
@@ -52,6 +61,21 @@ def test_a_sample_that_falls_short_is_drawn_again_once(run, tiny_run, engine, mo
     assert (run / model).read_bytes() == (tiny_run / model).read_bytes()
     build(config, engine.session, note, shards=False)
     assert len(done) == 3, "the second build has nothing to do"
+
+
+def test_what_the_corpus_lacks_of_the_sample_is_told_by_source(run, capfd):
+    held = {
+        name: sum(file["facts"]["text_bytes"] for file in files)
+        for name, files in by_source(run / "documents/manifest.json").items()
+    }
+    assert main(arguments(run, "tokenizer.sample_bytes=500000000")) == 0
+    said = " ".join(capfd.readouterr().err.split())
+    found = re.findall(r"([\d.]+) of ([\d.]+) MB of (\w+)", said)
+    assert {name for _, _, name in found} == held.keys()
+    for size, wanted, name in found:
+        assert 0.8 * held[name] - 1e5 < float(size) * 1e6 <= held[name] + 1e5
+        assert float(wanted) > float(size)
+    assert "there is no more of it (sample_bytes)" in said
 
 
 def test_a_config_without_a_tokenizer_is_refused(run, capfd):
