@@ -138,7 +138,7 @@ class Saver:
         keep, every = self._config.keep_checkpoints, self._config.keep_every
         older = [found for found in steps(self._config.checkpoints) if found[0] < newest]
         whole = [(step, folder) for step, folder in older if (folder / RUN).exists()]
-        spared = {step for step, _ in whole[len(whole) - keep + 1 :]}
+        spared = {step for step, _ in whole[max(0, len(whole) - keep + 1) :]}
         spared |= {step for step, _ in whole if every and step % every == 0}
         for step, folder in older:
             if step not in spared:

@@ -44,12 +44,13 @@ def test_a_half_written_one_is_not_taken_and_is_written_anew(copy_of_run):
     assert not (half / "left_by_a_killed_save.distcp").exists()
 
 
-def test_only_as_many_are_kept_as_asked_for(copy_of_run):
-    config = dataclasses.replace(copy_of_run, save_interval=10, keep_checkpoints=2)
+@pytest.mark.parametrize("keep", [2, 5])
+def test_only_as_many_are_kept_as_asked_for(copy_of_run, keep):
+    config = dataclasses.replace(copy_of_run, save_interval=5, keep_checkpoints=keep)
     shutil.rmtree(config.checkpoints)
     assert loop.train(config) == 0
     kept = sorted(path.name for path in config.checkpoints.glob("step-*"))
-    assert kept == ["step-00000030", "step-00000040"]
+    assert kept == [f"step-{step:08d}" for step in range(5, 45, 5)][-keep:]
 
 
 def test_every_so_many_are_kept_for_ever(copy_of_run):
