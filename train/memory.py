@@ -126,7 +126,9 @@ def _of(config: TrainConfig, world_size: int, stage: _Stage, on_gpu: bool) -> Es
 def _layer_bytes(config: TrainConfig, number: int) -> tuple[float, float]:
     """Bytes a token that a layer's pass makes for its backward pass, and those that are kept."""
     shape, parallel = config.shape, config.parallel
-    norms, attention = 2 * shape.dim / _sequence_split(config), 4 * shape.dim / parallel.tp
+    norms = 2 * shape.dim / _sequence_split(config)
+    # Query and output of this process's part of the sequence, keys and values of all parts.
+    attention = (2 + 2 * parallel.cp) * shape.dim / parallel.tp
     gate = 2 * shape.ffn / parallel.tp
     sums = 2 * 4 + 4 * shape.num_heads / parallel.tp  # of a norm's and a head's row, fp32
     whole = number * (2 * norms + attention + 1.5 * gate) + sums
