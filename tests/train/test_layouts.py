@@ -124,6 +124,7 @@ def test_an_interleaved_runs_checkpoint_goes_on_in_other_layouts(tiny_config, tm
     evaluated = read(Path(config.output) / "metrics.jsonl")[-1]["validation_bits_per_byte"]
     for name, parallel in {
         "one": ParallelConfig(),
+        "context": ParallelConfig(processes=2, cp=2),
         "stages": ParallelConfig(processes=2, pp=2, recompute="selective"),
     }.items():
         output = tmp_path / name
@@ -135,3 +136,15 @@ def test_an_interleaved_runs_checkpoint_goes_on_in_other_layouts(tiny_config, tm
         assert losses(output) == pytest.approx(losses(config.output)[4:], abs=2e-5)
         bits = read(output / "metrics.jsonl")[-1]["validation_bits_per_byte"]
         assert bits == pytest.approx(evaluated, abs=2e-5)
+
+
+def test_a_checkpoint_between_a_step_and_the_next_pass_has_the_steps_weights(tiny_config, tmp_path):
+    changes = {"steps": 3, "save_interval": 2, "eval_interval": 0, "unigram_baseline": False}
+    changes |= {"eval_sequences": 2, "optim": OptimConfig(lr=5e-3, warmup_steps=1)}
+    one = tiny_config(tmp_path / "one", **changes)
+    two = tiny_config(tmp_path / "two", parallel=ParallelConfig(processes=2), **changes)
+    assert loop.train(one) == 0
+    assert launch(two) == 0
+    wanted, found = (dict(weights.read(c.checkpoints / "step-00000002")) for c in (one, two))
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=1e-4, rtol=0, msg=name)
