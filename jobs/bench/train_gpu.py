@@ -4,7 +4,7 @@
 
 LLaMA 7B at sequence 2,048 in bf16, random weights and tokens. Parts, in this order:
 
-checks   bf16 against fp32 and float64 (train_gpu_checks.py); the rest is of no worth where one fails.
+checks   bf16 against fp32 and float64 (train_gpu_checks.py); else the rest is worth nothing.
 device   what a matrix product, a copy and the attention kernels reach on this card.
 step     the full step (forward, backward, clipping, AdamW with fp32 state and master weights) of as
          many layers as fit, and of half as many; the time of 32 follows by a straight line.

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from jobs.bench import train_gpu_loader, train_peer, train_runs
 from jobs.bench.train_gpu_sizes import TINY, Row, Sizes
 from jobs.bench.train_runs import config_of, seconds, where, windows
-from train import flops, memory, parallel
+from train import flops, memory, parallel, setup
 from train.config import ModelConfig, TrainConfig
 
 
@@ -84,7 +84,7 @@ def whole(sizes: Sizes, seed: int) -> Iterator[Row]:
     config = _cut(sizes, sizes.layers, 1)
     random = torch.Generator().manual_seed(seed)
     with parallel.joined(config):
-        parts = train_runs.without_optimizer(config)
+        parts = setup.with_gradients(config)
         share = train_runs.Share(parts[0], config, of=8)
         for micro_batch, rounds in _plans(sizes, config, processes=8):
             batch = windows(config, micro_batch * rounds, random)
@@ -179,7 +179,7 @@ def _speed(
 
 def _passes_alone(config: TrainConfig, batch: torch.Tensor, repeats: int) -> float:
     with parallel.joined(config):
-        parts = train_runs.without_optimizer(config)
+        parts = setup.with_gradients(config)
         return seconds(lambda: train_runs.passes(parts, batch, 1), repeats)
 
 

@@ -120,11 +120,6 @@ def where() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def without_optimizer(config: TrainConfig) -> list[Any]:
-    """The trainer's model with its gradient buffers, for `passes`; the groups must be up."""
-    return list(setup.with_gradients(config))
-
-
 class Share:
     """AdamW with fp32 state and master weights for one part in `of` of a model's parameters, the
     gradient clipped by that part's norm, the new weights put back: what a ZeRO-1 process does
