@@ -60,14 +60,20 @@ def evaluate(
         require()
     model = find(model_dir)
     results = Results()
+    target = Path(output or model.folder / RESULTS)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{target} cannot be written ({error}); give another --output") from None
     _perplexity(model, shards or model.shards, config, results)
     if with_tasks:
         _tasks(model, config, results)
-    target = output or str(model.folder / RESULTS)
-    storage.put_bytes(target, (json.dumps(_tree(model, config, results), indent=2) + "\n").encode())
+    storage.put_bytes(
+        str(target), (json.dumps(_tree(model, config, results), indent=2) + "\n").encode()
+    )
     if model.step is None and not output and (model.folder / FACTS).exists():
         model_card.write(str(model.folder))
-    return results, target
+    return results, str(target)
 
 
 def find(model_dir: str) -> Model:

@@ -173,6 +173,20 @@ def test_what_cannot_be_run_is_named_with_what_to_do(hf, data, tmp_path):
     assert "toxicity_classifier" in results.skipped["real_toxicity_prompts"]
 
 
+def test_results_go_into_the_models_folder_and_its_card(hf, data, tmp_path):
+    model = tmp_path / "hf"
+    shutil.copytree(hf, model)
+    shape = {"dim": 32, "num_heads": 2, "num_layers": 1, "ffn": 48, "vocab": 300, "seq_length": 256}
+    (model / "training.json").write_text(json.dumps({"shape": shape, "step": 1}))
+    _, written = evaluate(str(model), config(data, {"piqa": {}}))
+    assert Path(written) == model / "evaluation/results.json"
+    assert "| piqa | 0 | 5 | acc |" in (model / "README.md").read_text()
+    taken = tmp_path / "file"
+    taken.write_text("")
+    with pytest.raises(ConfigError, match=r"results.json cannot be written .* another --output"):
+        evaluate(str(hf), config(data, {}), output=str(taken / "results.json"))
+
+
 def test_faults_are_one_line(hf, data):
     with pytest.raises(ConfigError, match=r"no task file .*'tasks.nonesuch'; there are arc_ch"):
         config(data, {"nonesuch": {}})
