@@ -5,6 +5,7 @@ import math
 import pytest
 
 from corpus.errors import ConfigError
+from train import flops
 from train.flops import device_peak, mfu, token_flops
 from train.peaks import peak_tflops
 from train.presets import PRESETS, Shape
@@ -80,3 +81,11 @@ def test_a_given_peak_comes_before_the_name_and_a_cpu_has_none(tiny_config, tmp_
 def test_a_peak_that_is_no_rate_is_refused(tiny_config, tmp_path, peak):
     with pytest.raises(ConfigError, match=r"peak_tflops=.* \(train.peak_tflops\)"):
         tiny_config(tmp_path, peak_tflops=peak)
+
+
+def test_a_gpu_is_looked_up_by_its_name_and_the_precision(tiny_config, tmp_path, monkeypatch):
+    config = tiny_config(tmp_path, precision="bf16")
+    monkeypatch.setattr(flops.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(flops.torch.cuda, "get_device_name", lambda: "NVIDIA H100 PCIe")
+    assert device_peak(config) == 756.5
+    assert device_peak(tiny_config(tmp_path, precision="fp32")) == 51.0

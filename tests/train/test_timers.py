@@ -93,3 +93,32 @@ def test_every_step_of_a_run_has_its_times_and_they_add_up(tp2_run):
     assert rows[-1]["memory"]["resident_peak"] >= rows[-1]["memory"]["resident"] > 1e8
     assert "mfu" not in rows[0], "a CPU's peak is not known"
     json.dumps(rows)
+
+
+def test_with_cuda_the_marks_are_events_and_only_the_last_is_waited_for(monkeypatch, clock):
+    waited = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            self.at = timers_module.time.perf_counter()
+
+        def elapsed_time(self, end):
+            assert waited, "an event is read before it was reached"
+            return 1000 * (end.at - self.at)
+
+        def synchronize(self):
+            waited.append(self.at)
+
+    monkeypatch.setattr(timers_module.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(timers_module.torch.cuda, "Event", Event)
+    timers = Timers()
+    with timers("optimizer"):
+        clock(1)
+        with timers("params-all-gather"):
+            clock(2)
+    assert timers.take() == {"optimizer_s": 1, "communication_s": 2}
+    assert waited == [103]
+    assert timers.take() == {}
