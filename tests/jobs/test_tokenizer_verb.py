@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,9 @@ def test_a_sample_that_falls_short_is_drawn_again_once(run, tiny_run, engine, mo
     assert len(done) == 3, "the second build has nothing to do"
 
 
-def test_what_the_corpus_lacks_of_the_sample_is_told_by_source(run, capfd):
+def test_what_the_corpus_lacks_of_the_sample_is_told_by_source(run, engine, monkeypatch, capfd):
+    # A build that starts Spark would find the tests' session, and stop it.
+    monkeypatch.setattr("jobs.pipeline.build", partial(build, spark_session=engine.session))
     held = {
         name: sum(file["facts"]["text_bytes"] for file in files)
         for name, files in by_source(run / "documents/manifest.json").items()
