@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
+from small_hf import small_hf, small_llama
+from transformers import LlamaForSequenceClassification
 
 from corpus.config import build
 from corpus.errors import ConfigError, DataError
@@ -16,9 +17,7 @@ from jobs.evaluation import sandbox
 from jobs.evaluation.config import EvaluateConfig
 from jobs.evaluation.evaluate import evaluate
 from tokenizer.encode import Encoder
-from tokenizer.train import TokenizerConfig, train
 from train.generate import encode_prompt, load
-from train.tokenizer_json import tokenizer_json
 
 ROOT = Path(__file__).parents[2]
 TASKS = ROOT / "jobs/configs/evaluate"
@@ -51,34 +50,9 @@ FORMS = {
 }
 
 
-def small_llama(vocab, kind=LlamaForCausalLM, **changes):
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        hidden_size=32,
-        num_attention_heads=2,
-        num_hidden_layers=1,
-        intermediate_size=48,
-        vocab_size=vocab,
-        max_position_embeddings=256,
-        initializer_range=0.3,
-        **changes,
-    )
-    return kind(config)
-
-
 @pytest.fixture(scope="module")
 def hf(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evaluate") / "hf"
-    words = "which of these is a colour red seven answer question the he she ran left".split()
-    texts = [" ".join(words[n % 5 :] + words[n % 9 :]) + "?" for n in range(60)]
-    folder.mkdir()
-    model = str(folder / "tokenizer.model")
-    train(texts, TokenizerConfig(300), model)
-    small_llama(300).save_pretrained(folder)
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer_json(model)))
-    facts = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(facts))
-    return folder
+    return small_hf(tmp_path_factory.mktemp("evaluate") / "hf")
 
 
 @pytest.fixture
@@ -176,7 +150,7 @@ def test_what_cannot_be_run_is_named_with_what_to_do(hf, data, tmp_path):
 def test_results_go_into_the_models_folder_and_its_card(hf, data, tmp_path):
     model = tmp_path / "hf"
     shutil.copytree(hf, model)
-    shape = {"dim": 32, "num_heads": 2, "num_layers": 1, "ffn": 48, "vocab": 300, "seq_length": 256}
+    shape = {"dim": 32, "num_heads": 2, "num_layers": 1, "ffn": 48, "vocab": 300, "seq_length": 128}
     (model / "training.json").write_text(json.dumps({"shape": shape, "step": 1}))
     _, written = evaluate(str(model), config(data, {"piqa": {}}))
     assert Path(written) == model / "evaluation/results.json"
