@@ -75,7 +75,7 @@ class Saver:
         except (OSError, RuntimeError) as error:  # what is not sharded is written by the main one
             raise self._failed(folder, f"{folder}: {error}") from error
         assert request is not None
-        part = writing.start(request)
+        part = writing.start(request, _live(training))
         save_s = time.perf_counter() - began
         self._under_way = _UnderWay(step, folder, facts, request, part, began, save_s)
         if not self._config.async_save:
@@ -173,6 +173,16 @@ def _spread_over_replicas() -> FullyParallelSaveStrategyWrapper:
     # Replicas hold the same weights: each writes a part of them.
     replicas = parallel_state.get_data_parallel_group(with_context_parallel=True)
     return FullyParallelSaveStrategyWrapper(get_default_save_sharded_strategy(), replicas)
+
+
+def _live(training: checkpoint.Training) -> set[int]:
+    # Where the tensors are that a step changes in place.
+    tensors = [t for part in training.model for t in (*part.parameters(), *part.buffers())]
+    for optimizer in training.optimizer.chained_optimizers:
+        tensors += [param for group in optimizer.param_groups for param in group["params"]]
+        for state in optimizer.optimizer.state.values():
+            tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
+    return {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
 
 def _emptied(folder: Path) -> None:

@@ -71,13 +71,17 @@ class Part:
         return results
 
 
-def start(request: AsyncRequest) -> Part:
-    """Copies what the request is to write, so that training may go on, and begins to write it."""
+def start(request: AsyncRequest, live: set[int]) -> Part:
+    """Copies what the request is to write, so that training may go on, and begins to write it.
+
+    live: addresses of the host memory that training goes on to change; megatron-core has made
+    copies of the rest, which need no other.
+    """
     part = Part()
     if request.async_fn is None:
         return part
     transforms = request.async_fn.args[0][0]  # of FileSystemWriter, bound by megatron-core
-    copies = _copied(request.async_fn_args[1])
+    copies = _copied(request.async_fn_args[1], live)
     part._thread = threading.Thread(
         target=part._write, args=(copies, transforms), name="checkpoint", daemon=True
     )
@@ -98,14 +102,15 @@ def sum_of(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest}
 
 
-def _copied(buckets: list[Bucket]) -> list[Bucket]:
+def _copied(buckets: list[Bucket], live: set[int]) -> list[Bucket]:
+    def copy(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.is_cuda:
+            return tensor.to("cpu", non_blocking=True)  # to memory that torch pins for it
+        return tensor.clone() if tensor.untyped_storage().data_ptr() in live else tensor
+
     copies = []
     for path, name, (objects, tensors) in buckets:
-        # To host memory that torch pins; of tensors that are there already, of their own.
-        mine = [
-            (item, tensor.to("cpu", non_blocking=True) if tensor.is_cuda else tensor.clone())
-            for item, tensor in tensors
-        ]
+        mine = [(item, copy(tensor)) for item, tensor in tensors]
         copies.append((path, name, (objects, mine)))
     if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -10,6 +10,7 @@ bit, and metrics.jsonl must have each step once. Prints a table; kill_loop.md ke
 import argparse
 import dataclasses
 import json
+import math
 import random
 import subprocess
 import sys
@@ -31,6 +32,15 @@ from train.writing import sum_of
 
 
 @dataclasses.dataclass(frozen=True)
+class Death:
+    """Which process is killed, and after how many seconds or steps, whatever comes first."""
+
+    rank: int
+    seconds: float
+    steps: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Life:
     """One start of the run, and its end."""
 
@@ -40,6 +50,7 @@ class Life:
     reached: int  # the last step in the metrics
     kept: int  # the step of the checkpoint it left
     code: int  # the launcher's exit code
+    start_s: float  # until its first step, 0 where there was none
 
     @property
     def lost(self) -> int:
@@ -49,21 +60,23 @@ class Life:
 def torment(
     config: TrainConfig, kills: int, seed: int, longest_s: float, told: Callable[[Life], None]
 ) -> list[Life]:
-    """Kills a run so often, each time within `longest_s` of its start, and then lets it end.
+    """Kills a run so often and then lets it end: each time within `longest_s` of its start, every
+    other time rather when it has done some steps, so few that it cannot end before.
 
     Raises AssertionError where a checkpoint is not whole or the run does not end.
     """
     draw, lives = random.Random(seed), list[Life]()
-    while True:
-        dies = len(lives) < kills
-        rank = draw.randrange(config.parallel.processes) if dies else None
-        lives.append(_live(config, rank, draw.uniform(0, longest_s)))
+    most = config.schedule.steps // (kills + 1)
+    for number in range(kills):
+        rank, longest = draw.randrange(config.parallel.processes), draw.uniform(0, longest_s)
+        death = Death(rank, longest if number % 2 else math.inf, draw.randint(1, most))
+        lives.append(_live(config, death))
         told(lives[-1])
         _require_whole(config)
-        if lives[-1].code == 0:
-            assert not dies, f"it ended after {len(lives) - 1} kills; give it more steps"
-            return lives
-        assert dies, f"the launcher's exit code was {lives[-1].code}"
+    lives.append(_live(config, None))
+    told(lives[-1])
+    assert lives[-1].code == 0, f"the launcher's exit code was {lives[-1].code}"
+    return lives
 
 
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
@@ -77,33 +90,49 @@ def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
     return sorted(found) + [f"step {a[0]}" for a, b in zip(*rows, strict=True) if a != b]
 
 
-def _live(config: TrainConfig, rank: int | None, after_s: float) -> Life:
+def _live(config: TrainConfig, death: Death | None) -> Life:
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
     path = output.with_name(output.name + ".json")
     path.write_text(json.dumps(to_tree(config)))
     found = checkpoint.latest(config.checkpoints)
-    began = time.monotonic()
+    resumed = found[0] if found else 0
+    started = time.time()
     with (output / "output.txt").open("a") as log:
         launcher = subprocess.Popen(
             [sys.executable, "-m", "train.launch", str(path)], stdout=log, stderr=log
         )
-        if rank is not None:
-            ranks = _ranks(launcher, config.parallel.processes)
-            began = time.monotonic()
-            time.sleep(after_s)
-            if launcher.poll() is None:
-                ranks[rank].kill()
+        ranks = _ranks(launcher, config.parallel.processes)
+        began = time.monotonic()
+        start_s = 0.0
+        while launcher.poll() is None:
+            passed, steps = time.monotonic() - began, _steps_since(config, started, resumed)
+            if steps and not start_s:
+                start_s = passed
+            if death is not None and (passed > death.seconds or steps >= death.steps):
+                ranks[death.rank].kill()
+                break
+            time.sleep(0.02)
         code = launcher.wait(timeout=600)
     rows, kept = read(_metrics(config)), checkpoint.latest(config.checkpoints)
     return Life(
-        rank=rank if code else None,
-        after_s=time.monotonic() - began if rank is None else after_s,
-        resumed=found[0] if found else 0,
+        rank=death.rank if death else None,
+        after_s=time.monotonic() - began,
+        resumed=resumed,
         reached=rows[-1]["step"] if rows else 0,
         kept=kept[0] if kept else 0,
         code=code,
+        start_s=start_s,
     )
+
+
+def _steps_since(config: TrainConfig, started: float, resumed: int) -> int:
+    # Until it has resumed, the rows are those of the life before.
+    path = _metrics(config)
+    if not path.exists() or path.stat().st_mtime < started:
+        return 0
+    rows = read(path)
+    return rows[-1]["step"] - resumed if rows else 0
 
 
 def _ranks(launcher: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
@@ -156,9 +185,10 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         config = config_of(Path(folder), options.steps, options.save_interval)
         untouched = dataclasses.replace(config, output=str(Path(folder) / "untouched"))
-        whole = _live(untouched, None, 0)
+        whole = _live(untouched, None)
         assert whole.code == 0
-        print(f"untouched: {options.steps} steps in {whole.after_s:.0f} s\n")
+        times = f"{whole.after_s:.0f} s, of them {whole.start_s:.0f} s to start"
+        print(f"untouched: {options.steps} steps in {times}\n")
         print("| kill | rank | after s | resumed at | reached | checkpoint | steps lost |")
         print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
         number = iter(range(1, options.kills + 2))
@@ -169,8 +199,8 @@ def main(arguments: list[str]) -> int:
             cells = (name, rank, f"{life.after_s:.1f}", life.resumed, life.reached, life.kept)
             print("|", " | ".join(map(str, (*cells, life.lost))), "|", flush=True)
 
-        # Half of them die while the libraries load and the checkpoint is read.
-        torment(config, options.kills, options.seed, whole.after_s / 2, told)
+        # Of every other life more than half end while libraries load and the checkpoint is read.
+        torment(config, options.kills, options.seed, 1.5 * whole.start_s, told)
         unequal = differences(config, untouched)
     print(f"\nstate and metrics beside the untouched run: {', '.join(unequal) or 'equal'}")
     return 1 if unequal else 0
