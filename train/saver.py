@@ -22,6 +22,7 @@ from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest
 from megatron.core.dist_checkpointing.strategies.fully_parallel import (
     FullyParallelSaveStrategyWrapper,
 )
+from megatron.core.utils import unwrap_model
 
 from corpus.errors import CheckpointError
 from train import checkpoint, writing
@@ -177,7 +178,8 @@ def _spread_over_replicas() -> FullyParallelSaveStrategyWrapper:
 
 def _live(training: checkpoint.Training) -> set[int]:
     # Where the tensors are that a step changes in place.
-    tensors = [t for part in training.model for t in (*part.parameters(), *part.buffers())]
+    inner = unwrap_model(training.model)  # data parallel's `buffers` are something else
+    tensors = [t for part in inner for t in (*part.parameters(), *part.buffers())]
     for optimizer in training.optimizer.chained_optimizers:
         tensors += [param for group in optimizer.param_groups for param in group["params"]]
         for state in optimizer.optimizer.state.values():

@@ -136,7 +136,7 @@ def _steps_since(config: TrainConfig, started: float, resumed: int) -> int:
 
 
 def _ranks(launcher: subprocess.Popen[bytes], count: int) -> list[psutil.Process]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         children = psutil.Process(launcher.pid).children()
         if len(children) == count:
