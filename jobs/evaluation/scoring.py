@@ -14,7 +14,9 @@ from jobs.evaluation import sandbox
 from jobs.evaluation.sandbox import SandboxConfig
 
 Score = Callable[[dict[str, Any], Sequence[Any]], dict[str, float]]
-_NUMBER = re.compile(r"-?[\d,]*\.?\d+")
+# A minus is a sign only where nothing stands before it to be taken from: "10-5" ends in 5.
+_NUMBER = re.compile(r"(?:(?<![\w)\]}])-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)")
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -23,16 +25,17 @@ def any_exact_match(doc: dict[str, Any], results: Sequence[str]) -> dict[str, fl
     """Whether it is the answer or an alias, but for case, punctuation, articles and blanks."""
     wanted = [doc["answer"], *(doc.get("aliases") or [])]
     found = _normal(results[0].strip().split("\n")[0])
-    return {"exact_match": float(found in {_normal(text) for text in wanted})}
+    return {"exact_match": float(bool(found) and found in {_normal(text) for text in wanted})}
 
 
 def last_number(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Whether the last number written is the answer."""
-    return {"exact_match": float(_last_number(results[0]) == _last_number(str(doc["answer"])))}
+    found, wanted = _last_number(results[0]), _last_number(str(doc["answer"]))
+    return {"exact_match": float(found is not None and found == wanted)}
 
 
 def boxed_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
-    r"""Whether the last \boxed{} holds what the solution's holds."""
+    r"""Whether the last \boxed{…} (\fbox{…}, \boxed 5) holds what the solution's holds."""
     found, wanted = _boxed(results[0]), _boxed(doc["solution"])
     return {"exact_match": float(found is not None and found == wanted)}
 
@@ -74,8 +77,9 @@ def _passes(
 
 
 def _normal(text: str) -> str:
-    plain = _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION))
-    return " ".join(plain.split())
+    """Empty only for what has no word; articles stay where there is nothing else ("The The")."""
+    plain = text.lower().translate(_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", plain).split()) or " ".join(plain.split())
 
 
 def _last_number(text: str) -> float | None:
@@ -84,14 +88,18 @@ def _last_number(text: str) -> float | None:
 
 
 def _boxed(text: str) -> str | None:
-    """The inside of the last \\boxed{…}, whose braces may nest."""
-    start = text.rfind("\\boxed{")
-    if start < 0:
+    """The inside of the last box: of \\boxed{…}, whose braces may nest, or the bare words of
+    \\boxed 5, up to the formula's end."""
+    boxes = list(_BOX.finditer(text))
+    if not boxes:
         return None
-    begin = start + len("\\boxed{")
-    depth = 1
+    begin = boxes[-1].end()
+    if text[begin : begin + 1] != "{":
+        bare = re.split(r"[$\n]|\\[\])]", text[begin:], maxsplit=1)[0]
+        return "".join(bare.split()).rstrip(".,") or None
+    depth = 0
     for place in range(begin, len(text)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)
         if depth == 0:
-            return "".join(text[begin:place].split())
+            return "".join(text[begin + 1 : place].split())
     return None

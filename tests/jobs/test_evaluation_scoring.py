@@ -23,6 +23,46 @@ def test_an_answer_matches_but_for_case_articles_and_punctuation(written, value)
 
 
 @pytest.mark.parametrize(
+    ("written", "value"), [("The The", 1), ("the  the!", 1), ("", 0), ("!", 0), ("a", 0), ("an", 0)]
+)
+def test_an_answer_of_articles_alone_is_not_the_empty_one(written, value):
+    doc = {"answer": "The The", "aliases": ["The", "?"]}
+    assert scoring.any_exact_match(doc, [written]) == {"exact_match": value}
+
+
+@pytest.mark.parametrize(
+    ("answer", "written", "value"),
+    [
+        ("5", "10-5", 1),
+        ("5", "(7)-5", 1),
+        ("-5", "it is -5", 1),
+        ("-5", "x=-5.", 1),
+        ("3", "of 1,2,3", 1),
+        ("0.5", "a half: .5", 1),
+        ("12345.25", "$12,345.25", 1),
+        ("none", "no number", 0),
+    ],
+)
+def test_a_minus_is_a_sign_and_no_number_is_no_answer(answer, written, value):
+    assert scoring.last_number({"answer": answer}, [written]) == {"exact_match": value}
+
+
+@pytest.mark.parametrize(
+    ("solution", "written", "value"),
+    [
+        (r"So $\boxed 5$.", r"$\boxed{5}$", 1),
+        (r"So $\boxed{5}$.", r"It is $\boxed 5$, as said.", 1),
+        (r"\boxed{12}", "hence \\boxed 12.\nNext", 1),
+        (r"\fbox{7}", r"\boxed{7}", 1),
+        (r"\boxed 5", r"\boxed 6", 0),
+        (r"\boxed ", r"\boxed ", 0),
+    ],
+)
+def test_a_box_without_braces_counts(solution, written, value):
+    assert scoring.boxed_answer({"solution": solution}, [written]) == {"exact_match": value}
+
+
+@pytest.mark.parametrize(
     ("written", "value"),
     [("9 * 2 = 18. The answer is $1,018.", 1), ("1018.00", 1), ("it is 18", 0), ("no number", 0)],
 )
