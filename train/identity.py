@@ -12,10 +12,10 @@ from corpus.provenance import code_version
 from train import mixture
 from train.anomaly import batch_of
 from train.config import TrainConfig
-from train.imported import IMPORTED
 from train.presets import Shape
 
 RUN = "run.json"  # of a checkpoint: what it is of
+IMPORTED = "imported"  # in run.json: where the weights came from
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Any layout and precision can start from it (train/imported.py), and `export` giv
 back. float16 becomes float32, which holds each of its values.
 """
 
-import json
 import os
 import shutil
 from dataclasses import asdict
@@ -20,8 +19,10 @@ from torch.distributed.checkpoint.planner import WriteItem
 from corpus.errors import ConfigError
 from tokenizer.encode import Encoder
 from train import checkpoint, hf_folder, weights
+from train.durable import put, sync
 from train.hf_folder import HfFolder
-from train.imported import IMPORTED
+from train.identity import IMPORTED
+from train.writing import sum_of
 
 
 def import_hf(hf: str, output: str) -> Path:
@@ -45,11 +46,16 @@ def import_hf(hf: str, output: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)  # what a killed import left
         folder.mkdir(parents=True)
         shutil.copyfile(tokenizer, Path(output) / "tokenizer.model")
+        sync(Path(output) / "tokenizer.model")
         _write(source, folder)
         origin = {"from": os.path.abspath(hf), "dtype": str(source.dtype).removeprefix("torch.")}
         identity = {"shape": asdict(source.shape), "tokenizer": encoder.hash}
-        _put(folder / checkpoint.RUN, {"step": 0, **identity, IMPORTED: origin})
-        _put(checkpoints / checkpoint.POINTER, {"step": 0, "folder": folder.name})
+        files = _synced(folder)
+        for above in (checkpoints, checkpoints.parent):
+            sync(above)
+        facts = {"step": 0, **identity, IMPORTED: origin, "files": files}
+        put(folder / checkpoint.RUN, facts)
+        put(checkpoints / checkpoint.POINTER, {"step": 0, "folder": folder.name})
     except OSError as error:
         raise ConfigError(
             f"--output {output} cannot be written ({error}); choose another"
@@ -97,13 +103,14 @@ def _write(source: HfFolder, folder: Path) -> None:
     )
     torch.save({}, folder / "common.pt")
     backends = {"sharded_backend": "torch_dist", "common_backend": "torch"}
-    _put(folder / "metadata.json", {**backends, **{f"{name}_version": 1 for name in backends}})
+    put(folder / "metadata.json", {**backends, **{f"{name}_version": 1 for name in backends}})
 
 
-def _put(path: Path, tree: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        json.dump(tree, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)
+def _synced(folder: Path) -> dict[str, Any]:
+    """Size and hash of every file, all on the disk: what a load is checked against."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        sync(path)
+        files[path.name] = sum_of(path)
+    sync(folder)
+    return files

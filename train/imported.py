@@ -17,13 +17,12 @@ from megatron.core.transformer.module import MegatronModule
 from megatron.core.utils import unwrap_model
 from torch.distributed.checkpoint import FileSystemReader
 
-IMPORTED = "imported"  # in run.json: where the weights came from
-_RUN = "run.json"
+from train.identity import IMPORTED, RUN
 
 
 def is_imported(folder: Path) -> bool:
     """Whether a whole checkpoint is an import's rather than a training's."""
-    return IMPORTED in json.loads((folder / _RUN).read_text(encoding="utf-8"))
+    return IMPORTED in json.loads((folder / RUN).read_text(encoding="utf-8"))
 
 
 def load(model: list[MegatronModule], optimizer: MegatronOptimizer, folder: Path) -> None:

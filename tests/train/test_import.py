@@ -13,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
 from train import checkpoint, loop, parallel, setup, weights
+from train import import_hf as import_module
 from train.config import ModelConfig, ParallelConfig
 from train.export import export
 from train.generate import generate
@@ -212,6 +213,22 @@ def test_a_run_that_has_checkpoints_is_not_overwritten(hf, tmp_path):
     import_hf(str(hf), str(tmp_path / "run"))
     with pytest.raises(ConfigError, match="holds checkpoints"):
         import_hf(str(hf), str(tmp_path / "run"))
+
+
+def test_an_imports_files_are_checked_as_a_trainings_are(hf, tiny_config, tmp_path, monkeypatch):
+    synced = set()
+    monkeypatch.setattr(import_module, "sync", lambda path: synced.add(path.name))
+    folder = import_hf(str(hf), str(tmp_path / "run"))
+    config = tiny_config(tmp_path / "run", steps=10)
+    stored = checkpoint.facts(folder)["files"]
+    assert stored.keys() == {p.name for p in folder.iterdir()} - {checkpoint.RUN}
+    assert {*stored, folder.name, "checkpoints", "run", "tokenizer.model"} <= synced
+    path = max(folder.glob("*.distcp"), key=lambda one: one.stat().st_size)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f"{path.name} is damaged"):
+        loop.train(config)
 
 
 def test_buffers_of_old_exports_are_passed_over(hf, tmp_path):
