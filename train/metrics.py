@@ -1,7 +1,8 @@
 """metrics.jsonl: a JSON object a line, for each step of a run exactly once, and for each event.
 
 A run that was killed after its last checkpoint repeats some steps when it resumes; their first
-rows are dropped then, so the file always tells the story of the model that exists.
+rows are dropped then, so the file always tells the story of the model that exists. The time that
+the dropped steps took was spent all the same: an event `undone` keeps it.
 """
 
 import json
@@ -16,7 +17,9 @@ class MetricsLog:
     def __init__(self, path: Path, resumed_step: int):
         """Opens the file and drops rows of steps after `resumed_step` (0: a new run)."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [row for row in _rows(path) if row["step"] <= resumed_step]
+        found = _rows(path)
+        rows = [row for row in found if row["step"] <= resumed_step]
+        rows += _undone(found, resumed_step)
         partial = path.with_name(path.name + ".partial")
         partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         os.replace(partial, path)
@@ -38,6 +41,36 @@ def read(path: Path) -> list[dict[str, Any]]:
 def events(path: Path) -> list[dict[str, Any]]:
     """What happened between the steps, {"event": name, "step": …}, in the order of writing."""
     return [row for row in _rows(path) if "event" in row]
+
+
+def seconds(rows: list[dict[str, Any]]) -> float:
+    """The time of a file's rows, in its order: steps, evaluations, saves, and what was undone."""
+    total, before = 0.0, 0
+    for row in rows:
+        if "tokens_per_s" in row:
+            total += (row["tokens"] - before) / row["tokens_per_s"]
+            before = row["tokens"]
+        total += row.get("evaluate_s", 0.0) + row.get("save_s", 0.0)
+        if row.get("event") == "undone":
+            total += row["seconds"]
+    return total
+
+
+def _undone(rows: list[dict[str, Any]], resumed_step: int) -> list[dict[str, Any]]:
+    kept = [row for row in rows if row["step"] <= resumed_step]
+    dropped = [row for row in rows if row["step"] > resumed_step]
+    spent = seconds(rows) - seconds(kept)
+    if spent <= 0:
+        return []
+    steps = sum(row.get("steps", 0) if "event" in row else 1 for row in dropped)
+    line = f"undone: {steps} steps after step {resumed_step}, of {spent:.1f} s"
+    undone = {"event": "undone", "step": resumed_step, "steps": steps, "seconds": spent}
+    return [{**undone, "line": line}]
+
+
+def rows_and_events(path: Path) -> list[dict[str, Any]]:
+    """Both, in the order of writing."""
+    return _rows(path)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -5,16 +5,16 @@ manifest), so it can be told long after, and is kept as training.json beside an 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from corpus.config import build
 from train import metrics, weights
+from train.anomaly import batch_of
 from train.config import TrainConfig
-from train.identity import RUN
-from train.imported import IMPORTED
+from train.identity import IMPORTED, RUN
 from train.mixture import MixtureOrder
 from train.streams import manifest_files
 
@@ -43,7 +43,7 @@ def gather(
         return facts
     config = build(TrainConfig, json.loads(place.read_text(encoding="utf-8")))
     facts["tokens"] = facts["step"] * config.schedule.batch_sequences * config.shape.seq_length
-    facts["sources"] = _sources(config, facts["step"], licences or {})
+    facts["sources"] = _sources(config, facts["step"], stored.get("skipped", []), licences or {})
     facts["settings"] = _settings(config)
     facts["compute"] = _compute(run, facts["step"], config.parallel.processes, watts)
     evaluated = run / "evaluation.json"
@@ -55,11 +55,15 @@ def gather(
 
 
 def _sources(
-    config: TrainConfig, step: int, licences: Mapping[str, str]
+    config: TrainConfig, step: int, skipped: Collection[int], licences: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     batch, length = config.schedule.batch_sequences, config.shape.seq_length
     order = MixtureOrder(config.weights, batch)
-    taken = dict(zip(order.sources, order.taken(step * batch).tolist(), strict=True))
+    counts = order.taken(batch_of(step, skipped) * batch)
+    for left_out in skipped:
+        if left_out < batch_of(step, skipped):
+            counts = counts - order.taken((left_out + 1) * batch) + order.taken(left_out * batch)
+    taken = dict(zip(order.sources, counts.tolist(), strict=True))
     there, documents = dict.fromkeys(taken, 0), dict.fromkeys(taken, 0)
     if Path(config.manifest).exists():
         for file in manifest_files(config.manifest):
@@ -101,17 +105,20 @@ def _settings(config: TrainConfig) -> dict[str, Any]:
 def _compute(run: Path, step: int, devices: int, watts: float | None) -> dict[str, Any]:
     """Devices, seconds as measured, and what they amount to in energy and carbon.
 
+    Steps that a rollback or a kill undid count: their energy was used.
+
     devices: as configured; rows that tell of more (several nodes) are believed.
     """
-    rows = [row for row in metrics.read(run / "metrics.jsonl") if row["step"] <= step]
-    seconds, before, on_gpu = 0.0, 0, False
+    every = [row for row in metrics.rows_and_events(run / "metrics.jsonl") if row["step"] <= step]
+    rows = [row for row in every if "event" not in row]
+    seconds, on_gpu = metrics.seconds(every), False
     for row in rows:
-        seconds += (row["tokens"] - before) / row["tokens_per_s"]
-        seconds += row.get("evaluate_s", 0.0) + row.get("save_s", 0.0)
-        before = row["tokens"]
         if "tokens_per_s_per_device" in row:
             devices = round(row["tokens_per_s"] / row["tokens_per_s_per_device"])
         on_gpu = on_gpu or "allocated_peak" in str(row.get("memory"))
+    if rows:  # a refused batch was computed too, but for the optimizer; it has no row
+        refused = sum(row.get("event") in ("skip", "rollback") for row in every)
+        seconds += refused * rows[-1]["tokens"] / len(rows) / rows[-1]["tokens_per_s"]
     hours = devices * seconds / 3600
     compute = {"devices": devices, "gpu": on_gpu, "hours": seconds / 3600, "device_hours": hours}
     power = watts if watts is not None else (WATTS if on_gpu else None)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
@@ -10,6 +11,8 @@ from corpus.config import to_tree
 from train import model_card, parity, run_facts
 from train.export import export
 from train.import_hf import import_hf
+from train.metrics import MetricsLog, read
+from train.mixture import MixtureOrder
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,6 +82,38 @@ def test_energy_is_hours_times_power_times_the_papers_factors(tp1_run, tmp_path)
     assert found["kg_co2e"] == pytest.approx(8 * hours * 0.4 * 1.1 * 0.385)
     assert "kwh" not in run_facts._compute(run, 40, 1, None)  # a CPU's power is not known
     assert run_facts._compute(run, 40, 1, 10.0)["kwh"] > 0
+
+
+def test_batches_left_out_are_not_among_what_was_learnt(tp1_run):
+    batch, skipped = tp1_run.schedule.batch_sequences, [2, 3, 7, 90]
+    order = MixtureOrder(tp1_run.weights, batch)
+    learnt = [n for n in range(13) if n not in skipped]  # 10 steps
+    sources, _ = order.locate(
+        np.concatenate([np.arange(n * batch, (n + 1) * batch) for n in learnt])
+    )
+    found = run_facts._sources(tp1_run, 10, skipped, {})
+    tokens = {name: one["tokens"] for name, one in found.items()}
+    assert tokens == {
+        name: int((sources == number).sum()) * tp1_run.shape.seq_length
+        for number, name in enumerate(order.sources)
+    }
+
+
+def test_energy_counts_steps_that_were_undone_and_batches_refused(tmp_path):
+    def row(step):
+        return {"step": step, "tokens": step * 256, "tokens_per_s": 128.0, "save_s": 1.0}
+
+    path = tmp_path / "metrics.jsonl"
+    for resumed, steps in ((0, (1, 2, 3, 4)), (3, (4, 5)), (1, (2, 3))):  # undone: 4; 2 to 5
+        log = MetricsLog(path, resumed)
+        for step in steps:
+            log.write(row(step))
+        log.close()
+    assert [one["step"] for one in read(path)] == [1, 2, 3]
+    assert run_facts._compute(tmp_path, 3, 1, None)["hours"] * 3600 == pytest.approx(8 * 3.0)
+    with path.open("a") as stream:
+        stream.write('{"event": "skip", "step": 3}\n')
+    assert run_facts._compute(tmp_path, 3, 1, None)["hours"] * 3600 == pytest.approx(8 * 3 + 2)
 
 
 def test_llamas_65b_comes_to_the_papers_tonnes(tmp_path):
