@@ -13,7 +13,7 @@ from jobs.report.axes import Axis, spanning, tick_label, tick_labels
 from jobs.report.markup import Html, count, element, join
 
 WIDTH, HEIGHT = 760, 300  # units of the view box, which are pixels at full width
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 20, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 20, 14, 46
 _LABEL = 130  # room for the text of a mark
 _ROW = 24  # of a bar chart
 _NAME = 22  # characters of a bar's name
