@@ -100,17 +100,25 @@ class _Rotate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         ctx.save_for_backward(cos, sin)
-        return _rotated(x, cos, sin)
+        return _turned(x, cos, sin) if x.is_cuda else _turned_into_halves(x, cos, sin)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
         cos, sin = ctx.saved_tensors
-        return _rotated(grad, cos, -sin), None, None
+        turn = _turned if grad.is_cuda else _turned_into_halves
+        return turn(grad, cos, -sin), None, None
 
 
 @compiled
-def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = (half.float() for half in x.chunk(2, -1))
+    halves = [first * cos - second * sin, second * cos + first * sin]
+    return torch.cat(halves, -1).type_as(x)
+
+
+def _turned_into_halves(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """As `_turned`, with no tensors in between."""
     first, second = (half.float() for half in x.chunk(2, -1))
     out = torch.empty(x.shape, dtype=torch.float32, device=x.device)
     half = x.shape[-1] // 2

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train import fused, seats
+from train import cross_entropy, fused, seats
 from train.layers import CausalAttention, RMSNorm
 
 
@@ -121,3 +121,31 @@ def test_product_adds_to_the_fp32_gradient(dtype):
         rtol=1e-2 if dtype.itemsize == 2 else 1e-5,
         atol=1e-2 if dtype.itemsize == 2 else 1e-6,
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_compiled_for_gpus_is_one_graph_each_and_says_the_same(dtype):
+    """A graph that breaks would still be right, in as many kernels as there are lines."""
+    x, grad = (_random(6, 2, 8, seed=n, dtype=torch.float32).to(dtype) for n in (1, 2))
+    turns = _random(6, 1, 1, 2, seed=3, dtype=torch.float32)
+    heads = x.view(6, 2, 2, 4)
+    rows, sums = x.flatten(0, 1), _random(12, seed=4, dtype=torch.float32)
+    target = torch.arange(12) % 9 - 1
+    cases = [
+        (fused._swiglu, (x,)),
+        (fused._swiglu_backward, (x, grad[..., :4])),
+        (fused._turned, (heads, turns.cos(), turns.sin())),
+        (cross_entropy._sum_exp, (rows, sums)),
+    ]
+    for function, inputs in cases:
+        one_graph = torch.compile(function.__wrapped__, backend="aot_eager", fullgraph=True)
+        torch.testing.assert_close(one_graph(*inputs), function(*inputs))
+    turned = fused._turned(heads, turns.cos(), turns.sin())
+    halves = fused._turned_into_halves(heads, turns.cos(), turns.sin())
+    torch.testing.assert_close(turned, halves)
+    write = cross_entropy._write_gradient
+    found, expected = rows.clone(), rows.clone()
+    torch.compile(write.__wrapped__, backend="aot_eager", fullgraph=True)(found, sums, target, sums)
+    write(expected, sums, target, sums)
+    torch.testing.assert_close(found, expected)
+    assert not torch.equal(found, rows)
