@@ -14,7 +14,7 @@ from jobs.config import RunConfig
 from jobs.console import say
 from jobs.licences import licences
 from train.config import TrainConfig
-from train.soundness import name_bus_error, require_sound_shards
+from train.soundness import require_sound_shards
 
 KEY = "key.json"
 
@@ -64,7 +64,6 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
     _put_state(folder, {"key": key, "code": code, "finished": False})
     began = time.monotonic()
     result = launch(training)
-    name_bus_error(training, result)
     if result == 0:
         _put_state(folder, {"key": key, "code": code, "finished": True})
         say(f"{'train':<22} {time.monotonic() - began:6.1f} s  {training.schedule.steps} steps")
@@ -131,8 +130,10 @@ def sample(config: RunConfig, prompt: str, tokens: int) -> str:
 
 def _own(training: TrainConfig) -> dict:
     """The training's config without what does not change what is learnt: places and logs."""
-    left_out = "shards tokenizer output time_limit_s check_shards log log_interval peak_tflops"
-    return {name: value for name, value in vars(training).items() if name not in left_out.split()}
+    places = "shards tokenizer output"
+    limits = "time_limit_s start_timeout_s collective_timeout_s check_shards"
+    left_out = f"{places} {limits} log log_interval peak_tflops".split()
+    return {name: value for name, value in vars(training).items() if name not in left_out}
 
 
 def _state(folder: Path) -> dict:

@@ -104,6 +104,8 @@ class TrainConfig:
     resume_from: int | None = None  # step of the checkpoint to go back to; None: the newest
     # Before step 0: quick opens every shard, full reads every byte; auto: full up to 4 GiB of them.
     check_shards: Literal["auto", "quick", "full"] = "auto"
+    start_timeout_s: float = 600.0  # for all processes to come
+    collective_timeout_s: float = 600.0  # for one to come where others wait; then the run ends
     time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
     # The baseline beside the evaluation; it counts up to 200M training tokens a source at the end.
     unigram_baseline: bool = True
@@ -129,7 +131,7 @@ class TrainConfig:
         batch = preset.batch_sequences if self.batch_sequences is None else self.batch_sequences
         micro = self.micro_batch
         if micro is None:  # the preset's, or what of it a smaller batch can be cut into
-            replicas = max(self.parallel.processes // self.parallel.model_size, 1)
+            replicas = max(self.parallel.world_size // self.parallel.model_size, 1)
             rounds = self.parallel.pp if self.parallel.vpp > 1 else 1
             micro = math.gcd(preset.micro_batch, batch // (replicas * rounds))
         return Schedule(steps, batch, micro, lr, lr * optim.min_lr_ratio, warmup)
@@ -182,6 +184,8 @@ def _check_run(config: TrainConfig) -> None:
     for key in ("eval_interval", "save_interval", "keep_every", "seed"):
         _check_range(key, getattr(config, key), 0, None)
     _check_range("log.profile_steps", config.log.profile_steps, 0, None)
+    for key in ("start_timeout_s", "collective_timeout_s"):
+        _check_range(key, getattr(config, key), 1, None)
     check_peak(config.peak_tflops)
     if config.memory_limit_gb is not None:
         _check_range("memory_limit_gb", config.memory_limit_gb, 0, None)
@@ -204,7 +208,7 @@ def _check_run(config: TrainConfig) -> None:
         )
     anomaly.check(config.anomaly)
     mixture.segments(config.weights)
-    data_parallel_size(config, config.parallel.processes)
+    data_parallel_size(config, config.parallel.world_size)
 
 
 def _check_range(key: str, value: float, low: float, high: float | None) -> None:

@@ -9,10 +9,13 @@ import ctypes
 import os
 import signal
 import sys
-import time
 import warnings
+from typing import TYPE_CHECKING
 
 from train import stop
+
+if TYPE_CHECKING:
+    from train.config import TrainConfig
 
 
 def main(arguments: list[str]) -> int:
@@ -32,17 +35,21 @@ def main(arguments: list[str]) -> int:
 
     try:
         config = load(TrainConfig, arguments[0])
-        from train.loop import train
-        from train.soundness import require_sound_here
+        from train import member
 
-        require_sound_here(config)
-        return train(config)
-    except AltiplanoError as error:
-        rank = os.environ.get("RANK", "0")
-        if rank != "0":
-            time.sleep(1)  # all fail alike, as a rule: let the first say it
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        return member.run(config, lambda: _train(config))
+    except AltiplanoError as error:  # it did not reach the others of its run
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            print(f"error: {error}", file=sys.stderr, flush=True)
         return 2
+
+
+def _train(config: "TrainConfig") -> int:
+    from train.loop import train
+    from train.soundness import require_sound_here
+
+    require_sound_here(config)
+    return train(config)
 
 
 def _end_with_launcher() -> None:

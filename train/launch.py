@@ -1,5 +1,8 @@
 """Starts the processes of a training run on this node and passes signals and exit codes through.
 
+Of several nodes each has a launcher, started by srun or whatever sets NNODES and NODE_RANK; their
+processes are one run (train.nodes, train.supervisor).
+
 torchrun can start them too (train.entry reads its environment), but it answers SIGTERM by killing
 the processes after 30 seconds, which is less than a large checkpoint takes, and it turns every
 exit code into 1, which hides "stopped, to be resumed" (75) from a job scheduler.
@@ -8,83 +11,90 @@ exit code into 1, which hides "stopped, to be resumed" (75) from a job scheduler
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from corpus.config import load, to_tree
 from corpus.errors import AltiplanoError, ConfigError
-from train import stop
+from train import nodes, stop
 from train.config import TrainConfig
-from train.soundness import name_bus_error, require_sound_shards
+from train.soundness import require_sound_shards
+from train.supervisor import Supervisor
 
 
 def launch(config: TrainConfig) -> int:
-    """Trains with `config.parallel.processes` processes; returns their exit code.
+    """Trains with `config.parallel.processes` processes here; returns their exit code.
 
     0 trained; 75 stopped by SIGUSR1, SIGTERM, Ctrl-C or the time limit (start it again to resume);
     2 an error that was told in one line. Output streams through. Raises ConfigError where the
-    output folder cannot be written.
+    output folder cannot be written, or the launchers are not as many as the config's nodes.
     """
+    place = nodes.of_launcher()
+    if place.of != config.parallel.nodes:
+        raise ConfigError(
+            f"nodes={config.parallel.nodes} and {place.of} launchers were started, one a node; set "
+            f"nodes={place.of} or start {config.parallel.nodes} (train.parallel.nodes)"
+        )
     path = Path(config.output) / "config.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if place.index:  # a config of another node that differs must be seen to, not overwrite it
+            path = path.with_name(f".config-node-{place.index}.json")
         path.write_text(json.dumps(to_tree(config), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"output={config.output} cannot be written ({error}); choose another (train.output)"
         ) from None
+    listening = None
+    if config.parallel.world_size > 1 and place.index == 0:
+        listening = nodes.listen("" if place.of > 1 else place.address, place.port)
+        place = replace(place, port=listening.getsockname()[1])
     with _held_back_signals():
         children = [
             subprocess.Popen([sys.executable, "-m", "train.entry", str(path)], env=environment)
-            for environment in _environments(config.parallel.processes)
+            for environment in _environments(config.parallel.processes, place)
         ]
         with _signals_passed_to(children):
-            return _wait(children)
+            try:
+                return Supervisor(config, place, children, listening).wait()
+            finally:
+                for child in children:
+                    child.kill()
+                    child.wait()
+                if place.index:
+                    path.unlink(missing_ok=True)
 
 
-def _environments(processes: int) -> list[dict[str, str]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def _environments(processes: int, place: nodes.Place) -> list[dict[str, str]]:
+    first, before = place.index * processes, place.on_this_node * processes
     threads = max(1, (os.cpu_count() or 1) // processes)
     shared = {
         **os.environ,
-        "WORLD_SIZE": str(processes),
+        "WORLD_SIZE": str(processes * place.of),
         "LOCAL_WORLD_SIZE": str(processes),
         "LAUNCHER_PID": str(os.getpid()),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_ADDR": place.address,
+        "MASTER_PORT": str(place.port),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
         # megatron-core relies on the order in which kernels and their messages are queued.
         "CUDA_DEVICE_MAX_CONNECTIONS": "1",
         # Every process would tell of every optional kernel library that is not there.
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
+        # The run's end is told in one line, by train.supervisor.
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
     }
     root = str(Path(__file__).parents[1])
     shared["PYTHONPATH"] = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
-    return [{**shared, "RANK": str(r), "LOCAL_RANK": str(r)} for r in range(processes)]
-
-
-def _wait(children: list[subprocess.Popen[bytes]]) -> int:
-    """Waits for all; when one fails the others wait for it in vain, so they are ended."""
-    while True:
-        codes = [child.poll() for child in children]
-        failed = [code for code in codes if code not in (None, 0, stop.REQUEUE)]
-        if failed:
-            for child in children:
-                child.kill()
-                child.wait()
-            return failed[0] if failed[0] > 0 else 128 - failed[0]
-        if None not in codes:
-            return max(code for code in codes if code is not None)
-        time.sleep(0.05)
+    return [
+        {**shared, "RANK": str(first + local), "LOCAL_RANK": str(before + local)}
+        for local in range(processes)
+    ]
 
 
 @contextmanager
@@ -123,9 +133,7 @@ def main(arguments: list[str]) -> int:
     try:
         config = load(TrainConfig, arguments[0])
         require_sound_shards(config)
-        code = launch(config)
-        name_bus_error(config, code)
-        return code
+        return launch(config)
     except AltiplanoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -27,7 +27,8 @@ class ParallelConfig:
       full       whole layers are run again from their inputs: a third more of computation.
     """
 
-    processes: int = 1  # on this node: one a GPU, or one a CPU core
+    processes: int = 1  # on a node: one a GPU, or one a CPU core
+    nodes: int = 1  # machines, each with as many processes
     tp: int = 1  # tensor parallel size
     pp: int = 1  # pipeline parallel size
     vpp: int = 1  # parts of the model a pipeline stage holds; above 1 the schedule interleaves them
@@ -39,6 +40,11 @@ class ParallelConfig:
     overlap_param_gather: bool = True  # with the next step's forward pass
 
     @property
+    def world_size(self) -> int:
+        """All processes of the run."""
+        return self.processes * self.nodes
+
+    @property
     def model_size(self) -> int:
         """Processes that hold one replica of the model and share the work on its sequences."""
         return self.tp * self.cp * self.pp
@@ -46,7 +52,7 @@ class ParallelConfig:
 
 def check(shape: Shape, parallel: ParallelConfig) -> None:
     """Raises ConfigError where a model of this shape cannot be split so."""
-    for key in ("processes", "tp", "pp", "vpp", "cp"):
+    for key in ("processes", "nodes", "tp", "pp", "vpp", "cp"):
         size = getattr(parallel, key)
         if size < 1:
             raise ConfigError(f"{key}={size} is below 1; choose 1 or more (train.parallel.{key})")

@@ -17,7 +17,18 @@ from corpus.config import to_tree
 from corpus.errors import DataError
 from tokenizer.encode import Encoder
 from tokenizer.shards import check_tokenizer
-from train import checkpoint, evaluate, imported, memory_check, mixture, parallel, setup, step, stop
+from train import (
+    checkpoint,
+    evaluate,
+    heartbeat,
+    imported,
+    memory_check,
+    mixture,
+    parallel,
+    setup,
+    step,
+    stop,
+)
 from train.anomaly import Guard, batch_of
 from train.config import TrainConfig
 from train.data import Loader, rank_rows
@@ -148,6 +159,7 @@ class _Run:
 
     def _train_step(self) -> Row | None:
         """The step's row; None where its batch was refused, and the config's way was gone."""
+        heartbeat.at("a step", self.step + 1)
         batch = batch_of(self.step, self.guard.skipped)
         with self.timers("data_wait"):
             windows = self.batches.take()

@@ -4,32 +4,36 @@ The environment is torchrun's (RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER
 the process is a world of one. NCCL where there is CUDA, gloo elsewhere.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import torch
 from megatron.core import parallel_state
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 
 from corpus.errors import AltiplanoError
-from train import cpu_shim
+from train import cpu_shim, member
 from train.config import TrainConfig, data_parallel_size
+from train.heartbeat import LONG_S
 
 
 @contextmanager
 def joined(config: TrainConfig) -> Iterator[None]:
     """Within it the process is part of the run's groups.
 
-    Left at the end and on an error that all processes raise alike; after any other the groups
-    may have messages under way, which leaving would wait for, so they end with the process.
+    Left at the end, and by a process alone on an error. Of several one may have raised what the
+    others did not: leaving would wait for their messages, so the groups end with the process.
     """
     start(config)
     try:
         yield
     except AltiplanoError:
-        stop()
+        if torch.distributed.get_world_size() == 1:
+            stop()
         raise
     stop()
 
@@ -42,20 +46,23 @@ def start(config: TrainConfig) -> None:
     rank = int(os.environ.get("RANK", "0"))
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     data_parallel_size(config, world_size)
+    # train.heartbeat keeps to the config's limit and names who is late; these would not.
+    last_resort = timedelta(seconds=LONG_S + config.collective_timeout_s)
     on_cpu = cpu_shim.activate()
     if on_cpu:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
     else:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     if world_size == 1:  # nobody to meet: no address, no port
-        store = torch.distributed.HashStore()
+        alone = torch.distributed.HashStore()
         torch.distributed.init_process_group(
-            "gloo" if on_cpu else "nccl", store=store, rank=rank, world_size=world_size
+            "gloo" if on_cpu else "nccl", store=alone, rank=rank, world_size=world_size
         )
     else:
-        # A peer that dies must end the run in minutes, not in NCCL's half hour.
+        store = member.group_store()
+        meeting: dict[str, Any] = {"store": store, "rank": rank, "world_size": world_size}
         torch.distributed.init_process_group(
-            "gloo" if on_cpu else "nccl", timeout=timedelta(minutes=10)
+            "gloo" if on_cpu else "nccl", timeout=last_resort, **(meeting if store else {})
         )
     parallel_state.initialize_model_parallel(
         tensor_model_parallel_size=config.parallel.tp,
@@ -64,6 +71,7 @@ def start(config: TrainConfig) -> None:
         if config.parallel.vpp > 1
         else None,
         context_parallel_size=config.parallel.cp,
+        distributed_timeout_minutes=math.ceil(last_resort.total_seconds() / 60),
     )
     model_parallel_cuda_manual_seed(config.seed)
 

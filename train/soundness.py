@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-import signal
 import threading
 import time
 
 from corpus import storage
-from corpus.errors import ShardError
 from tokenizer.shards import shard_files
 from tokenizer.verify import quick_check, require_sound
+from train import nodes
 from train.config import TrainConfig
 from train.data import require_samples
 from train.mixture import named
@@ -39,26 +38,26 @@ def require_sound_shards(config: TrainConfig) -> None:
 def require_sound_here(config: TrainConfig) -> None:
     """The same in a process that torchrun started: once a node, whose disk may be its own.
 
-    Returns when all processes have done so, before they form a group, whose time limit of ten
-    minutes a full check may outlast. The launcher has checked before it starts processes.
+    Returns when all processes have done so; none of them waits in a collective meanwhile. The
+    launcher has checked before it starts processes.
     """
-    if "LAUNCHER_PID" in os.environ:
+    if nodes.is_launched():
         return
-    from train.readiness import when_all_are_ready
+    from train import heartbeat, member
 
-    checks = os.environ.get("LOCAL_RANK", "0") == "0"
-    when_all_are_ready(lambda: require_sound_shards(config) if checks else None)
+    with heartbeat.long_phase("checking shards"):
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            require_sound_shards(config)
+        member.all_ready()
 
 
-def name_bus_error(config: TrainConfig, code: int) -> None:
-    """Raises ShardError where a run ended by SIGBUS: a mapped file was cut short under it."""
-    if code != 128 + signal.SIGBUS:
-        return
+def bus_error(config: TrainConfig) -> str:
+    """Why a run ended by SIGBUS, in one line: a mapped file was cut short under it."""
     files = [file for file in shard_files(config.manifest) if file.source in named(config.weights)]
     found = quick_check(files) or [
         f"a shard in {config.shards} could not be read; altiplano shards verify names it"
     ]
-    raise ShardError(f"the run ended by SIGBUS: {found[0]}")
+    return f"the run ended by SIGBUS: {found[0]}"
 
 
 class _Told:

@@ -50,7 +50,7 @@ class TokenStream:
     Only the manifest is read up front; a shard is mapped when a read first touches it, and each
     64 KiB of it checked once an epoch. Before each read the sizes of its files are asked for: what
     lies behind a file's end would end the process by SIGBUS. A file that is cut short between that
-    and the copy, some microseconds, still does (train.soundness.name_bus_error).
+    and the copy, some microseconds, still does (train.soundness.bus_error).
     firsts [sources] int64: where each source begins.
     """
 

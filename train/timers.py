@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import torch
 
+from train import heartbeat
+
 # By megatron-core's names of its places; those not named here are part of the range around them.
 _PLACES = {
     "forward-compute": "forward",
@@ -105,6 +107,7 @@ class Timers:
             part.config.timers = self
 
     def _push(self, name: str) -> None:
+        heartbeat.at(name)
         now = self._mark()
         if self._open:
             around, since = self._open[-1]
@@ -116,6 +119,7 @@ class Timers:
         now = self._mark()
         name, since = self._open.pop()
         self._done.append((name, since, now))
+        heartbeat.at(self._open[-1][0] if self._open else "between two phases")
         if self._open:
             self._open[-1] = (self._open[-1][0], now)
 

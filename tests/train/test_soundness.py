@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +16,7 @@ from corpus.errors import ShardError
 from tokenizer.shards import open_shard
 from train import launch, soundness
 from train.config import TrainConfig
-from train.soundness import name_bus_error, require_sound_shards
+from train.soundness import bus_error, require_sound_shards
 
 
 @pytest.fixture
@@ -72,14 +71,11 @@ def test_how_much_is_read_is_the_configs(config, tmp_path, monkeypatch):
 
 
 def test_the_cause_of_a_bus_error_is_named(config, tmp_path):
-    name_bus_error(config, 0)
-    name_bus_error(config, 2)
-    code = 128 + signal.SIGBUS
-    with pytest.raises(ShardError, match="altiplano shards verify names it"):
-        name_bus_error(config, code)
+    assert "altiplano shards verify names it" in bus_error(config)
     os.truncate(tmp_path / "shards/web-train.arrow", 4096)
-    with pytest.raises(ShardError, match=r"ended by SIGBUS: .*web-train\.arrow is cut short"):
-        name_bus_error(config, code)
+    said = bus_error(config)
+    assert said.startswith("the run ended by SIGBUS: ")
+    assert "web-train.arrow is cut short" in said
 
 
 READS_BEHIND_THE_END = """

@@ -1,0 +1,123 @@
+"""What a launcher does while its processes run: it sees one of them end and says why, once.
+
+The first node's launcher holds the run's board (train.board) and prints its one error line. The
+launchers of other nodes put there what happens to their processes and take from there that the run
+is over, wherever that came from.
+"""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from train import nodes, stop
+from train.config import TrainConfig
+from train.soundness import bus_error
+
+if TYPE_CHECKING:
+    from train.board import Board, Fault
+
+_LOOK_S = 0.05
+_LOOKS = 4  # at the processes, for one at the board
+
+
+class Supervisor:
+    """Of the processes of one node."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        place: nodes.Place,
+        children: list[subprocess.Popen[bytes]],
+        listening: socket.socket | None,
+    ):
+        """listening: where the board is to be held, on the first node of a run of several
+        processes; they are to be started before this, which imports torch meanwhile."""
+        self._config, self._place, self._children = config, place, children
+        self._board: Board | None = None
+        if config.parallel.world_size > 1:
+            from train import board
+
+            self._board = (
+                board.hold(listening)
+                if listening is not None
+                else board.connect(place.address, place.port, config.start_timeout_s)
+            )
+
+    def wait(self) -> int:
+        """Returns the run's exit code when all processes are gone, or are to be killed."""
+        try:
+            return self._wait()
+        except RuntimeError as error:  # of torch's store
+            said = str(error).splitlines()[0][:120]
+            place = f"{self._place.address}:{self._place.port}"
+            return _say(f"the launcher of node 0, {place}, is gone ({said})")
+
+    def _wait(self) -> int:
+        looks = 0
+        while True:
+            codes = [child.poll() for child in self._children]
+            failed = [n for n, code in enumerate(codes) if code not in (None, 0, stop.REQUEUE)]
+            looks += 1
+            fault = self._board.fault() if self._board and looks % _LOOKS == 0 else None
+            if fault is not None or failed:
+                return self._end(fault, failed[0] if failed else None)
+            if None not in codes:
+                break
+            time.sleep(_LOOK_S)
+        if self._board:
+            self._board.leave(self._place.of - 1, self._config.collective_timeout_s)
+        return max(code for code in codes if code is not None)
+
+    def _end(self, fault: "Fault | None", failed: int | None) -> int:
+        if self._board is None:
+            if self._children[0].returncode == 2:
+                return 2  # it has said why
+            return _say(*self._cause(0, 0))
+        if fault is None:
+            fault = self._board.fault()
+        if fault is None:
+            assert failed is not None
+            fault = self._board.report(*self._cause(failed, self._step(failed)))
+        for child in self._children:
+            child.kill()
+        told = self._board.tell(fault, first=self._place.index == 0)
+        if told:
+            _say(told)
+        self._board.leave(self._place.of - 1)
+        return fault.code
+
+    def _cause(self, failed: int, step: int) -> tuple[str, int]:
+        """Why a process ended that could not say so itself, and the run's exit code."""
+        child = self._children[failed]
+        code = child.returncode
+        rank = self._place.index * len(self._children) + failed
+        who = f"rank {rank} (pid {child.pid} on {socket.gethostname()})"
+        if code > 0:
+            return f"{who} ended with {code} at step {step}, and could not say why", code
+        name = signal.Signals(-code).name
+        if name == "SIGBUS":
+            return bus_error(self._config), 2
+        hint = {
+            "SIGKILL": "by someone, or by the kernel where memory ran out (see dmesg)",
+            "SIGSEGV": "a library is broken, or does not fit the others (altiplano doctor)",
+            "SIGABRT": "a library gave up; what it said is above",
+        }.get(name, "look who sent it")
+        return (
+            f"{who} was killed by {name} at step {step}: {hint}; start the same command again to "
+            "resume",
+            128 - code,
+        )
+
+    def _step(self, failed: int) -> int:
+        assert self._board is not None
+        rank = self._place.index * len(self._children) + failed
+        beat = self._board.get(f"beat/{rank}")
+        return beat["step"] if beat else 0
+
+
+def _say(line: str, code: int = 2) -> int:
+    print(f"error: {line}", file=sys.stderr, flush=True)
+    return code
