@@ -100,6 +100,8 @@ def ranks_told(ranks: Collection[int]) -> str:
             spans[-1] = [spans[-1][0], rank]
         else:
             spans.append([rank])
-    told = [f"{s[0]} to {s[-1]}" if s[-1] - s[0] > 1 else ", ".join(map(str, s)) for s in spans]
+    told: list[str] = []
+    for span in spans:
+        told += [f"{span[0]} to {span[-1]}"] if span[-1] - span[0] > 1 else map(str, span)
     text = ", ".join(told[:-1]) + (" and " if told[1:] else "") + told[-1] if told else "none"
     return f"{'rank' if len(ranks) == 1 else 'ranks'} {text}"

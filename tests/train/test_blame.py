@@ -69,7 +69,7 @@ def test_who_beats_no_more_comes_first():
     ("ranks", "said"),
     [
         ([3], "rank 3"),
-        ([1, 0], "ranks 0, 1"),
+        ([1, 0], "ranks 0 and 1"),
         ([0, 2], "ranks 0 and 2"),
         ([0, 1, 2, 3, 7, 9, 10, 11], "ranks 0 to 3, 7 and 9 to 11"),
     ],
