@@ -1,9 +1,11 @@
 """Runs a program that nobody has read, such as a model's answer to a HumanEval problem.
 
-The program gets a process of its own without network, in its own process namespace, may read the
-system's and Python's files, may write only into an empty folder that is deleted after it, and is
-bounded in seconds, memory, file size and number of processes; whatever it started ends with it.
-Where the kernel gives no such namespaces or no Landlock, nothing is run: `unavailable` says why.
+The program gets a process of its own in its own namespaces. It may read the system's and Python's
+files, and see by name and size what else there is; may write only into an empty folder that is
+deleted after it, all else being mounted read-only; can open no socket; and is bounded in seconds,
+memory, file size and number of processes. Whatever it started ends with it. Where the kernel gives
+no such namespaces, no Landlock or no filter of system calls, nothing is run: `unavailable` says
+why. What it does not keep out: a fault of the kernel, and load on the machine within the bounds.
 """
 
 import json
@@ -17,6 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _INSIDE = Path(__file__).with_name("sandbox_inside.py")
 _NOBODY = 65534
@@ -32,15 +35,26 @@ class SandboxConfig:
     processes: int = 16
 
 
-def run(program: str, limits: SandboxConfig) -> str | None:
-    """Runs Python source to its end; None when it got there, else what stopped it, in a few words.
+@dataclass(frozen=True)
+class Checks:
+    """What a program must hold against. It runs apart from the program, which cannot read it."""
 
-    A program that exits, even with 0, did not get to its end.
+    source: str  # Python: assertions about the program's functions
+    functions: tuple[str, ...] = ()  # the program's, whoever else has such a name
+    setup: str = ""  # Python that comes before: what is given with the question
+
+
+def run(program: str, limits: SandboxConfig, checks: Checks | None = None) -> str | None:
+    """Runs Python source to its end, and checks it: None where all held, else what did not.
+
+    A program that exits, even with 0, did not get to its end. Without checks its own word is all
+    there is to go by.
     """
     folder = tempfile.mkdtemp(prefix="sandbox-")
     if os.geteuid() == 0:
         os.chown(folder, _NOBODY, _NOBODY)
-    order = json.dumps({**asdict(limits), "folder": folder, "program": program}).encode()
+    first = {**asdict(limits), "folder": folder, "program": program}
+    order = _order(first) + _order(asdict(checks or Checks("")))
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-B", str(_INSIDE)],
         stdin=subprocess.PIPE,
@@ -57,10 +71,15 @@ def run(program: str, limits: SandboxConfig) -> str | None:
         return f"not done after {limits.seconds:g} s"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    answer = said.decode(errors="replace").strip()
-    if answer == "done":
-        return None
-    return answer or f"ended by signal or exit ({process.returncode})"
+    if not said:
+        return f"ended by signal or exit ({process.returncode})"
+    answer = json.loads(said)
+    return None if answer["passed"] else answer["reason"]
+
+
+def _order(tree: dict[str, Any]) -> bytes:
+    data = json.dumps(tree).encode()
+    return len(data).to_bytes(8, "big") + data
 
 
 @cache
@@ -71,7 +90,8 @@ def unavailable() -> str | None:
     reason = run("", SandboxConfig())
     if reason is None:
         return None
-    return f"running a model's programs needs user namespaces and Landlock ({reason})"
+    needs = "user and mount namespaces, Landlock and seccomp"
+    return f"running a model's programs needs {needs} ({reason})"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

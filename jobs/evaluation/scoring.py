@@ -4,6 +4,7 @@ Each takes a question as its JSONL has it and what was written, and gives the me
 counts as the answer follows the benchmarks' own papers.
 """
 
+import ast
 import math
 import re
 import string
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jobs.evaluation import sandbox
-from jobs.evaluation.sandbox import SandboxConfig
+from jobs.evaluation.sandbox import Checks, SandboxConfig
 
 Score = Callable[[dict[str, Any], Sequence[Any]], dict[str, float]]
 # A minus is a sign only where nothing stands before it to be taken from: "10-5" ends in 5.
@@ -43,19 +44,26 @@ def boxed_answer(doc: dict[str, Any], results: Sequence[str]) -> dict[str, float
 def human_eval_passes(limits: SandboxConfig, pass_at: Sequence[int]) -> Score:
     """pass@k of HumanEval: the prompt, what was written, and the problem's check."""
 
-    def program(doc: dict[str, Any], written: str) -> str:
-        return f"{doc['prompt']}{written}\n{doc['test']}\ncheck({doc['entry_point']})\n"
+    def question(doc: dict[str, Any], written: str) -> tuple[str, Checks]:
+        source, name = f"{doc['test']}\ncheck({doc['entry_point']})\n", doc["entry_point"]
+        return doc["prompt"] + written, Checks(source, (name,), doc["prompt"])
 
-    return _passes(program, limits, pass_at)
+    return _passes(question, limits, pass_at)
 
 
 def mbpp_passes(limits: SandboxConfig, pass_at: Sequence[int]) -> Score:
     """pass@k of MBPP: what was written, and the problem's assertions."""
 
-    def program(doc: dict[str, Any], written: str) -> str:
-        return "\n".join([written, *doc["test_list"]])
+    def question(doc: dict[str, Any], written: str) -> tuple[str, Checks]:
+        return written, Checks("\n".join(doc["test_list"]), _defined(doc.get("code", "")))
 
-    return _passes(program, limits, pass_at)
+    return _passes(question, limits, pass_at)
+
+
+def _defined(source: str) -> tuple[str, ...]:
+    """The functions and classes of a solution: what the assertions may ask of a program."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return tuple(node.name for node in ast.parse(source).body if isinstance(node, kinds))
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
@@ -66,11 +74,14 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
 
 
 def _passes(
-    program: Callable[[dict[str, Any], str], str], limits: SandboxConfig, pass_at: Sequence[int]
+    question: Callable[[dict[str, Any], str], tuple[str, Checks]],
+    limits: SandboxConfig,
+    pass_at: Sequence[int],
 ) -> Score:
     def score(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
         written = [results[0]] if isinstance(results[0], str) else list(results[0])
-        passed = sum(sandbox.run(program(doc, text), limits) is None for text in written)
+        asked = [question(doc, text) for text in written]
+        passed = sum(sandbox.run(program, limits, checks) is None for program, checks in asked)
         return {f"pass@{k}": pass_at_k(len(written), passed, k) for k in pass_at}
 
     return score
