@@ -159,7 +159,7 @@ class _Run:
 
     def _train_step(self) -> Row | None:
         """The step's row; None where its batch was refused, and the config's way was gone."""
-        heartbeat.at("a step", self.step + 1)
+        heartbeat.at("other work", self.step + 1)
         batch = batch_of(self.step, self.guard.skipped)
         with self.timers("data_wait"):
             windows = self.batches.take()

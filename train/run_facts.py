@@ -45,7 +45,7 @@ def gather(
     facts["tokens"] = facts["step"] * config.schedule.batch_sequences * config.shape.seq_length
     facts["sources"] = _sources(config, facts["step"], stored.get("skipped", []), licences or {})
     facts["settings"] = _settings(config)
-    facts["compute"] = _compute(run, facts["step"], config.parallel.processes, watts)
+    facts["compute"] = _compute(run, facts["step"], config.parallel.world_size, watts)
     evaluated = run / "evaluation.json"
     if evaluated.exists():
         tree = json.loads(evaluated.read_text(encoding="utf-8"))

@@ -119,7 +119,7 @@ class Timers:
         now = self._mark()
         name, since = self._open.pop()
         self._done.append((name, since, now))
-        heartbeat.at(self._open[-1][0] if self._open else "between two phases")
+        heartbeat.at(self._open[-1][0] if self._open else "other work")
         if self._open:
             self._open[-1] = (self._open[-1][0], now)
 
