@@ -45,7 +45,7 @@ FAULTS = {
         "time.sleep(1000)",
         2,
         r"rank 1 did not come to a collective within 8 s, where (rank 0|ranks .*) waited \(pid \d+ "
-        r"on \S+ is in other work of step 3 for \d+ s, at train/loop\.py:\d+\); .*collective_timeout_s",
+        r"on \S+ is in other work of step 3 for \d+ s, at train/loop\.py:\d+\); .*raise the limit",
     ),
 }
 
