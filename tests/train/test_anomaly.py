@@ -4,19 +4,18 @@ in it. The weights are then those of a run that never had the batch."""
 import dataclasses
 import json
 import math
-import subprocess
+import os
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from corpus.config import to_tree
 from corpus.errors import ConfigError, DataError
 from train import checkpoint, forward, loop, weights
 from train.anomaly import AnomalyConfig, Guard, batch_of
 from train.data import Loader
-from train.launch import _environments
+from train.launch import launch
 from train.layout import ParallelConfig
 from train.metrics import events, read
 from train.spans import spans
@@ -173,30 +172,29 @@ def test_too_many_are_the_end_and_so_is_one_by_default(tiny_config, tmp_path, sp
     assert len(told(config, "skip")) == 2
 
 
+# Python loads it when a process starts: the run itself is real.
 ONE_RANK_IS_SPOILT = """
-import os, sys
-from corpus.config import load
-from train.config import TrainConfig
-from train import forward, loop
+import os
+if os.environ.get("RANK") == "1":
+    from train import forward
 
-run = forward.run
-def run_spoilt(model, windows, micro_batch, loss_function, forward_only, begin=None):
-    if not forward_only:
-        run_spoilt.calls += 1
-    bad = run_spoilt.calls == 6 and not forward_only and os.environ["RANK"] == "1"
-    def spoilt(losses_BS):
-        loss, reported = loss_function(losses_BS)
-        return (loss * float("nan"), reported * float("nan")) if bad else (loss, reported)
-    return run(model, windows, micro_batch, spoilt, forward_only, begin)
-run_spoilt.calls = 0
-forward.run = run_spoilt
-code = loop.train(load(TrainConfig, sys.argv[1]))
-os._exit(code)
+    run = forward.run
+    def run_spoilt(model, windows, micro_batch, loss_function, forward_only, begin=None):
+        run_spoilt.calls += not forward_only
+        bad = run_spoilt.calls == 6 and not forward_only
+        def spoilt(losses_BS):
+            loss, reported = loss_function(losses_BS)
+            return (loss * float("nan"), reported * float("nan")) if bad else (loss, reported)
+        return run(model, windows, micro_batch, spoilt, forward_only, begin)
+    run_spoilt.calls = 0
+    forward.run = run_spoilt
 """
 
 
 @pytest.mark.parametrize("layout", [{}, {"pp": 2}], ids=["dp2", "pp2"])
-def test_all_processes_do_the_same_where_one_is_at_fault(tiny_config, tmp_path, layout):
+def test_all_processes_do_the_same_where_one_is_at_fault(
+    tiny_config, tmp_path, monkeypatch, layout
+):
     config = tiny_config(
         tmp_path / "run",
         parallel=ParallelConfig(processes=2, **layout),
@@ -204,11 +202,9 @@ def test_all_processes_do_the_same_where_one_is_at_fault(tiny_config, tmp_path, 
         save_interval=4,
         anomaly=AnomalyConfig(on_nan="rollback"),
     )
-    (tmp_path / "config.json").write_text(json.dumps(to_tree(config)))
-    (tmp_path / "spoilt.py").write_text(ONE_RANK_IS_SPOILT)
-    command = [sys.executable, str(tmp_path / "spoilt.py"), str(tmp_path / "config.json")]
-    processes = [subprocess.Popen(command, env=env) for env in _environments(2)]
-    assert [process.wait(timeout=200) for process in processes] == [0, 0]
+    (tmp_path / "sitecustomize.py").write_text(ONE_RANK_IS_SPOILT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    assert launch(config) == 0
     [event] = told(config, "rollback")
     assert (event["step"], event["to_step"], event["left_out"]) == (6, 4, [6])
     # Replica 1 has the second half of the batch; of a pipeline, the last stage has all losses.
