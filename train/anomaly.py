@@ -4,7 +4,7 @@ The verdict falls before the update, from numbers that all processes have alike,
 has changed nothing. To skip it is to take the same step on the next batch. To roll back is to load
 the last checkpoint and go on from there without the batch, and if so configured without those just
 before it, which may have led to the spike (PaLM, arXiv:2204.02311 section 5.1, left out some
-hundred). Both are kept in checkpoints: a resumed run leaves out the same batches.
+hundred). Both are kept, at once and in checkpoints: a resumed run leaves out the same batches.
 """
 
 import math
@@ -93,6 +93,10 @@ class Guard:
             return False
         self.skipped = together
         return True
+
+    def add_left_out(self, batches: Collection[int]) -> None:
+        """Leaves out what was left out after the checkpoint was written."""
+        self.skipped = sorted({*self.skipped, *batches})
 
     def before(self, batch: int, first: int) -> list[int]:
         """The batches a rollback leaves out for a bad one: it and those before it, from `first`."""

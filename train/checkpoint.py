@@ -20,13 +20,14 @@ from torch.distributed.checkpoint.api import CheckpointException
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
-from train import imported, integrity, optim
+from train import agreed, imported, integrity, optim
 from train.config import TrainConfig
 from train.durable import put
 from train.identity import RUN, Identity, check_consumed, check_identity
 from train.presets import Shape
 
 POINTER = "latest.json"
+LEFT_OUT = "left_out.json"  # batches that are not to be learnt from
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ def chosen(config: TrainConfig) -> tuple[int, Path] | None:
     Once a run has gone back the pointer says so, and the same command started again goes on from
     the last. Raises CheckpointError where it is not there or not whole.
     """
-    wanted, pointer = config.resume_from, config.checkpoints / POINTER
-    if wanted is None or (pointer.exists() and f'"resume_from": {wanted}}}' in pointer.read_text()):
+    wanted = config.resume_from
+    if wanted is None or _went_back(config):
         return latest(config.checkpoints)
     folder = config.checkpoints / f"step-{wanted:08d}"
     if _is_whole(folder):
@@ -89,14 +90,34 @@ def point_at(config: TrainConfig, step: int, folder: Path) -> None:
 
 
 def go_back(config: TrainConfig, step: int) -> None:
-    """Has the run go on from the step it went back to; later checkpoints are put aside, as
-    abandoned-step-*. Of the main process alone."""
+    """Has the run go on from `step` where the config goes back to it, and it has not yet; later
+    checkpoints are put aside, as abandoned-step-*, until the run has come past them. Of the main
+    process alone."""
+    if step != config.resume_from or _went_back(config):
+        return
+    (config.checkpoints / LEFT_OUT).unlink(missing_ok=True)
     for later, folder in integrity.steps(config.checkpoints):
         if later > step:
             aside = folder.with_name(f"abandoned-{folder.name}")
             shutil.rmtree(aside, ignore_errors=True)
             folder.rename(aside)
     point_at(config, step, config.checkpoints / f"step-{step:08d}")
+
+
+def put_left_out(config: TrainConfig, batches: list[int]) -> None:
+    """Keeps which batches (from 0) the run leaves out, at once: a kill before the next save must
+    not undo it. Of the main process alone."""
+    config.checkpoints.mkdir(parents=True, exist_ok=True)
+    put(config.checkpoints / LEFT_OUT, {"skipped": batches})
+
+
+def left_out(config: TrainConfig, first: int) -> list[int]:
+    """The batches, from `first` on, that the run had left out when it ended."""
+    path = config.checkpoints / LEFT_OUT
+    if not path.exists():
+        return []
+    skipped: list[int] = json.loads(path.read_text(encoding="utf-8"))["skipped"]
+    return [batch for batch in skipped if batch >= first]
 
 
 def facts(folder: Path) -> dict[str, Any]:
@@ -110,12 +131,18 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     Raises CheckpointError where it is of another model, seed, data or tokenizer, was trained on
     other samples than the config's up to its step, or cannot be read.
     """
-    found = chosen(config)
+
+    def checked() -> tuple[int, Path] | None:
+        found = chosen(config)
+        if found is not None:
+            check_identity(found[1], identity)
+            check_consumed(found[1], config, found[0])
+        return found
+
+    found = agreed.by_main(checked)
     if found is None:
         return 0
     step, folder = found
-    check_identity(folder, identity)
-    check_consumed(folder, config, step)
     integrity.require_sound(folder)
     try:
         if imported.is_imported(folder):
@@ -183,6 +210,11 @@ def state(training: Training, is_loading: bool) -> dict[str, Any]:
     }
     optimizer = training.optimizer.sharded_state_dict(model, is_loading, metadata=metadata)
     return {**model, "optimizer": optimizer}
+
+
+def _went_back(config: TrainConfig) -> bool:
+    pointer = config.checkpoints / POINTER
+    return pointer.exists() and f'"resume_from": {config.resume_from}}}' in pointer.read_text()
 
 
 def _is_whole(folder: Path) -> bool:

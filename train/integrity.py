@@ -4,20 +4,29 @@ A file cut short or with one bit turned would otherwise be found out by a crash 
 not at all.
 """
 
+import heapq
 import json
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from corpus.errors import CheckpointError
+from train import agreed
 from train.identity import RUN
 from train.writing import sum_of
 
 
 def steps(checkpoints: Path) -> list[tuple[int, Path]]:
     """Steps and folders of all that is there, whole or not, in order."""
-    return [(int(f.name.removeprefix("step-")), f) for f in sorted(checkpoints.glob("step-*"))]
+    return _numbered(checkpoints, "step-")
+
+
+def abandoned(checkpoints: Path, up_to: int) -> list[tuple[int, Path]]:
+    """Those put aside when the run went back, up to a step."""
+    return [one for one in _numbered(checkpoints, "abandoned-step-") if one[0] <= up_to]
 
 
 def require_sound(folder: Path) -> None:
@@ -26,10 +35,14 @@ def require_sound(folder: Path) -> None:
     fault = damage(folder)
     if fault is None:
         return
-    older = [other for other in steps(folder.parent) if other[1].name < folder.name]
+
+    def whole_ones() -> list[tuple[int, Path]]:
+        older = [other for other in steps(folder.parent) if other[1].name < folder.name]
+        return [(step, other) for step, other in older if (other / RUN).exists()]
+
     way_out = "no older one is sound; restore it, or delete the checkpoints to start anew"
-    for step, other in reversed(older):
-        if (other / RUN).exists() and damage(other) is None:
+    for step, other in reversed(agreed.by_main(whole_ones)):
+        if damage(other) is None:
             way_out = f"restore it, or resume from step {step}, which is sound: resume_from={step}"
             break
     raise CheckpointError(f"{fault}; {way_out} (train.resume_from)")
@@ -38,13 +51,35 @@ def require_sound(folder: Path) -> None:
 def damage(folder: Path) -> str | None:
     """What is wrong with a checkpoint's files, None where nothing is; one that was written before
     hashes were kept is not looked into. A collective."""
-    stored = json.loads((folder / RUN).read_text(encoding="utf-8")).get("files", {})
+    text = agreed.by_main(lambda: (folder / RUN).read_text(encoding="utf-8"))
+    stored = json.loads(text).get("files", {})
     ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
-    mine = sorted(stored)[rank::ranks]
+    mine = _shares({name: one["bytes"] for name, one in stored.items()}, ranks)[rank]
+    with ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread:
+        reading = thread.submit(lambda: [_fault(folder / name, stored[name]) for name in mine])
+        agreed.wait_for_all(reading.done)
+        own = agreed.by_each(reading.result)
     faults: list[str | None] = [None] * ranks
-    own = next(filter(None, (_fault(folder / name, stored[name]) for name in mine)), None)
-    torch.distributed.all_gather_object(faults, own)
+    torch.distributed.all_gather_object(faults, next(filter(None, own), None))
     return next(filter(None, faults), None)
+
+
+def _numbered(checkpoints: Path, prefix: str) -> list[tuple[int, Path]]:
+    # A copy someone made beside them, step-00000100-old, is none of them.
+    form = re.compile(re.escape(prefix) + r"(\d{8,})")
+    found = [(form.fullmatch(folder.name), folder) for folder in checkpoints.glob(f"{prefix}*")]
+    return sorted((int(match[1]), folder) for match, folder in found if match)
+
+
+def _shares(sizes: dict[str, int], count: int) -> list[list[str]]:
+    # As even as can be by bytes: the largest first, each to who has least.
+    shares: list[list[str]] = [[] for _ in range(count)]
+    loads = [(0, number) for number in range(count)]  # a heap
+    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        load, number = heapq.heappop(loads)
+        shares[number].append(name)
+        heapq.heappush(loads, (load + sizes[name], number))
+    return shares
 
 
 def _fault(path: Path, stored: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ import gc
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from megatron.core import parallel_state
@@ -18,6 +19,7 @@ from corpus.errors import DataError
 from tokenizer.encode import Encoder
 from tokenizer.shards import check_tokenizer
 from train import (
+    agreed,
     checkpoint,
     evaluate,
     heartbeat,
@@ -85,10 +87,10 @@ class _Run:
         self.saver = Saver(config, lambda row: self.watch.tell(row))
         memory_check.require_fits_here(config)
         self.training = setup.build(config)
-        self.prover = Prover(config, self.loader, self.training.model, self.begin)
+        self.prover = Prover(config, self.loader, self.training, self.begin)
         self.guard = Guard(config.anomaly)
         self.step = self._load()
-        self.watch = Watch(config, self.step)
+        self.watch = Watch(config, self.step, self.guard.skipped)
         self.timers = self.watch.timers
         self.timers.attach(self.training.model[0].config, self.training.optimizer)
         self.batches = self._prefetch()
@@ -117,14 +119,15 @@ class _Run:
             if at_end:
                 self._write_evaluation(bits)
         # A run that was stopped in its last evaluation comes back to do only that.
-        if evaluate.evaluated_step(self.evaluation) != self.step:
+        evaluated = agreed.by_main(lambda: evaluate.evaluated_step(self.evaluation))
+        if evaluated != self.step:
             bits = self._evaluate()
             if bits is None:
                 return self._stop(saved=True)
             self._write_evaluation(bits)
         self.saver.finish()
         if self.config.require_beats_unigram:
-            evaluate.check_beats_unigram(self.evaluation)
+            agreed.by_main(lambda: evaluate.check_beats_unigram(self.evaluation))
         return 0
 
     def close(self) -> None:
@@ -137,16 +140,19 @@ class _Run:
     def _load(self) -> int:
         config = self.config
         step = checkpoint.load(self.training, self.identity, config)
-        found = checkpoint.chosen(config)
-        if found is None:
-            return 0
-        facts = checkpoint.facts(found[1])
-        self.guard.load(facts)
-        self.prover.check(found[1].name, step, facts)
-        torch.distributed.barrier()  # all have read the pointer
-        if step == config.resume_from and parallel.is_main():
-            checkpoint.go_back(config, step)
-        torch.distributed.barrier()
+
+        def told() -> tuple[str, dict[str, Any]] | None:
+            found = checkpoint.chosen(config)
+            return (found[1].name, checkpoint.facts(found[1])) if found else None
+
+        found = agreed.by_main(told)
+        if found is not None:
+            name, facts = found
+            self.guard.load(facts)
+            self.prover.check(name, step, facts)
+            agreed.by_main(lambda: checkpoint.go_back(config, step))
+        first = batch_of(step, self.guard.skipped)
+        self.guard.add_left_out(agreed.by_main(lambda: checkpoint.left_out(config, first)))
         return step
 
     def _prefetch(self) -> Prefetch:
@@ -198,18 +204,19 @@ class _Run:
         out = [batch]
         if action == "rollback":
             self.saver.finish()
-            found = checkpoint.latest(self.config.checkpoints)
-            if found is None or imported.is_imported(found[1]):
+            back_to = agreed.by_main(self._last_trained)
+            if back_to is None:
                 action = "skip"  # nothing was trained that could be undone
             else:
-                out = self.guard.before(batch, batch_of(found[0], self.guard.skipped))
+                out = self.guard.before(batch, batch_of(back_to, self.guard.skipped))
         if action != "stop" and not self.guard.leave_out(out):
             action, fault = "stop", f"{fault}, after max_skips={self.config.anomaly.max_skips}"
-        if action == "rollback":
+        if action != "stop":
             skipped = self.guard.skipped
+            agreed.by_main(lambda: checkpoint.put_left_out(self.config, skipped))
+        if action == "rollback":
             self.step = self._load()
-            self.guard.skipped = skipped
-            self.watch.rewind(self.step)
+            self.watch.rewind(self.step, self.guard.skipped)
         told = f"{fault} at step {at}, batch {batch + 1}"
         line = f"{action}: {told}" + (f"; back to step {self.step}" if action == "rollback" else "")
         event = {"event": action, "step": at, "batch": batch + 1, "fault": fault, **behind}
@@ -225,6 +232,10 @@ class _Run:
             )
         self.batches.close()
         self.batches = self._prefetch()
+
+    def _last_trained(self) -> int | None:
+        found = checkpoint.latest(self.config.checkpoints)
+        return None if found is None or imported.is_imported(found[1]) else found[0]
 
     def _evaluate(self) -> dict[str, float] | None:
         with self.timers("evaluate"):
@@ -247,6 +258,7 @@ class _Run:
                 "made_by": made_by(),
                 "proof": self.prover.make(self.step, skipped),
             }
+            self.watch.sync()
             self.saver.begin(self.training, self.step, facts)
 
     def _stop_wanted(self) -> bool:
@@ -255,11 +267,12 @@ class _Run:
     def _stop(self, saved: bool) -> int:
         if not saved and self.step:
             self.saver.finish()
-            found = checkpoint.latest(self.config.checkpoints)
+            found = agreed.by_main(lambda: checkpoint.latest(self.config.checkpoints))
             if found is None or found[0] != self.step:
                 self._save()
         self.saver.finish()
-        self.watch.say(f"asked to stop: saved at step {self.step}, to be resumed")
+        done = f"saved at step {self.step}" if self.step else "no step was done, nothing is saved"
+        self.watch.say(f"asked to stop: {done}, to be resumed")
         return stop.REQUEUE
 
 

@@ -2,32 +2,47 @@
 
 A run that was killed after its last checkpoint repeats some steps when it resumes; their first
 rows are dropped then, so the file always tells the story of the model that exists. The time that
-the dropped steps took was spent all the same: an event `undone` keeps it.
+the dropped steps took was spent all the same: an event `undone` keeps it. Events of batches that
+are left out from then on stay as well.
 """
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TextIO
 
+from train.durable import sync
+
 
 class MetricsLog:
-    """Appends rows; each is on disk when `write` returns, for those who watch the file."""
+    """Appends rows; each is in the file when `write` returns, for those who watch it, and stays
+    there if the process is killed. A power cut may take those since the last `sync`."""
 
-    def __init__(self, path: Path, resumed_step: int):
-        """Opens the file and drops rows of steps after `resumed_step` (0: a new run)."""
+    def __init__(self, path: Path, resumed_step: int, skipped: Collection[int] = ()):
+        """Opens the file and drops rows of steps after `resumed_step` (0: a new run), but for the
+        events of batches among those (from 0) that are left out."""
         path.parent.mkdir(parents=True, exist_ok=True)
         found = _rows(path)
-        rows = [row for row in found if row["step"] <= resumed_step]
+        out = {batch + 1 for batch in skipped}
+        rows = [row for row in found if row["step"] <= resumed_step or _is_in_force(row, out)]
         rows += _undone(found, resumed_step)
         partial = path.with_name(path.name + ".partial")
-        partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        with partial.open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(row) + "\n" for row in rows)
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(partial, path)
+        sync(path.parent)
         self._file: TextIO = path.open("a", encoding="utf-8")
 
     def write(self, row: dict[str, Any]) -> None:
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
+
+    def sync(self) -> None:
+        """Waits until all rows are on the disk."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
@@ -71,6 +86,10 @@ def _undone(rows: list[dict[str, Any]], resumed_step: int) -> list[dict[str, Any
 def rows_and_events(path: Path) -> list[dict[str, Any]]:
     """Both, in the order of writing."""
     return _rows(path)
+
+
+def _is_in_force(row: dict[str, Any], left_out: set[int]) -> bool:
+    return bool(row.get("left_out")) and left_out.issuperset(row["left_out"])
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

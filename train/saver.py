@@ -12,27 +12,31 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from megatron.core import dist_checkpointing, parallel_state
-from megatron.core.dist_checkpointing.serialization import get_default_save_sharded_strategy
+from megatron.core import parallel_state
+from megatron.core.dist_checkpointing.core import CheckpointingConfig, save_config
+from megatron.core.dist_checkpointing.state_dict_utils import save_preprocess
 from megatron.core.dist_checkpointing.strategies import filesystem_async
 from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest
+from megatron.core.dist_checkpointing.strategies.common import COMMON_STATE_FNAME
 from megatron.core.dist_checkpointing.strategies.fully_parallel import (
     FullyParallelSaveStrategyWrapper,
 )
+from megatron.core.dist_checkpointing.strategies.torch import TorchDistSaveShardedStrategy
 from megatron.core.utils import unwrap_model
 
 from corpus.errors import CheckpointError
-from train import checkpoint, writing
+from train import agreed, checkpoint, writing
 from train.config import TrainConfig
 from train.durable import put, sync
 from train.identity import RUN
-from train.integrity import steps
-from train.parallel import device, is_main
+from train.integrity import abandoned, steps
 from train.proof import settled
 from train.watch import Row
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class _UnderWay:
     step: int
     folder: Path
     facts: dict[str, Any]  # for run.json
-    request: AsyncRequest
+    plan: "_Plan"
     part: writing.Part
     began: float
     save_s: float  # that training stood still for it
@@ -62,23 +66,21 @@ class Saver:
         self.finish()
         began = time.perf_counter()
         folder = self._config.checkpoints / f"step-{step:08d}"
-        self._by_main(lambda: _emptied(folder), folder)
+        self._tried(folder, lambda: agreed.by_main(lambda: _emptied(folder)))
         # megatron-core starts a manager process, which imports torch anew, for a queue that a save
         # within this process does not need.
         filesystem_async._results_queue = queue.Queue()
-        try:
-            request = dist_checkpointing.save(
-                checkpoint.state(training, is_loading=False),
-                str(folder),
-                _spread_over_replicas(),
-                async_sharded_save=True,
-            )
-        except (OSError, RuntimeError) as error:  # what is not sharded is written by the main one
-            raise self._failed(folder, f"{folder}: {error}") from error
-        assert request is not None
-        part = writing.start(request, _live(training))
+        sharded, common = save_preprocess(checkpoint.state(training, is_loading=False))
+        plan = _Plan("torch_dist", 1)
+        self._tried(folder, lambda: agreed.by_main(lambda: _put_common(common, plan, folder)))
+        # Replicas hold the same weights: each writes a part of them.
+        replicas = parallel_state.get_data_parallel_group(with_context_parallel=True)
+        request = FullyParallelSaveStrategyWrapper(plan, replicas).async_save(sharded, folder)
+        live = _live(training)
+        part = self._tried(folder, lambda: agreed.by_each(lambda: writing.start(request, live)))
+        plan.forget_tensors()
         save_s = time.perf_counter() - began
-        self._under_way = _UnderWay(step, folder, facts, request, part, began, save_s)
+        self._under_way = _UnderWay(step, folder, facts, plan, part, began, save_s)
         if not self._config.async_save:
             self.finish()
 
@@ -86,9 +88,7 @@ class Saver:
         """Finishes the save under way where all processes have written theirs."""
         if self._under_way is None:
             return
-        waiting = torch.tensor([int(not self._under_way.part.is_done())], device=device())
-        torch.distributed.all_reduce(waiting, op=torch.distributed.ReduceOp.MAX)
-        if not waiting.item():
+        if agreed.all_done(self._under_way.part.is_done()):
             self.finish()
 
     def finish(self) -> None:
@@ -100,20 +100,16 @@ class Saver:
         if save is None:
             return
         began = time.perf_counter()
-        save.part.wait()
+        agreed.wait_for_all(save.part.is_done)
         parts: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(parts, (save.part.failure, save.part.sums))
-        failures = [failure for failure, _ in parts if failure]
+        mine = (save.part.failure, save.part.sums, save.part.written())
+        torch.distributed.all_gather_object(parts, mine)
+        failures = [failure for failure, _, _ in parts if failure]
         if failures:
             raise self._failed(save.folder, failures[0])
-        writing.deliver(save.request, save.part)
-        try:
-            for last_step in save.request.finalize_fns:
-                last_step()
-        except (OSError, RuntimeError) as error:
-            raise self._failed(save.folder, f"{save.folder}: {error}") from error
-        files = {name: one for _, sums in parts for name, one in sums.items()}
-        self._by_main(lambda: self._commit(save, files), save.folder)
+        files = {name: one for _, sums, _ in parts for name, one in sums.items()}
+        written = [items for _, _, items in parts]
+        self._tried(save.folder, lambda: agreed.by_main(lambda: self._commit(save, files, written)))
         finished = time.perf_counter()
         stood = save.save_s + finished - began
         times = {"save_s": round(stood, 6), "write_s": round(finished - save.began, 6)}
@@ -124,7 +120,8 @@ class Saver:
         if self._under_way:
             self._under_way.part.give_up()
 
-    def _commit(self, save: _UnderWay, files: dict[str, Any]) -> None:
+    def _commit(self, save: _UnderWay, files: dict[str, Any], written: list[Any]) -> None:
+        save.plan.put_metadata(written)
         for path in save.folder.iterdir():
             if path.name not in files:  # what megatron-core and torch wrote at the end
                 sync(path)
@@ -141,28 +138,25 @@ class Saver:
         whole = [(step, folder) for step, folder in older if (folder / RUN).exists()]
         spared = {step for step, _ in whole[max(0, len(whole) - keep + 1) :]}
         spared |= {step for step, _ in whole if every and step % every == 0}
-        for step, folder in older:
-            if step not in spared:
+        for step, folder in [*older, *abandoned(self._config.checkpoints, newest)]:
+            if step not in spared or folder.name.startswith("abandoned-"):
                 (folder / RUN).unlink(missing_ok=True)  # from here on it is not whole
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _by_main(self, action: Callable[[], None], folder: Path) -> None:
-        # Does it on the main process; an error there is all processes' error.
-        failure: list[str | None] = [None]
-        if is_main():
-            try:
-                action()
-            except OSError as error:
-                failure[0] = f"{error.filename or folder}: {error}"
-        torch.distributed.broadcast_object_list(failure, src=0)
-        if failure[0]:
-            raise self._failed(folder, failure[0])
+    def _tried(self, folder: Path, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except CheckpointError as error:
+            raise self._failed(folder, str(error)) from error
 
     def _failed(self, folder: Path, reason: str) -> CheckpointError:
-        last = checkpoint.latest(self._config.checkpoints)
-        kept = f"step {last[0]} is the last whole one" if last else "there is none before it"
-        if is_main():
+        # Collective, as all processes have the same reason.
+        def give_up() -> tuple[int, Path] | None:
             shutil.rmtree(folder, ignore_errors=True)  # a full disk needs the room
+            return checkpoint.latest(self._config.checkpoints)
+
+        last = agreed.by_main(give_up)
+        kept = f"step {last[0]} is the last whole one" if last else "there is none before it"
         reason = " ".join(reason.split())[:300]
         return CheckpointError(
             f"{folder.name} was not saved ({reason}); {kept}; mend the disk and start the same "
@@ -170,10 +164,33 @@ class Saver:
         )
 
 
-def _spread_over_replicas() -> FullyParallelSaveStrategyWrapper:
-    # Replicas hold the same weights: each writes a part of them.
-    replicas = parallel_state.get_data_parallel_group(with_context_parallel=True)
-    return FullyParallelSaveStrategyWrapper(get_default_save_sharded_strategy(), replicas)
+class _Plan(TorchDistSaveShardedStrategy):
+    """megatron-core's way of saving, up to where each process knows what it is to write.
+
+    It ends a save by steps that are collectives with writing between them, of the main process
+    alone: an error there would leave the others waiting. So that writing is done by us.
+    """
+
+    def put_metadata(self, written: list[Any]) -> None:
+        """torch's `.metadata`, from what all processes wrote. Of the main process alone."""
+        self._writer.finish(self._metadata, written)
+
+    def forget_tensors(self) -> None:
+        """Lets go of what has been copied."""
+        self._writer.write_buckets = None
+
+    def _get_save_and_finalize_callbacks(self, writer: Any, save_state_dict_ret: Any) -> Any:
+        self._writer, self._metadata = writer, save_state_dict_ret[1]
+        request: AsyncRequest = super()._get_save_and_finalize_callbacks(
+            writer, save_state_dict_ret
+        )
+        return request
+
+
+def _put_common(common: dict[str, Any], plan: _Plan, folder: Path) -> None:
+    # What is not sharded, and the name of the format, as megatron-core's readers expect them.
+    torch.save(common, folder / COMMON_STATE_FNAME)
+    save_config(CheckpointingConfig(plan.backend, plan.version), str(folder))
 
 
 def _live(training: checkpoint.Training) -> set[int]:

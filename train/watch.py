@@ -4,6 +4,7 @@ metrics.jsonl is the truth, and what cannot be written there ends the run. The o
 one that fails is told of once and left out.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ Row = dict[str, Any]
 class Watch:
     """Every process has one and tells it the same; the main process writes."""
 
-    def __init__(self, config: TrainConfig, step: int):
-        """step: the one the run goes on from, 0 for a new one.
+    def __init__(self, config: TrainConfig, step: int, skipped: Collection[int] = ()):
+        """step: the one the run goes on from, 0 for a new one. skipped: batches it leaves out.
 
         Raises ConfigError where the config asks for what is not installed.
         """
@@ -37,7 +38,7 @@ class Watch:
         self._metrics: MetricsLog | None = None
         self._trackers: list[trackers.Tracker] = []
         if parallel.is_main():
-            self._metrics = MetricsLog(self._metrics_path, step)
+            self._metrics = MetricsLog(self._metrics_path, step, skipped)
             for kind in trackers.wanted(config):
                 self._try(kind.__name__, lambda kind=kind: self._open(kind, config, step))
         segments = mixture.segments(config.weights)
@@ -66,11 +67,17 @@ class Watch:
             self.say(f"profile of steps {self._profile.steps}: {self._profile.written}")
             self._meter.restart()
 
-    def rewind(self, step: int) -> None:
-        """The run goes on from an earlier step: rows of later ones are void."""
+    def sync(self) -> None:
+        """Waits until what was told is on the disk: a checkpoint must not know of more steps."""
+        if self._metrics is not None:
+            self._metrics.sync()
+
+    def rewind(self, step: int, skipped: Collection[int]) -> None:
+        """The run goes on from an earlier step: rows of later ones are void, but for the events of
+        batches that are left out."""
         if self._metrics is not None:
             self._metrics.close()
-            self._metrics = MetricsLog(self._metrics_path, step)
+            self._metrics = MetricsLog(self._metrics_path, step, skipped)
         for tracker in list(self._trackers):
             self._try(type(tracker).__name__, lambda t=tracker: t.rewind(step), tracker)
 

@@ -35,6 +35,10 @@ class Part:
     def is_done(self) -> bool:
         return self._thread is None or not self._thread.is_alive()
 
+    def written(self) -> list[Any]:
+        """What torch's metadata needs of all of this process's files."""
+        return [item for items in self.results.values() for item in items]
+
     def wait(self) -> None:
         if self._thread:
             self._thread.join()
@@ -87,12 +91,6 @@ def start(request: AsyncRequest, live: set[int]) -> Part:
     )
     part._thread.start()
     return part
-
-
-def deliver(request: AsyncRequest, part: Part) -> None:
-    """Gives the request's last steps, which put the metadata, what was written."""
-    if request.async_fn is not None:
-        request.async_fn_args[2].put(part.results)
 
 
 def sum_of(path: Path) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""What the processes of a run do by one of them, or each for itself, with one outcome for all.
+
+An error that one process alone raises leaves the others in their next collective until its limit.
+And what several read of a shared disk may differ: a network file system shows a rename to other
+machines seconds later. So the main process reads and tells, and errors are told before going on.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+from corpus.errors import AltiplanoError, CheckpointError
+from train.parallel import device, is_main
+
+T = TypeVar("T")
+
+
+def by_main(action: Callable[[], T]) -> T:
+    """What the main process's action gives, on all processes. A collective.
+
+    Raises the action's error on all of them, as CheckpointError where it is not one of ours. The
+    action itself has no collectives, and its result can be pickled.
+    """
+    told: list[Any] = [None, None]
+    if is_main():
+        told = _tried(action)
+    torch.distributed.broadcast_object_list(told, src=0)
+    result, error = told
+    if error is not None:
+        raise error
+    return result
+
+
+def by_each(action: Callable[[], T]) -> T:
+    """What this process's action gives; where one process's fails, all raise the first error.
+
+    A collective. The action itself has none.
+    """
+    result, error = _tried(action)
+    errors: list[AltiplanoError | None] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(errors, error)
+    first = next(filter(None, errors), None)
+    if first is not None:
+        raise first
+    return result
+
+
+def wait_for_all(is_done: Callable[[], bool], longest_pause_s: float = 0.5) -> None:
+    """Returns when it is done on all processes. A collective.
+
+    They meet again and again meanwhile, so none waits in a collective for as long as the slowest
+    disk takes, which its time limit would end.
+    """
+    pause_s = 0.001
+    while not all_done(is_done()):
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, longest_pause_s)
+
+
+def all_done(is_done: bool) -> bool:
+    """Whether it is done on all processes. A collective."""
+    waiting = torch.tensor([int(not is_done)], device=device())
+    torch.distributed.all_reduce(waiting, op=torch.distributed.ReduceOp.MAX)
+    return not waiting.item()
+
+
+def _tried(action: Callable[[], Any]) -> list[Any]:
+    """The action's result and its error, of which one is None."""
+    try:
+        return [action(), None]
+    except AltiplanoError as error:
+        return [None, error]
+    except OSError as error:
+        return [None, CheckpointError(f"{error.filename or 'the disk'}: {error}")]
+    except Exception as error:  # whatever it is, the others must not wait for this process
+        return [None, CheckpointError(f"{type(error).__name__}: {error}")]
