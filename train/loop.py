@@ -139,7 +139,8 @@ class _Run:
 
     def _load(self) -> int:
         config = self.config
-        step = checkpoint.load(self.training, self.identity, config)
+        with heartbeat.long_phase("loading a checkpoint"):
+            step = checkpoint.load(self.training, self.identity, config)
 
         def told() -> tuple[str, dict[str, Any]] | None:
             found = checkpoint.chosen(config)
@@ -248,7 +249,7 @@ class _Run:
         torch.distributed.barrier()
 
     def _save(self) -> None:
-        with self.timers("save"):
+        with self.timers("save"), heartbeat.long_phase("saving a checkpoint"):
             skipped = self.guard.skipped
             facts = {
                 **asdict(self.identity),

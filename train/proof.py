@@ -70,7 +70,6 @@ class Prover:
         if proof is None:
             return
         self._check_batches(name, step, facts)
-        self._check_norms(name, proof.get("norms", {}))
         same = proof["layout"] == self._layout()
         tolerance = proof["tolerance"]["same" if same else "other"]
         if proof["layout"]["precision"] != self._config.precision:
@@ -82,6 +81,7 @@ class Prover:
                     f"{loss:.7g}, it was {stored:.7g} (allowed: {tolerance:g} of it); resume from "
                     "an older one (train.resume_from), or with the code that saved it"
                 )
+        self._check_norms(name, proof.get("norms", {}))
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -63,7 +63,8 @@ def torment(
     """Kills a run so often and then lets it end: each time within `longest_s` of its start, every
     other time rather when it has done some steps, so few that it cannot end before.
 
-    Raises AssertionError where a checkpoint is not whole or the run does not end.
+    Raises AssertionError where a checkpoint is not whole, more is lost than two intervals of saves,
+    or the run does not end.
     """
     draw, lives = random.Random(seed), list[Life]()
     most = config.schedule.steps // (kills + 1)
@@ -73,6 +74,8 @@ def torment(
         lives.append(_live(config, death))
         told(lives[-1])
         _require_whole(config)
+        # A save waits for the one before it, so two intervals are the most that one can be behind.
+        assert lives[-1].lost <= 2 * config.save_interval, f"{lives[-1].lost} steps are lost"
     lives.append(_live(config, None))
     told(lives[-1])
     assert lives[-1].code == 0, f"the launcher's exit code was {lives[-1].code}"

@@ -141,6 +141,32 @@ def test_a_resumed_run_leaves_out_what_was_left_out(tiny_config, tmp_path, spoil
     assert [event["step"] for event in told(config, "skip")] == [6, 7]
 
 
+def test_what_was_rolled_back_before_is_still_told_and_outlives_a_kill(
+    tiny_config, tmp_path, spoil, monkeypatch
+):
+    anomaly = AnomalyConfig(on_nan="rollback")
+    config = tiny_config(tmp_path / "run", steps=10, save_interval=4, anomaly=anomaly)
+    spoil(config, [6, 8])
+    take = loop.step.take
+
+    def dies_at_7(training, windows, step, *rest):
+        if step == 7 and len(told(config, "rollback")) == 2:
+            raise ZeroDivisionError
+        return take(training, windows, step, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.step, "take", dies_at_7)
+        with pytest.raises(ZeroDivisionError):
+            loop.train(config)
+    loop.parallel.stop()
+    assert checkpoint.latest(config.checkpoints)[0] == 4  # which knows of none of the two
+    assert loop.train(config) == 0
+    # Told once each: had they been forgotten, both batches would have been met and told anew.
+    assert [(e["step"], e["batch"]) for e in told(config, "rollback")] == [(6, 6), (7, 8)]
+    assert checkpoint.facts(config.checkpoints / "step-00000010")["skipped"] == [5, 7]
+    assert [step for step, _ in batches(config)] == list(range(1, 11))
+
+
 def test_a_spike_is_rolled_back_with_the_batches_before_it(
     tiny_config, tmp_path, spoil, run_without
 ):

@@ -54,3 +54,15 @@ def test_events_are_dropped_with_the_steps_they_belong_to(tmp_path):
     MetricsLog(path, resumed_step=1).close()
     assert read(path) == [{"step": 1}]
     assert events(path) == [{"event": "save", "step": 1}]
+
+
+def test_events_of_batches_that_are_left_out_stay(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = MetricsLog(path, resumed_step=0)
+    one, other = ({"event": "skip", "step": n, "left_out": [n, n + 1]} for n in (3, 5))
+    for row in ({"step": 1}, {"step": 2}, one, {"step": 3}, other):
+        log.write(row)
+    log.close()
+    MetricsLog(path, resumed_step=1, skipped=[2, 3, 4]).close()
+    assert [row["step"] for row in read(path)] == [1]
+    assert [event for event in events(path) if event["event"] == "skip"] == [one]

@@ -71,8 +71,8 @@ def test_another_order_of_the_data_is_refused(resumable):
 
 
 def test_a_loader_that_was_changed_is_refused(resumable, monkeypatch):
-    locate = Loader.locate
-    monkeypatch.setattr(Loader, "locate", lambda self, step, *rest: locate(self, step + 1, *rest))
+    places = Loader._places
+    monkeypatch.setattr(Loader, "_places", lambda self, step, rows: places(self, step + 1, rows))
     with pytest.raises(CheckpointError, match="the order of the data is not what it was: batch 21"):
         loop.train(resumable)
 
@@ -91,6 +91,36 @@ def test_weights_that_did_not_arrive_are_refused(resumable, monkeypatch):
     monkeypatch.setattr(checkpoint, "load", load_but_one)
     with pytest.raises(CheckpointError, match="weights are not those that were saved: the probe's"):
         loop.train(resumable)
+
+
+@pytest.mark.parametrize("what", ["masters", "exp_avg", "exp_avg_sq"])
+def test_other_masters_and_moments_are_refused(resumable, what):
+    def change(facts):
+        facts["proof"]["norms"][what] *= 1 + 3e-9
+
+    tampered(resumable, change)
+    with pytest.raises(CheckpointError, match=f"the optimizer's {what} are not those that were"):
+        loop.train(resumable)
+
+
+def test_norms_are_the_same_in_any_layout(tp1_run, tp2_run, tmp_path):
+    """A checkpoint of two processes, each of which has the gains of norms, goes on in one."""
+    shutil.copytree(tp2_run.output, tmp_path / "run")
+    config = dataclasses.replace(tp1_run, output=str(tmp_path / "run"), steps=42)
+    proved = checkpoint.facts(config.checkpoints / "step-00000040")["proof"]
+    assert proved["layout"]["world_size"] == 2
+    assert min(proved["norms"].values()) > 0
+    assert loop.train(config) == 0
+
+
+def test_only_the_main_process_reads_what_comes_next(tp1_run, monkeypatch):
+    monkeypatch.setattr(proof, "is_main", lambda: False)
+    with loop.parallel.joined(tp1_run):
+        training = loop.setup.build(tp1_run)
+        loader = Loader(tp1_run.manifest, tp1_run.weights, 32, 8, tp1_run.seed)
+        prover = proof.Prover(tp1_run, loader, training, None)
+        assert proof.settled(prover.make(20, []))["batches"] == []
+        prover.close()
 
 
 def test_another_loss_of_the_probe_is_refused_beyond_rounding(resumable):
@@ -139,6 +169,7 @@ def test_it_goes_back_once_and_from_there_on(tp1_run, tmp_path):
     assert [row["step"] for row in rows] == list(range(1, 41))
     told = events(Path(config.output) / "metrics.jsonl")
     assert [event["step"] for event in told if event["event"] == "resume"] == [20, 27]
+    assert not list(config.checkpoints.glob("abandoned-*"))  # the run has come past it
     after = dict(weights.read(config.checkpoints / "step-00000040"))
     assert all(torch.equal(before[name], after[name]) for name in before)
 

@@ -138,10 +138,11 @@ def test_interrupted_in_three_ways_it_ends_as_if_it_never_was(tp2_run, tmp_path)
     assert all(torch.equal(mine[name], undisturbed[name]) for name in mine)
 
 
-def test_a_time_limit_stops_and_is_resumed_bit_for_bit(tp1_run, tmp_path):
+def test_a_time_limit_stops_and_is_resumed_bit_for_bit(tp1_run, tmp_path, capsys):
     config = dataclasses.replace(tp1_run, output=str(tmp_path / "run"), time_limit_s=0.0)
     assert loop.train(config) == stop.REQUEUE
     assert checkpoint.latest(config.checkpoints) is None  # not a step was done: nothing to save
+    assert "asked to stop: no step was done, nothing is saved" in capsys.readouterr().out
     # Enough for a part of the run, however long this process has been up.
     passed = time.monotonic() - stop._started
     for extra in (0.4, 0.8, 600):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from corpus.errors import CheckpointError
-from train import checkpoint, loop, weights, writing
+from train import checkpoint, integrity, loop, saver, weights, writing
 from train.integrity import steps
 from train.metrics import events
 
@@ -77,6 +77,37 @@ def test_a_folder_that_cannot_be_made_is_told(tiny_config, tmp_path):
     config.checkpoints.write_text("in the way")
     with pytest.raises(CheckpointError, match=r"step-00000005 was not saved \(.*Errno 20.*none"):
         loop.train(config)
+
+
+def test_folders_people_put_beside_checkpoints_are_left_alone(tiny_config, tmp_path):
+    config = tiny_config(tmp_path / "run", save_interval=5, steps=20, keep_checkpoints=1)
+    copy = config.checkpoints / "step-00000005-copy"
+    copy.mkdir(parents=True)
+    assert loop.train(config) == 0
+    assert steps(config.checkpoints) == [(20, config.checkpoints / "step-00000020")]
+    assert copy.exists()
+
+
+@pytest.mark.parametrize("where", ["torch.save", "settled", "put_metadata"])
+def test_whatever_the_main_process_fails_of_is_told_in_one_line(
+    tiny_config, tmp_path, monkeypatch, where
+):
+    def fails(*_):
+        raise ValueError("broken")
+
+    place = {"torch.save": torch, "settled": saver, "put_metadata": saver._Plan}[where]
+    config = tiny_config(tmp_path / "run", save_interval=5, steps=20)
+    monkeypatch.setattr(place, where.split(".")[-1], fails)
+    line = r"step-00000005 was not saved \(ValueError: broken\); there is none before it"
+    with pytest.raises(CheckpointError, match=line):
+        loop.train(config)
+    assert not (config.checkpoints / "step-00000005").exists()
+
+
+def test_files_are_read_in_shares_of_as_many_bytes():
+    sizes = {"a": 100, "b": 60, "c": 50, "d": 1, "e": 1}
+    assert integrity._shares(sizes, 2) == [["a", "d", "e"], ["b", "c"]]
+    assert integrity._shares({}, 2) == [[], []]
 
 
 def test_a_run_that_dies_during_a_save_resumes_from_the_one_before(
