@@ -24,6 +24,7 @@ from tokenizer.encode import piece_bytes
 from train import forward
 from train.config import TrainConfig
 from train.data import validation
+from train.heartbeat import long_phase
 from train.mixture import named
 from train.parallel import device, is_main
 from train.token_counts import token_counts
@@ -68,15 +69,16 @@ def unigram_bits_per_byte(held: HeldOut, config: TrainConfig) -> float | None:
     """
     if not config.unigram_baseline:
         return None
-    counts = token_counts(
-        config.manifest,
-        held.source,
-        "train",
-        config.shape.vocab,
-        UNIGRAM_TOKENS,
-        torch.distributed.get_rank(),
-        torch.distributed.get_world_size(),
-    )
+    with long_phase("counting tokens"):  # a slow disk's part keeps the others waiting
+        counts = token_counts(
+            config.manifest,
+            held.source,
+            "train",
+            config.shape.vocab,
+            UNIGRAM_TOKENS,
+            torch.distributed.get_rank(),
+            torch.distributed.get_world_size(),
+        )
     total = torch.from_numpy(counts).to(device())
     torch.distributed.all_reduce(total)
     return unigram_bits(total.cpu().numpy(), held.windows[:, 1:]) / held.num_bytes

@@ -9,7 +9,7 @@ import pytest
 
 from corpus.errors import ConfigError, DataError
 from tokenizer.encode import piece_bytes
-from train import evaluate, parallel
+from train import evaluate, heartbeat, parallel
 from train.config import ModelConfig
 from train.token_counts import token_counts
 
@@ -45,6 +45,20 @@ def test_the_unigram_model_is_of_the_training_text_and_counts_a_bounded_sample(
         counts = token_counts(config.manifest, "code", "train", 320, limit)
         assert found == evaluate.unigram_bits(counts, code.windows[:, 1:]) / code.num_bytes
     assert 0 < exact < sampled < 8
+
+
+def test_counting_is_what_others_may_wait_long_for(tiny_config, tmp_path, monkeypatch):
+    config = tiny_config(tmp_path, eval_sequences=5)
+    marked = []
+
+    def recording(*arguments):
+        marked.append(heartbeat._here.long)
+        return token_counts(*arguments)
+
+    monkeypatch.setattr(evaluate, "token_counts", recording)
+    with parallel.joined(config):
+        evaluate.unigram_bits_per_byte(evaluate.held_out(config)[0], config)
+    assert (marked, heartbeat._here.long) == (["counting tokens"], None)
 
 
 def test_a_source_of_weight_zero_is_evaluated_too(tiny_config, tmp_path):
