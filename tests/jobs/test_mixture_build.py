@@ -1,5 +1,6 @@
 """A mixture by conditions on the ledger, from a plan before its shards to a document's life."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus import manifest as manifests
+from corpus.config import to_tree
 from corpus.mixture import is_valid
 from jobs import mix_plan
 from jobs.config import RunConfig, load_run
@@ -14,7 +16,9 @@ from jobs.pipeline import build
 from jobs.report.data import read_run
 from jobs.report.life import find
 from jobs.report.page import write_report
+from jobs.report.step_documents import why
 from tokenizer.shards import open_shard
+from train.config import ModelConfig, OptimConfig, TrainConfig
 from train.data import Loader
 
 LONG = "num_words > 400 and bucket != 'tail'"
@@ -130,3 +134,29 @@ def test_a_documents_life_ends_in_the_shard_of_its_part(built):
     (life,) = (found for found in find(run, url)[0] if (found.ledger or {}).get("doc_id") == doc_id)
     assert life.placement is not None
     assert f"-{part}-" in life.placement.path
+
+
+def test_a_steps_tokens_lead_back_to_documents_of_their_part(built, config):
+    training = TrainConfig(
+        shards=str(built / "shards"),
+        tokenizer=str(built / "tokenizer" / "tokenizer.model"),
+        output=str(built / "train"),
+        weights=config.mixture.shares(),
+        model=ModelConfig(seq_length=64),
+        steps=20,
+        batch_sequences=8,
+        optim=OptimConfig(warmup_steps=2),
+    )
+    Path(training.output).mkdir()
+    Path(training.output, "config.json").write_text(json.dumps(to_tree(training)))
+    part_of, drawn = expected(built), set()
+    for step in (1, 20):
+        answer = why(str(built), step)
+        assert answer.without_tables is None
+        for sample in answer.samples:
+            drawn.add(sample.drawn_from)
+            for piece in sample.pieces:
+                assert part_of[piece.doc_id] == sample.drawn_from
+                assert piece.source in ("web", "code")  # where it is from, not what drew it
+                assert (piece.ledger["doc_id"], piece.decision["keep"]) == (piece.doc_id, True)
+    assert drawn == set(WEIGHTS)
