@@ -13,7 +13,9 @@ from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
 from jobs.licences import licences
+from train import nodes
 from train.config import TrainConfig
+from train.refusal import told_once
 from train.soundness import require_sound_shards
 
 KEY = "key.json"
@@ -38,8 +40,14 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
     another rate) extended; the trainer refuses to resume on other shards. With `fresh`, as the demo
     and ablations ask, a training of other shards, config or code is deleted and done anew.
     """
+    with told_once(training.start_timeout_s):
+        return _train_shards(training, fresh)
+
+
+def _train_shards(training: TrainConfig, fresh: bool) -> int:
     from train.launch import launch
 
+    is_first = nodes.of_launcher().index == 0  # of several nodes the others leave the folder alone
     shards = manifest.read(training.shards)
     folder = Path(training.output)
     key = config_hash([_own(training), shards.digest])
@@ -52,19 +60,21 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
                 f"profile_steps={training.log.profile_steps} finds nothing left of the training in "
                 f"{folder}; choose more steps or another output (train.steps, output)"
             )
-        say(f"[dim]{'train':<22} up to date, skipped[/dim]")
+        if is_first:
+            say(f"[dim]{'train':<22} up to date, skipped[/dim]")
         return 0
     try:
         require_sound_shards(training)
     except ShardError as error:
         raise ShardError(f"{error} (`altiplano build` with --redo shards)") from None
-    if fresh and (not same or state.get("finished")):
-        _clear(folder, state)
-    folder.mkdir(parents=True, exist_ok=True)
-    _put_state(folder, {"key": key, "code": code, "finished": False})
+    if is_first:
+        if fresh and (not same or state.get("finished")):
+            _clear(folder, state)
+        folder.mkdir(parents=True, exist_ok=True)
+        _put_state(folder, {"key": key, "code": code, "finished": False})
     began = time.monotonic()
     result = launch(training)
-    if result == 0:
+    if result == 0 and is_first:
         _put_state(folder, {"key": key, "code": code, "finished": True})
         say(f"{'train':<22} {time.monotonic() - began:6.1f} s  {training.schedule.steps} steps")
     return result

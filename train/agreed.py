@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from corpus.errors import AltiplanoError, CheckpointError
+from train.heartbeat import long_phase
 from train.parallel import device, is_main
 
 T = TypeVar("T")
@@ -69,7 +70,8 @@ def all_done(is_done: bool) -> bool:
 def _tried(action: Callable[[], Any]) -> list[Any]:
     """The action's result and its error, of which one is None."""
     try:
-        return [action(), None]
+        with long_phase("work on the disk"):
+            return [action(), None]
     except AltiplanoError as error:
         return [None, error]
     except OSError as error:

@@ -21,6 +21,7 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 from torch.distributed import DistError, PrefixStore, Store, TCPStore
 
 from corpus.errors import ConfigError
+from train.nodes import NoAnswerError
 
 _TELL_S = 5.0  # how long the end of a run waits for others to see why
 _NAME_S = 20.0  # for the name of a host to be known
@@ -123,7 +124,7 @@ def connect(address: str, port: int, limit_s: float) -> Board:
             if isinstance(error, socket.gaierror):
                 deadline = min(deadline, began + _NAME_S)
         if time.monotonic() >= deadline:
-            raise ConfigError(
+            raise NoAnswerError(
                 f"no answer from {place} in {deadline - began:.0f} s ({reason}); start the run "
                 "there, or set MASTER_ADDR and MASTER_PORT to where its first process is"
             )

@@ -10,9 +10,11 @@ exit code into 1, which hides "stopped, to be resumed" (75) from a job scheduler
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from corpus.config import load, to_tree
 from corpus.errors import AltiplanoError, ConfigError
 from train import nodes, stop
 from train.config import TrainConfig
+from train.refusal import told_once
 from train.soundness import require_sound_shards
 from train.supervisor import Supervisor
 
@@ -43,9 +46,9 @@ def launch(config: TrainConfig) -> int:
         )
     path = Path(config.output) / "config.json"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if place.index:  # a config of another node that differs must be seen to, not overwrite it
-            path = path.with_name(f".config-node-{place.index}.json")
+            path = Path(tempfile.mkdtemp(prefix="altiplano-")) / "config.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(to_tree(config), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(
@@ -68,7 +71,7 @@ def launch(config: TrainConfig) -> int:
                     child.kill()
                     child.wait()
                 if place.index:
-                    path.unlink(missing_ok=True)
+                    shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _environments(processes: int, place: nodes.Place) -> list[dict[str, str]]:
@@ -131,9 +134,11 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m train.launch CONFIG.yaml", file=sys.stderr)
         return 2
     try:
-        config = load(TrainConfig, arguments[0])
-        require_sound_shards(config)
-        return launch(config)
+        with told_once():
+            config = load(TrainConfig, arguments[0])
+        with told_once(config.start_timeout_s):
+            require_sound_shards(config)
+            return launch(config)
     except AltiplanoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

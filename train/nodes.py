@@ -16,6 +16,10 @@ from corpus.errors import ConfigError
 _PORTS = (20_000, 10_000)  # the first, and how many: which of them a job takes is by its number
 
 
+class NoAnswerError(ConfigError):
+    """The first node's launcher, or process, cannot be reached."""
+
+
 @dataclass(frozen=True)
 class Place:
     """One of `of` launchers, or one of `of` processes."""
