@@ -1,9 +1,10 @@
 """What makes a rename on a local disk last: a power cut undoes whatever is not on the disk yet."""
 
 import os
+from pathlib import Path
 
 
-def flush(path: str) -> None:
+def flush(path: str | Path) -> None:
     """A file, or the names in a folder, to the disk."""
     holder = os.open(path, os.O_RDONLY)
     try:

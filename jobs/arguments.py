@@ -13,6 +13,11 @@ def config_arguments(
         parser.add_argument("config", nargs="?", default=default, metavar="CONFIG")
     else:
         parser.add_argument("config", metavar="CONFIG", help="a YAML file such as jobs/configs/…")
+    add_overrides(parser, example)
+
+
+def add_overrides(parser: argparse.ArgumentParser, example: str) -> None:
+    """Adds `--set KEY=VALUE`, left in `overrides`."""
     parser.add_argument(
         "--set",
         action="append",

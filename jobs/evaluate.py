@@ -2,6 +2,8 @@
 
 import argparse
 
+from jobs.arguments import add_overrides
+
 _DEFAULT = "jobs/configs/evaluate.yaml"
 
 
@@ -19,14 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shards", metavar="FOLDER", help="held-out text from here; default: the run's own"
     )
     parser.add_argument("--output", metavar="FILE", help="default: evaluation/results.json in it")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override one key of the config, as in --set limit=100; may be repeated",
-    )
+    add_overrides(parser, "limit=100")
 
 
 def run(options: argparse.Namespace) -> int:

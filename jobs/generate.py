@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from jobs.arguments import add_overrides
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -13,14 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=float, default=0.8, help="0: the likeliest token")
     parser.add_argument("--top-p", type=float, default=0.95, metavar="P")
     parser.add_argument("--seed", type=int, help="default: the config's, or 0")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override one key of the config; may be repeated",
-    )
+    add_overrides(parser, "seed=1")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,9 +17,10 @@ from torch.distributed.checkpoint.metadata import MetadataIndex
 from torch.distributed.checkpoint.planner import WriteItem
 
 from corpus.errors import ConfigError
+from corpus.on_disk import flush
 from tokenizer.encode import Encoder
 from train import checkpoint, hf_folder, weights
-from train.durable import put, sync
+from train.durable import put
 from train.hf_folder import HfFolder
 from train.identity import IMPORTED
 from train.writing import sum_of
@@ -46,13 +47,13 @@ def import_hf(hf: str, output: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)  # what a killed import left
         folder.mkdir(parents=True)
         shutil.copyfile(tokenizer, Path(output) / "tokenizer.model")
-        sync(Path(output) / "tokenizer.model")
+        flush(Path(output) / "tokenizer.model")
         _write(source, folder)
         origin = {"from": os.path.abspath(hf), "dtype": str(source.dtype).removeprefix("torch.")}
         identity = {"shape": asdict(source.shape), "tokenizer": encoder.hash}
         files = _synced(folder)
         for above in (checkpoints, checkpoints.parent):
-            sync(above)
+            flush(above)
         facts = {"step": 0, **identity, IMPORTED: origin, "files": files}
         put(folder / checkpoint.RUN, facts)
         put(checkpoints / checkpoint.POINTER, {"step": 0, "folder": folder.name})
@@ -110,7 +111,7 @@ def _synced(folder: Path) -> dict[str, Any]:
     """Size and hash of every file, all on the disk: what a load is checked against."""
     files = {}
     for path in sorted(folder.iterdir()):
-        sync(path)
+        flush(path)
         files[path.name] = sum_of(path)
-    sync(folder)
+    flush(folder)
     return files

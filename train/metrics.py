@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, TextIO
 
-from train.durable import sync
+from corpus.on_disk import rename
 
 
 class MetricsLog:
@@ -30,10 +30,7 @@ class MetricsLog:
         partial = path.with_name(path.name + ".partial")
         with partial.open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row) + "\n" for row in rows)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-        sync(path.parent)
+        rename(str(partial), str(path))
         self._file: TextIO = path.open("a", encoding="utf-8")
 
     def write(self, row: dict[str, Any]) -> None:

@@ -28,9 +28,10 @@ from megatron.core.dist_checkpointing.strategies.torch import TorchDistSaveShard
 from megatron.core.utils import unwrap_model
 
 from corpus.errors import CheckpointError
+from corpus.on_disk import flush
 from train import agreed, checkpoint, writing
 from train.config import TrainConfig
-from train.durable import put, sync
+from train.durable import put
 from train.identity import RUN
 from train.integrity import abandoned, steps
 from train.proof import settled
@@ -124,9 +125,9 @@ class Saver:
         save.plan.put_metadata(written)
         for path in save.folder.iterdir():
             if path.name not in files:  # what megatron-core and torch wrote at the end
-                sync(path)
+                flush(path)
                 files[path.name] = writing.sum_of(path)
-        sync(save.folder)
+        flush(save.folder)
         proof = settled(save.facts["proof"])
         put(save.folder / RUN, {"step": save.step, **save.facts, "proof": proof, "files": files})
         checkpoint.point_at(self._config, save.step, save.folder)

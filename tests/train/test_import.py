@@ -217,7 +217,7 @@ def test_a_run_that_has_checkpoints_is_not_overwritten(hf, tmp_path):
 
 def test_an_imports_files_are_checked_as_a_trainings_are(hf, tiny_config, tmp_path, monkeypatch):
     synced = set()
-    monkeypatch.setattr(import_module, "sync", lambda path: synced.add(path.name))
+    monkeypatch.setattr(import_module, "flush", lambda path: synced.add(path.name))
     folder = import_hf(str(hf), str(tmp_path / "run"))
     config = tiny_config(tmp_path / "run", steps=10)
     stored = checkpoint.facts(folder)["files"]
