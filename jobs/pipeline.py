@@ -77,10 +77,11 @@ def build(
     with _alone(config.output):
         work = Build(config, engine, notice or (lambda stage, done: None), redo)
         try:
+            given = training_stages.given_stage(config.tokenizer)
             tables = _corpus(work)
             if config.tokenizer is not None:
                 parts = _parts(work, tables)
-                model = _tokenizer(work, parts, config.tokenizer)
+                model = work.bring(given) if given else _tokenizer(work, parts, config.tokenizer)
                 if shards:
                     _shards(work, parts, model)
         except BaseException:
@@ -242,7 +243,9 @@ def _absolute(config: RunConfig) -> RunConfig:
         kenlm_tools=storage.absolute(found.kenlm_tools),
     )
     corpus = replace(config.corpus, sources=sources, models=found)
-    return replace(config, output=storage.absolute(config.output), corpus=corpus)
+    tokenizer = config.tokenizer and replace(config.tokenizer, model=place(config.tokenizer.model))
+    output = storage.absolute(config.output)
+    return replace(config, output=output, corpus=corpus, tokenizer=tokenizer)
 
 
 @contextmanager

@@ -37,6 +37,11 @@ def _train(options: argparse.Namespace) -> int:
     config = load_run(options.config, options.overrides)
     if config.tokenizer is None:
         raise ConfigError(f"{options.config} has no 'tokenizer' section; add one to train it")
+    if config.tokenizer.model is not None:
+        raise ConfigError(
+            f"{options.config} gives the tokenizer {config.tokenizer.model} (tokenizer.model); "
+            "leave that out to train one"
+        )
     require_java()
     make_input_named_in(config)
     made = build(config, notice=stage_line, shards=False)

@@ -40,9 +40,14 @@ _SKIPPED_CHARS = ("\0", "\u2585")  # SentencePiece drops every sentence that hol
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """vocab_size in pieces; sample_bytes of UTF-8 text to train on."""
+    """vocab_size in pieces; sample_bytes of UTF-8 text to train on.
+
+    model: a SentencePiece model of vocab_size pieces to be used as it is, so that a model made
+    elsewhere can be trained on; nothing is sampled or trained then. Default: none.
+    """
 
     vocab_size: int = 32_000
+    model: str | None = None
     sample_bytes: int = 10_000_000
     character_coverage: float = 0.99995  # of the sample's characters; the rest falls to bytes
 

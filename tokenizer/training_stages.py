@@ -11,15 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import schema
+from corpus import schema, storage
 from corpus.batches import read_batches
 from corpus.components import Part, part_batches
 from corpus.counts import counted_texts
-from corpus.errors import DataError
+from corpus.errors import ConfigError, DataError
 from corpus.manifest import Manifest
 from corpus.mixture import is_valid
 from corpus.output import Output, Unit
 from corpus.stage import Stage
+from tokenizer.encode import Encoder
 from tokenizer.sample import Sample
 from tokenizer.train import TokenizerConfig, train
 
@@ -140,6 +141,36 @@ def tokenizer_stage(sampled: Manifest, sample: SampleConfig, config: TokenizerCo
         work=train_tokenizer,
         in_driver=True,
     )
+
+
+def given_stage(config: TokenizerConfig | None) -> Stage | None:
+    """Takes `config.model` for the run's tokenizer and trains none; None where it is not given.
+
+    Raises DataError where it is not there or no SentencePiece model, ConfigError where it has not
+    `config.vocab_size` pieces.
+    """
+    if config is None or config.model is None:
+        return None
+    encoder = Encoder(config.model)
+    if encoder.vocab_size != config.vocab_size:
+        raise ConfigError(
+            f"{config.model} has {encoder.vocab_size} pieces, vocab_size={config.vocab_size}; "
+            f"give tokenizer.vocab_size: {encoder.vocab_size}"
+        )
+    return Stage(
+        name="tokenizer",
+        config={"vocab_size": config.vocab_size},
+        units=[Unit("tokenizer", (encoder.hash,), config.model)],
+        modules=("tokenizer.training_stages",),
+        work=take_tokenizer,
+        in_driver=True,
+    )
+
+
+def take_tokenizer(unit: Unit, output: Output) -> None:
+    model = output.scratch / MODEL_NAME
+    model.write_bytes(storage.read_bytes(unit.payload))
+    output.put(model, "tokenizer", "model", rows=0, exact_name=True)
 
 
 def train_tokenizer(unit: Unit, output: Output) -> None:

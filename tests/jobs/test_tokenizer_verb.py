@@ -1,5 +1,6 @@
 """`altiplano tokenizer train`: the build as far as the tokenizer, and no further."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
+from corpus.errors import ConfigError
 from corpus.stage import Stage, StageRun
 from jobs.cli import main
 from jobs.config import load_run
@@ -85,3 +87,23 @@ def test_a_config_without_a_tokenizer_is_refused(run, capfd):
     assert main(arguments(run, "tokenizer=null", "train=null")) == 2
     said = capfd.readouterr().err
     assert "config.yaml has no 'tokenizer' section; add one to train it" in " ".join(said.split())
+
+
+def test_a_given_model_is_what_the_shards_are_made_with(run, engine, tmp_path, capfd):
+    other = tmp_path / "other.model"
+    assert main(arguments(run, "tokenizer.vocab_size=600", f"output={run}")) == 0
+    shutil.move(run / "tokenizer/tokenizer.model", other)
+    shutil.rmtree(run / "sample")
+    given = ["train=null", f"tokenizer.model={other}", f"output={run}"]
+    config = load_run(run / "config.yaml", [*given, "tokenizer.vocab_size=600"])
+    build(config, engine.session)
+    assert (run / "tokenizer/tokenizer.model").read_bytes() == other.read_bytes()
+    assert not (run / "sample").exists()
+    shards = by_source(run / "shards/manifest.json")
+    hashes = {file["facts"]["tokenizer"] for files in shards.values() for file in files}
+    assert hashes == {hashlib.sha256(other.read_bytes()).hexdigest()}
+
+    with pytest.raises(ConfigError, match=r"has 600 pieces, vocab_size=700; give .*: 600"):
+        build(load_run(run / "config.yaml", [*given, "tokenizer.vocab_size=700"]), engine.session)
+    assert main(arguments(run, f"tokenizer.model={other}")) == 2
+    assert "leave that out to train one" in " ".join(capfd.readouterr().err.split())
