@@ -7,6 +7,8 @@ error with a place, where the map would end the process by SIGBUS.
 """
 
 import os
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,39 +59,57 @@ class BlockSums:
         Raises ShardError for the first that is not as it was written, or cannot be read.
         mark: 1 to 255; another one has a block read again, as a new epoch does.
         """
-        for block in range(first // BLOCK, -(-last // BLOCK)):
-            if self.checked[block] == mark:
-                continue
-            problem = self.problem(block)
-            if problem:
-                raise ShardError(f"{self.path} {problem}; {_RESTORE}")
-            self.checked[block] = mark
+        self.check_blocks((block, mark) for block in range(first // BLOCK, -(-last // BLOCK)))
+
+    def check_blocks(self, due: Iterable[tuple[int, int]]) -> None:
+        """The same for single blocks, each with its mark; the file is opened once for all."""
+        with ExitStack() as stack:
+            file = None
+            for block, mark in due:
+                if self.checked[block] == mark:
+                    continue
+                if file is None:
+                    file = self._open(stack)
+                problem = self._problem(file, block)
+                if problem:
+                    raise ShardError(f"{self.path} {problem}; {_RESTORE}")
+                self.checked[block] = mark
 
     def problems(self) -> list[str]:
         """What is wrong with each block that is not as it was written; every block is read."""
-        found = (self.problem(block) for block in range(len(self.checked)))
+        with ExitStack() as stack:
+            file = self._open(stack)
+            found = [self._problem(file, block) for block in range(len(self.checked))]
         return [problem for problem in found if problem]
 
-    def problem(self, block: int) -> str | None:
-        """What is wrong with a block, with its place in the file; None where nothing is."""
-        start = self.start + block * BLOCK
-        size = min(BLOCK, self.size - block * BLOCK)
-        place = f"bytes {start} to {start + size - 1} (block {block} of its {self.name})"
+    def _open(self, stack: ExitStack) -> int:
         try:
             file = os.open(self.local, os.O_RDONLY)
-            try:
-                content = os.pread(file, size, start)
-                written = os.pread(file, 8, self.sums_start + 8 * block)
-            finally:
-                os.close(file)
         except OSError as error:
-            return f"cannot be read at {place}: {error.strerror}"
+            raise ShardError(f"{self.path} cannot be read: {error.strerror}; {_RESTORE}") from None
+        stack.callback(os.close, file)
+        return file
+
+    def _problem(self, file: int, block: int) -> str | None:
+        # What is wrong with a block, with its place in the file; None where nothing is.
+        start = self.start + block * BLOCK
+        size = min(BLOCK, self.size - block * BLOCK)
+        try:
+            content = os.pread(file, size, start)
+            written = os.pread(file, 8, self.sums_start + 8 * block)
+        except OSError as error:
+            return f"cannot be read at {self._place(block)}: {error.strerror}"
         if len(content) != size:
-            return f"is cut short before the end of {place}"
+            return f"is cut short before the end of {self._place(block)}"
         if len(written) != 8:
-            return f"is cut short before the checksum of {place}"
+            return f"is cut short before the checksum of {self._place(block)}"
         found = b"%08x" % isal_zlib.crc32(content)
         if found != written:
-            said = written.decode("latin-1")
-            return f"is damaged at {place}: its CRC-32 is {found.decode()}, it was written {said}"
+            said = f"its CRC-32 is {found.decode()}, it was written {written.decode('latin-1')}"
+            return f"is damaged at {self._place(block)}: {said}"
         return None
+
+    def _place(self, block: int) -> str:
+        start = self.start + block * BLOCK
+        end = min(start + BLOCK, self.start + self.size)
+        return f"bytes {start} to {end - 1} (block {block} of its {self.name})"

@@ -4,6 +4,7 @@ The environment is torchrun's (RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER
 the process is a world of one. NCCL where there is CUDA, gloo elsewhere.
 """
 
+import gc
 import math
 import os
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 from megatron.core import parallel_state
+from megatron.core.models.common.embeddings.rotary_pos_embedding import RotaryEmbedding
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 
 from corpus.errors import AltiplanoError
@@ -46,6 +48,7 @@ def start(config: TrainConfig) -> None:
     rank = int(os.environ.get("RANK", "0"))
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     data_parallel_size(config, world_size)
+    gc.collect()  # the groups of an earlier run, and their threads, end with what refers to them
     # train.heartbeat keeps to the config's limit and names who is late; these would not.
     last_resort = timedelta(seconds=LONG_S + config.collective_timeout_s)
     on_cpu = cpu_shim.activate()
@@ -79,6 +82,8 @@ def start(config: TrainConfig) -> None:
 def stop() -> None:
     """Leaves the groups, so that the process can start others or exit without a warning."""
     parallel_state.destroy_model_parallel()
+    # It remembers the last angles it gave by the module asked, which holds its group.
+    RotaryEmbedding.forward.cache_clear()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

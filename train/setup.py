@@ -1,5 +1,9 @@
 """Model and optimizer of one process, wired up for megatron-core's schedules."""
 
+import weakref
+from collections.abc import Callable
+
+import torch
 from megatron.core import parallel_state
 from megatron.core.distributed import (
     DistributedDataParallel,
@@ -35,10 +39,21 @@ def with_gradients(config: TrainConfig) -> list[DistributedDataParallel]:
     return wrapped
 
 
+class _Part(DistributedDataParallel):
+    """One whose gradients' hooks do not keep it alive.
+
+    Python's garbage collector does not see through autograd's nodes, so a model that is done with
+    would stay in memory, and with it the process groups it uses and two threads of each.
+    """
+
+    def _make_backward_post_hook(self, param: torch.nn.Parameter) -> Callable[..., None]:
+        return DistributedDataParallel._make_backward_post_hook(weakref.proxy(self), param)
+
+
 def _wrap(part: GPTModel, number: int, parallel: ParallelConfig) -> DistributedDataParallel:
     group = parallel_state.get_data_parallel_group(with_context_parallel=True)
     is_alone = group.size() == 1  # nothing to reduce, so nothing to overlap
-    return DistributedDataParallel(
+    return _Part(
         config=part.config,
         ddp_config=DistributedDataParallelConfig(
             grad_reduce_in_fp32=True,

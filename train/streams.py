@@ -1,6 +1,7 @@
 """The tokens of a run's shards as one stream; shards are mapped as they are met, and stay so."""
 
 import functools
+import itertools
 import os
 from collections.abc import Iterable
 from threading import Lock
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from corpus.errors import ShardError
-from corpus.kernels.token_rows import fill_rows
+from corpus.kernels.token_rows import blocks_due, fill_rows
 from tokenizer.blocks import BLOCK, BlockSums
 from tokenizer.shards import ShardFile, local_path, open_shard, shard_files
 
@@ -69,6 +70,7 @@ class TokenStream:
         self._addresses = np.zeros(len(self.files), dtype=np.uint64)
         self._item_bytes = np.zeros(len(self.files), dtype=np.uint8)
         self._checked = np.zeros(len(self.files), dtype=np.uint64)
+        self._room = np.empty((1024, 3), dtype=np.int64)  # for what is due
         self._mapped: dict[int, _Mapped] = {}
         self._lock = Lock()
 
@@ -100,7 +102,12 @@ class TokenStream:
         Raises ShardError where they are damaged, or the shard is not as the manifest says.
         """
         self._require_whole((shard,))
-        return self._sound(shard, first, last, 1)
+        if shard not in self._mapped:
+            self._map(shard)
+        mapped = self._mapped[shard]
+        width = mapped.tokens.itemsize
+        mapped.sums.check(first * width, last * width)
+        return mapped.tokens[first:last]
 
     def read(
         self, positions: np.ndarray, rows: np.ndarray, epochs: np.ndarray | None = None
@@ -115,26 +122,45 @@ class TokenStream:
         marks = np.ones(len(rows), dtype=np.uint8)
         if epochs is not None:
             marks += (epochs % _MARKS).astype(np.uint8)
-        done, width = 0, rows.shape[1]
+        width = rows.shape[1]
         with self._lock:  # what one thread copies from must not be unmapped by another
             firsts = np.searchsorted(self._starts, positions, side="right") - 1
             lasts = np.searchsorted(self._starts, positions + (width - 1), side="right") - 1
             self._require_whole(_touched(firsts.tolist(), lasts.tolist()))
-            while done < len(rows):
-                done = fill_rows(
-                    positions,
-                    self._starts,
-                    self._addresses,
-                    self._item_bytes,
-                    self._checked,
-                    BLOCK,
-                    marks,
-                    done,
-                    rows,
-                )
-                if done < len(rows):
-                    shards = range(int(firsts[done]), int(lasts[done]) + 1)
-                    self._make_ready(shards, int(positions[done]), width, int(marks[done]))
+            due = self._due(positions, width, marks)
+            unmapped = {shard for shard, block, _ in due if block < 0}
+            if unmapped:
+                if len(self._mapped) + len(unmapped) > _MAPPED_SHARDS:
+                    self._addresses[:] = 0
+                    self._mapped.clear()
+                    unmapped = {shard for shard, _, _ in self._due(positions, width, marks)}
+                for shard in unmapped:
+                    self._map(shard)
+                due = self._due(positions, width, marks)
+            for shard, own in itertools.groupby(sorted(due), lambda one: one[0]):
+                blocks = [(block, mark) for _, block, mark in own]
+                self._mapped[shard].sums.check_blocks(blocks)
+            fill_rows(positions, self._starts, self._addresses, self._item_bytes, rows)
+
+    def _due(
+        self, positions: np.ndarray, width: int, marks: np.ndarray
+    ) -> list[tuple[int, int, int]]:
+        # The blocks to be checked, (shard, block, mark), or (shard, -1, mark) for one to be mapped.
+        while True:
+            found = blocks_due(
+                positions,
+                width,
+                self._starts,
+                self._addresses,
+                self._item_bytes,
+                self._checked,
+                BLOCK,
+                marks,
+                self._room,
+            )
+            if found <= len(self._room):
+                return [(shard, block, mark) for shard, block, mark in self._room[:found].tolist()]
+            self._room = np.empty((2 * found, 3), dtype=np.int64)
 
     def _require_whole(self, shards: Iterable[int]) -> None:
         for shard in shards:
@@ -150,26 +176,6 @@ class TokenStream:
                     f"{path} is cut short under the run: it has {found} bytes, it had "
                     f"{mapped.bytes}; {_RESTORE}"
                 )
-
-    def _sound(self, shard: int, first: int, last: int, mark: int) -> np.ndarray:
-        if shard not in self._mapped:
-            self._map(shard)
-        mapped = self._mapped[shard]
-        width = mapped.tokens.itemsize
-        mapped.sums.check(first * width, last * width, mark)
-        return mapped.tokens[first:last]
-
-    def _make_ready(self, shards: range, position: int, width: int, mark: int) -> None:
-        # Maps the shards of a window and checks its blocks.
-        place = position - int(self._starts[shards[0]])
-        if len(self._mapped) + len(shards) > _MAPPED_SHARDS:
-            self._addresses[:] = 0
-            self._mapped.clear()
-        for shard in shards:
-            end = min(place + width, self.files[shard].tokens)
-            self._sound(shard, place, end, mark)
-            width -= end - place
-            place = 0
 
     def _map(self, number: int) -> None:
         file = self.files[number]

@@ -14,41 +14,72 @@ from corpus.kernels import inner, kernel
 
 
 @kernel
-def fill_rows(
+def blocks_due(
     positions: np.ndarray,
+    width: int,
     starts: np.ndarray,
     addresses: np.ndarray,
     item_bytes: np.ndarray,
     checked: np.ndarray,
     block_bytes: int,
     marks: np.ndarray,
-    begin: int,
-    rows: np.ndarray,
+    due: np.ndarray,
 ) -> int:
-    """Fills rows[begin:] of rows [N, W] int64 with the W tokens from positions [N] int64 on.
+    """What must be mapped or checked before the `width` tokens from each of positions are copied.
 
-    starts [shards + 1] int64: position of each shard's first token, and of the end; no shard is
-    empty. addresses [shards] uint64: where it lies in memory, 0 where it is not mapped.
-    item_bytes [shards]: 2 or 4, of a token. checked [shards] uint64: where the marks lie, a byte a
-    block, under which a shard's tokens were last found sound.
-    marks [N] uint8: the mark that each row's blocks need.
-    Returns N, or the row that wants a shard not mapped or a block not checked.
+    positions [N] int64. starts [shards + 1] int64: position of each shard's first token, and of the
+    end; no shard is empty. addresses [shards] uint64: where it lies in memory, 0 where it is not
+    mapped. item_bytes [shards]: 2 or 4, of a token. checked [shards] uint64: where the marks lie, a
+    byte a block, under which a shard's tokens were last found sound. marks [N] uint8: the mark that
+    the blocks of each window need.
+    Fills due [M, 3] int64 with (shard, block, mark) for each block that does not bear its window's
+    mark, with block -1 for a shard that is not mapped; in the windows' order, repeated where
+    windows share one. Returns how many there are, of which the first M are told.
+    """
+    found = 0
+    for i in range(len(positions)):
+        shard = np.searchsorted(starts, positions[i], side="right") - 1
+        place, left = positions[i] - starts[shard], width
+        while left > 0:
+            count = min(left, starts[shard + 1] - starts[shard] - place)
+            begins, ends = place * item_bytes[shard], (place + count) * item_bytes[shard]
+            first, last = begins // block_bytes, (ends - 1) // block_bytes + 1
+            mapped = addresses[shard] != 0
+            if not mapped:
+                first, last = -1, 0
+            sound = carray(_uint8(checked[shard]), last)
+            for block in range(first, last):
+                if mapped and sound[block] == marks[i]:
+                    continue
+                if found < len(due):
+                    due[found, 0], due[found, 1], due[found, 2] = shard, block, marks[i]
+                found += 1
+            left -= count
+            shard += 1
+            place = 0
+    return found
+
+
+@kernel
+def fill_rows(
+    positions: np.ndarray,
+    starts: np.ndarray,
+    addresses: np.ndarray,
+    item_bytes: np.ndarray,
+    rows: np.ndarray,
+) -> None:
+    """Fills rows [N, W] int64 with the W tokens from each of positions [N] int64 on.
+
+    Takes what `blocks_due` does, once nothing is due: every shard that is touched is mapped.
     """
     width = rows.shape[1]
-    for i in range(begin, len(rows)):
+    for i in range(len(rows)):
         shard = np.searchsorted(starts, positions[i], side="right") - 1
         place = positions[i] - starts[shard]
         filled = 0
         while filled < width:
-            if addresses[shard] == 0:
-                return i
             count = min(width - filled, starts[shard + 1] - starts[shard] - place)
-            begins, ends = place * item_bytes[shard], (place + count) * item_bytes[shard]
-            sound = carray(_uint8(checked[shard]), (ends - 1) // block_bytes + 1)
-            for block in range(begins // block_bytes, len(sound)):
-                if sound[block] != marks[i]:
-                    return i
-            first = addresses[shard] + np.uint64(begins)
+            first = addresses[shard] + np.uint64(place * item_bytes[shard])
             part = rows[i, filled : filled + count]
             if item_bytes[shard] == 2:
                 _widen(carray(_uint16(first), count), part)
@@ -57,7 +88,6 @@ def fill_rows(
             filled += count
             shard += 1
             place = 0
-    return len(rows)
 
 
 @inner
