@@ -126,7 +126,7 @@ class TokenStream:
         with self._lock:  # what one thread copies from must not be unmapped by another
             firsts = np.searchsorted(self._starts, positions, side="right") - 1
             lasts = np.searchsorted(self._starts, positions + (width - 1), side="right") - 1
-            self._require_whole(_touched(firsts.tolist(), lasts.tolist()))
+            self._require_whole(_touched(firsts, lasts))
             due = self._due(positions, width, marks)
             unmapped = {shard for shard, block, _ in due if block < 0}
             if unmapped:
@@ -194,10 +194,11 @@ class TokenStream:
         self._checked[number] = flags.ctypes.data
 
 
-def _touched(firsts: list[int], lasts: list[int]) -> set[int]:
+def _touched(firsts: np.ndarray, lasts: np.ndarray) -> set[int]:
     """Every shard from a window's first to its last, of all windows."""
-    shards = {*firsts, *lasts}
-    for first, last in zip(firsts, lasts, strict=True):
-        if last - first > 1:
+    shards = {*firsts.tolist(), *lasts.tolist()}
+    longer = lasts - firsts > 1
+    if longer.any():
+        for first, last in zip(firsts[longer].tolist(), lasts[longer].tolist(), strict=True):
             shards.update(range(first, last))
     return shards
