@@ -141,7 +141,7 @@ def sample(config: RunConfig, prompt: str, tokens: int) -> str:
 def _own(training: TrainConfig) -> dict:
     """The training's config without what does not change what is learnt: places and logs."""
     places = "shards tokenizer output"
-    limits = "time_limit_s start_timeout_s collective_timeout_s check_shards"
+    limits = "time_limit_s start_timeout_s collective_timeout_s disk_timeout_s check_shards"
     left_out = f"{places} {limits} log log_interval peak_tflops".split()
     return {name: value for name, value in vars(training).items() if name not in left_out}
 

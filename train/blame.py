@@ -25,7 +25,7 @@ class Beat:
     collectives: dict[str, int] = field(default_factory=dict)  # begun, by group
 
 
-def line(before: list[Beat], now: list[Beat], limit_s: float, long_s: float) -> str | None:
+def line(before: list[Beat], now: list[Beat], limit_s: float, disk_s: float) -> str | None:
     """The one line that names who is to blame; None where it is nobody, or nobody yet.
 
     before, now: the beats of all processes, read with a pause of two beats between.
@@ -38,9 +38,12 @@ def line(before: list[Beat], now: list[Beat], limit_s: float, long_s: float) -> 
         # Messages between pipeline stages may be counted on neither side; who is not in them is.
         waiting = [beat for beat in now if beat.phase == "communication"]
         behind = [beat for beat in now if beat not in waiting] if waiting else []
-    if any(beat.long and beat.still_s < long_s for beat in behind):
+    on_disk = [beat for beat in behind if beat.long]
+    if any(beat.still_s < disk_s for beat in on_disk):
         return None
-    return _late(behind, now, limit_s) if behind else None
+    if on_disk:
+        return _late(on_disk, now, disk_s, "train.disk_timeout_s")
+    return _late(behind, now, limit_s, "train.collective_timeout_s") if behind else None
 
 
 def silent(beats: list[Beat]) -> str:
@@ -52,7 +55,7 @@ def silent(beats: list[Beat]) -> str:
     )
 
 
-def _late(behind: list[Beat], now: list[Beat], limit_s: float) -> str:
+def _late(behind: list[Beat], now: list[Beat], limit_s: float, key: str) -> str:
     names = {beat.rank for beat in behind}
     others = [beat.rank for beat in now if beat.rank not in names]
     told = "; ".join(
@@ -63,7 +66,7 @@ def _late(behind: list[Beat], now: list[Beat], limit_s: float) -> str:
     return (
         f"{ranks_told(sorted(names))} did not come to a collective within {limit_s:.0f} s, where "
         f"{ranks_told(others)} waited ({told}); mend what holds it up, or raise the limit "
-        "(train.collective_timeout_s)"
+        f"({key})"
     )
 
 

@@ -106,6 +106,7 @@ class TrainConfig:
     check_shards: Literal["auto", "quick", "full"] = "auto"
     start_timeout_s: float = 600.0  # for all processes to come
     collective_timeout_s: float = 600.0  # for one to come where others wait; then the run ends
+    disk_timeout_s: float = 3600.0  # the same for one that reads, checks or writes files
     time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
     # The baseline beside the evaluation; it counts up to 200M training tokens a source at the end.
     unigram_baseline: bool = True
@@ -184,7 +185,7 @@ def _check_run(config: TrainConfig) -> None:
     for key in ("eval_interval", "save_interval", "keep_every", "seed"):
         _check_range(key, getattr(config, key), 0, None)
     _check_range("log.profile_steps", config.log.profile_steps, 0, None)
-    for key in ("start_timeout_s", "collective_timeout_s"):
+    for key in ("start_timeout_s", "collective_timeout_s", "disk_timeout_s"):
         _check_range(key, getattr(config, key), 1, None)
     check_peak(config.peak_tflops)
     if config.memory_limit_gb is not None:

@@ -9,7 +9,7 @@ collectives of each of its groups it has begun. It ends the process, in one line
   (train.blame says which).
 
 What may take longer on one process while others wait for it is marked by `long_phase`: reading and
-hashing files, writing a checkpoint. Only a much longer limit holds there. So the group's own time
+hashing files, writing a checkpoint. There `train.disk_timeout_s` holds. So the group's own time
 limits (gloo's, NCCL's watchdog), which know nothing of phases, are set to be the last resort.
 """
 
@@ -28,7 +28,6 @@ from train.blame import Beat
 from train.board import Board, Fault
 
 SILENT_S = 60.0  # without a beat: long enough for whatever holds the interpreter's lock
-LONG_S = 6 * 3600.0  # of a long phase
 _PIPELINE = "PIPELINE_MODEL_PARALLEL_GROUP"  # megatron-core's
 _ROOT = str(Path(__file__).parents[1])
 
@@ -78,11 +77,13 @@ class Heartbeat:
         rank: int,
         world_size: int,
         limit_s: float,
+        disk_s: float,
         end: Callable[[Fault], None],
     ):
-        """board: a connection of its own. end: takes the run's fault, on this thread."""
+        """board: a connection of its own. limit_s: without progress; disk_s: the same in a
+        long phase. end: takes the run's fault, on this thread."""
         self._board, self._rank, self._world_size = board, rank, world_size
-        self._limit_s, self._end = limit_s, end
+        self._limit_s, self._disk_s, self._end = limit_s, disk_s, end
         self._every_s = min(1.0, limit_s / 5)
         self._main = threading.main_thread().ident
         self._number = 0
@@ -107,7 +108,7 @@ class Heartbeat:
         for _ in range(3):  # it must not fall silent itself meanwhile
             time.sleep(self._every_s)
             self._put()
-        return blame.line(first, self._beats(), self._limit_s, LONG_S)
+        return blame.line(first, self._beats(), self._limit_s, self._disk_s)
 
     def _run(self) -> None:
         while not self._stopped.wait(self._every_s):
@@ -164,7 +165,7 @@ class Heartbeat:
 
     def _out_of_time(self) -> str | None:
         still_s = time.monotonic() - self._seen[1]
-        limit_s = self._limit_s if _here.long is None else LONG_S
+        limit_s = self._limit_s if _here.long is None else self._disk_s
         return self.fault() if still_s >= limit_s else None
 
 

@@ -39,13 +39,14 @@ class Member:
 
     def join(self) -> None:
         """Returns when all have come; ConfigError where one has not, or differs."""
-        place, limit_s = self._place, self._config.collective_timeout_s
+        place, config = self._place, self._config
+        limit_s, disk_s = config.collective_timeout_s, config.disk_timeout_s
         rendezvous.check_in(self.board, self._config, place)
         fault = self.board.fault()
         if fault is not None:
             self.end(fault)
         own = connect(place.address, place.port, self._config.start_timeout_s)
-        self._heartbeat = Heartbeat(own, place.index, place.of, limit_s, self.end)
+        self._heartbeat = Heartbeat(own, place.index, place.of, limit_s, disk_s, self.end)
 
     def leave(self) -> None:
         """After the run's end, which all have come to."""

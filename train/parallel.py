@@ -20,7 +20,6 @@ from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 from corpus.errors import AltiplanoError
 from train import cpu_shim, member
 from train.config import TrainConfig, data_parallel_size
-from train.heartbeat import LONG_S
 
 
 @contextmanager
@@ -50,7 +49,7 @@ def start(config: TrainConfig) -> None:
     data_parallel_size(config, world_size)
     gc.collect()  # the groups of an earlier run, and their threads, end with what refers to them
     # train.heartbeat keeps to the config's limit and names who is late; these would not.
-    last_resort = timedelta(seconds=LONG_S + config.collective_timeout_s)
+    last_resort = timedelta(seconds=config.disk_timeout_s + config.collective_timeout_s)
     on_cpu = cpu_shim.activate()
     if on_cpu:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
