@@ -1,6 +1,7 @@
 #!/bin/bash
-# A private one-node SLURM for tests, apart from any SLURM of the machine: its configuration, state,
-# key and socket lie in one folder, its ports are free ones, and it ends with `stop`.
+# A private SLURM of two nodes, both on this machine, for tests, apart from any SLURM it has: its
+# configuration, state, key and socket lie in one folder, its ports are free ones, and it ends with
+# `stop`. Nodes' names are no hosts' names: jobs on both need MASTER_ADDR=127.0.0.1.
 #
 #   slurm.sh install         installs slurm-wlm and munge where missing and root on Debian
 #   slurm.sh start FOLDER    starts it; then `export SLURM_CONF=FOLDER/slurm.conf` and sbatch
@@ -9,6 +10,7 @@ set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 
 wait_seconds=30
+nodes="alt1 alt2"
 
 die() {
     echo "slurm: $*" >&2
@@ -54,7 +56,7 @@ free_port() {
 configure() {
     local folder=$1 host
     host=$(hostname -s)
-    mkdir -p "$folder/state" "$folder/spool"
+    mkdir -p "$folder/state"
     chmod 700 "$folder"
     (umask 077 && head -c 1024 /dev/urandom >"$folder/munge.key")
     # cred_expire is also how long a requeued job waits before it starts again.
@@ -62,17 +64,16 @@ configure() {
 ClusterName=altiplano
 SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$(free_port)
-SlurmdPort=$(free_port)
 SlurmUser=$(id -un)
 SlurmdUser=$(id -un)
 AuthType=auth/munge
 AuthInfo=socket=$folder/munge.socket,cred_expire=5
 StateSaveLocation=$folder/state
-SlurmdSpoolDir=$folder/spool
+SlurmdSpoolDir=$folder/spool-%n
 SlurmctldPidFile=$folder/slurmctld.pid
-SlurmdPidFile=$folder/slurmd.pid
+SlurmdPidFile=$folder/slurmd-%n.pid
 SlurmctldLogFile=$folder/slurmctld.log
-SlurmdLogFile=$folder/slurmd.log
+SlurmdLogFile=$folder/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -85,9 +86,13 @@ ReturnToService=2
 JobRequeue=1
 SchedulerParameters=sched_interval=5
 KillWait=10
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
-PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=${nodes// /,} Default=YES MaxTime=INFINITE State=UP
 CONF
+    local node
+    for node in $nodes; do
+        echo "NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$(free_port)" \
+            "CPUs=$(nproc) State=UNKNOWN" >>"$folder/slurm.conf"
+    done
 }
 
 start() {
@@ -107,12 +112,16 @@ start() {
         --pid-file="$folder/munge.pid" --log-file="$folder/munge.log" \
         --seed-file="$folder/munge.seed" </dev/null
     slurmctld -c </dev/null
-    slurmd -c </dev/null
-    until sinfo --noheader --format=%T 2>/dev/null | grep -qx idle; do
+    local node
+    for node in $nodes; do
+        mkdir -p "$folder/spool-$node"
+        slurmd -c -N "$node" </dev/null
+    done
+    until [ "$(sinfo --noheader --Node --format=%T 2>/dev/null | grep -cx idle)" = 2 ]; do
         if [ $SECONDS -ge $deadline ]; then
-            tail -n 10 "$folder"/slurmctld.log "$folder"/slurmd.log >&2 || true
+            tail -n 10 "$folder"/slurmctld.log "$folder"/slurmd-*.log >&2 || true
             stop "$folder"
-            die "the node was not idle after $wait_seconds s"
+            die "the nodes were not idle after $wait_seconds s"
         fi
         sleep 0.3
     done
@@ -121,7 +130,7 @@ start() {
 stop() {
     local folder=$1 name pid
     [ -d "$folder" ] || return 0
-    for name in slurmd slurmctld munge; do
+    for name in ${nodes//alt/slurmd-alt} slurmctld munge; do
         pid=$(cat "$folder/$name.pid" 2>/dev/null) || continue
         kill "$pid" 2>/dev/null || continue
         for _ in $(seq 100); do
@@ -130,7 +139,7 @@ stop() {
         done
         kill -KILL "$pid" 2>/dev/null || true
     done
-    rm -f "$folder"/{slurmd,slurmctld,munge}.pid
+    rm -f "$folder"/{slurmd-*,slurmctld,munge}.pid
 }
 
 case ${1:-} in

@@ -21,24 +21,34 @@ def rows(output: Path) -> list[dict]:
     return [{k: row.get(k) for k in LEARNT} for row in found if "event" not in row]
 
 
-def test_the_signal_saves_requeues_and_resumes(
-    slurm: dict[str, str], config: Path, built: Path, place: Path
-) -> None:
-    straight, stopped = place / "straight", place / "stopped"
-    for folder in (straight, stopped):
-        shutil.copytree(built, folder)
-    run(BIN / "altiplano", "train", config, "--set", f"output={straight}")
+@pytest.fixture(scope="module")
+def straight(config: Path, built: Path, place: Path) -> Path:
+    """The training as it is when nothing disturbs it, on this machine."""
+    folder = place / "straight"
+    shutil.copytree(built, folder)
+    run(BIN / "altiplano", "train", config, "--set", f"output={folder}")
+    return folder
 
-    log = place / "job.log"
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_the_signal_saves_requeues_and_resumes(
+    slurm: dict[str, str], config: Path, built: Path, straight: Path, place: Path, nodes: int
+) -> None:
+    stopped, log = place / f"stopped-{nodes}", place / f"job-{nodes}.log"
+    shutil.copytree(built, stopped)
     told = run(
         "sbatch",
         "--parsable",
+        f"--nodes={nodes}",
         f"--output={log}",
         "jobs/train.sbatch",
         config,
         "--set",
         f"output={stopped}",
-        env={**slurm, "ALTIPLANO": str(BIN / "altiplano")},
+        "--set",
+        f"train.parallel.processes={2 // nodes}",
+        # Both nodes are this machine, which has no name as theirs.
+        env={**slurm, "ALTIPLANO": str(BIN / "altiplano"), "MASTER_ADDR": "127.0.0.1"},
     )
     job = told.strip()
     metrics = stopped / "train" / "metrics.jsonl"
@@ -50,9 +60,12 @@ def test_the_signal_saves_requeues_and_resumes(
         shown = run("scontrol", "show", "job", job, env=slurm)
         return re.findall(r"JobState=(\w+)", shown)[0]
 
-    wait_until(lambda: steps_done() >= 5 or state() == "FAILED", 300, "the first five steps")
+    def ended() -> bool:
+        return state() in ("COMPLETED", "FAILED", "CANCELLED")
+
+    wait_until(lambda: steps_done() >= 5 or ended(), 300, "the first five steps")
     run("scancel", "--batch", "--signal=USR1", job, env=slurm)
-    wait_until(lambda: state() in ("COMPLETED", "FAILED", "CANCELLED"), 400, "the job's end")
+    wait_until(ended, 400, "the job's end")
 
     text = log.read_text()
     assert state() == "COMPLETED", text
