@@ -7,6 +7,7 @@ machines seconds later. So the main process reads and tells, and errors are told
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import torch
@@ -46,6 +47,15 @@ def by_each(action: Callable[[], T]) -> T:
     if first is not None:
         raise first
     return result
+
+
+def by_each_meanwhile(action: Callable[[], T]) -> T:
+    """As `by_each`, for an action that may take longer than a collective's time limit: it runs in
+    a thread. A collective."""
+    with ThreadPoolExecutor(1, thread_name_prefix="disk") as thread:
+        doing = thread.submit(action)
+        wait_for_all(doing.done)
+        return by_each(doing.result)
 
 
 def wait_for_all(is_done: Callable[[], bool], longest_pause_s: float = 0.5) -> None:

@@ -1,8 +1,8 @@
 """Checkpoints that any layout of processes can resume, and that exist whole or not at all.
 
-megatron-core's distributed format in its `fully_reshardable` form: model and optimizer state are
-stored by global tensor, so a run saved with one tp, pp and dp resumes with another. Nothing random
-is left after the weights are drawn (no dropout; batches are a function of the step), so the step
+Weights in megatron-core's distributed format, masters and moments in one of ours (train.shares):
+both by global tensor, so a run saved with one tp, pp and dp resumes with another. Nothing random is
+left after the weights are drawn (no dropout; batches are a function of the step), so the step
 number is all the other state there is. train.saver writes them.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from megatron.core import dist_checkpointing, parallel_state
+from megatron.core import dist_checkpointing
 from megatron.core.optimizer import MegatronOptimizer
 from megatron.core.transformer.module import MegatronModule
 from megatron.core.utils import unwrap_model
@@ -20,7 +20,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
-from train import agreed, imported, integrity, optim
+from train import agreed, imported, integrity, optim, shares, stored_state
 from train.config import TrainConfig
 from train.durable import put
 from train.identity import RUN, Identity, check_consumed, check_identity
@@ -129,7 +129,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     """Puts the chosen checkpoint into model and optimizer; returns its step, 0 where none is.
 
     Raises CheckpointError where it is of another model, seed, data or tokenizer, was trained on
-    other samples than the config's up to its step, or cannot be read.
+    other samples than the config's up to its step, is of an older form, or cannot be read.
     """
 
     def checked() -> tuple[int, Path] | None:
@@ -137,6 +137,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
         if found is not None:
             check_identity(found[1], identity)
             check_consumed(found[1], config, found[0])
+            _check_form(found[1])
         return found
 
     found = agreed.by_main(checked)
@@ -148,7 +149,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
         if imported.is_imported(folder):
             imported.load(training.model, training.optimizer, folder)
             return step
-        loaded = dist_checkpointing.load(state(training, is_loading=True), str(folder))
+        loaded = dist_checkpointing.load(weights(training), str(folder))
     except (Exception, CheckpointException) as error:  # torch's is no Exception
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
@@ -157,7 +158,9 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
         ) from error
     for number, part in enumerate(unwrap_model(training.model)):
         part.load_state_dict(loaded[f"model{number}"])
-    training.optimizer.load_state_dict(loaded["optimizer"])
+    training.optimizer.load_state_dict(loaded["optimizer"])  # makes room for what comes now
+    own = shares.held(training.model, training.optimizer)
+    agreed.by_each_meanwhile(lambda: shares.load(own, folder))
     return step
 
 
@@ -195,21 +198,33 @@ def check_tokenizer(
         raise ConfigError(f"{name} has {encoder.vocab_size} pieces, the model {shape.vocab}; {fix}")
 
 
-def state(training: Training, is_loading: bool) -> dict[str, Any]:
-    """The state as megatron-core's sharded tensors, to be written or to be filled."""
-    if not is_loading:
-        optim.gather_parameters(training.model)
-    metadata = {
-        "distrib_optim_sharding_type": "fully_reshardable",
-        "chained_optim_avoid_prefix": True,
-        "dp_cp_group": parallel_state.get_data_parallel_group(with_context_parallel=True),
-    }
-    model = {
-        f"model{number}": part.sharded_state_dict(metadata=metadata)
+def state(training: Training) -> dict[str, Any]:
+    """What megatron-core writes: the weights, and what of the optimizer is no tensor.
+
+    A collective.
+    """
+    optim.gather_parameters(training.model)
+    return {**weights(training), "optimizer": training.optimizer.state_dict()}
+
+
+def weights(training: Training) -> dict[str, Any]:
+    """The weights as megatron-core's sharded tensors, to be written or to be filled."""
+    return {
+        f"model{number}": part.sharded_state_dict()
         for number, part in enumerate(unwrap_model(training.model))
     }
-    optimizer = training.optimizer.sharded_state_dict(model, is_loading, metadata=metadata)
-    return {**model, "optimizer": optimizer}
+
+
+def _check_form(folder: Path) -> None:
+    is_there = (folder / stored_state.INDEX).exists()
+    if is_there or imported.is_imported(folder):
+        return
+    if stored_state.INDEX not in facts(folder).get("files", {}):  # or else it was lost
+        raise CheckpointError(
+            f"{folder} has no {stored_state.INDEX}: it was written before each process stored its "
+            "own share of the optimizer's state; resume it with the code that saved it (made_by in "
+            f"its {RUN}), or export its weights and import them, with which moments begin anew"
+        )
 
 
 def _went_back(config: TrainConfig) -> bool:

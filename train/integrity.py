@@ -7,7 +7,6 @@ not at all.
 import heapq
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +54,7 @@ def damage(folder: Path) -> str | None:
     stored = json.loads(text).get("files", {})
     ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
     mine = _shares({name: one["bytes"] for name, one in stored.items()}, ranks)[rank]
-    with ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread:
-        reading = thread.submit(lambda: [_fault(folder / name, stored[name]) for name in mine])
-        agreed.wait_for_all(reading.done)
-        own = agreed.by_each(reading.result)
+    own = agreed.by_each_meanwhile(lambda: [_fault(folder / name, stored[name]) for name in mine])
     faults: list[str | None] = [None] * ranks
     torch.distributed.all_gather_object(faults, next(filter(None, own), None))
     return next(filter(None, faults), None)

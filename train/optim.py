@@ -1,9 +1,8 @@
 """AdamW with cosine decay and warm-up (LLaMA section 2.3), on megatron-core's ZeRO-1 optimizer.
 
 With torch's AdamW (no Transformer Engine, no Apex) megatron-core 0.16.1 cannot save before the
-first step, cannot load a reshardable checkpoint, and gives all parameters one shared step counter
-after a load, which then runs ahead by one for every parameter. `_mend_torch_adamw` repairs the
-three; the bit-exact resume test fails without any of them.
+first step, and gives all parameters one shared step counter after a load, which then runs ahead by
+one for every parameter. `_mend_torch_adamw` repairs both; the tests of resume fail without either.
 """
 
 import math
@@ -107,18 +106,11 @@ def _mend_torch_adamw(part: DistributedOptimizer) -> None:
                 "exp_avg_sq": torch.zeros_like(param),
             }
 
-    load, set_states = part.load_state_dict, part._set_main_param_and_optimizer_states
+    load = part.load_state_dict
 
     def load_with_own_steps(state_dict: dict[str, Any]) -> None:
         load(state_dict)
         for one in part.optimizer.state.values():
             one["step"] = one["step"].clone()
 
-    def set_states_but_step(model_param: torch.Tensor, tensors: dict[str, Any]) -> None:
-        group, order = part.model_param_group_index_map[model_param]
-        main_param = part.optimizer.param_groups[group]["params"][order]
-        own = part.optimizer.state[main_param]["step"]
-        set_states(model_param, {**tensors, "step": own})
-
     part.load_state_dict = load_with_own_steps
-    part._set_main_param_and_optimizer_states = set_states_but_step

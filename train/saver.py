@@ -2,8 +2,8 @@
 
 A save waits only until this process's part of the state is copied to host memory; a thread writes
 it (train.writing). When all processes have written and synced theirs, they finish it together:
-torch's metadata, run.json with the size and hash of every file, and last, in one rename, the
-pointer. A folder that latest.json does not name is never read.
+torch's metadata, the index of the optimizer's state, run.json with the size and hash of every file,
+and last, in one rename, the pointer. A folder that latest.json does not name is never read.
 """
 
 import queue
@@ -29,7 +29,7 @@ from megatron.core.utils import unwrap_model
 
 from corpus.errors import CheckpointError
 from corpus.on_disk import flush
-from train import agreed, checkpoint, writing
+from train import agreed, checkpoint, shares, stored_state, writing
 from train.config import TrainConfig
 from train.durable import put
 from train.identity import RUN
@@ -47,6 +47,7 @@ class _UnderWay:
     facts: dict[str, Any]  # for run.json
     plan: "_Plan"
     part: writing.Part
+    content: stored_state.Content  # of this process's file of the optimizer's state
     began: float
     save_s: float  # that training stood still for it
 
@@ -71,17 +72,24 @@ class Saver:
         # megatron-core starts a manager process, which imports torch anew, for a queue that a save
         # within this process does not need.
         filesystem_async._results_queue = queue.Queue()
-        sharded, common = save_preprocess(checkpoint.state(training, is_loading=False))
+        sharded, common = save_preprocess(checkpoint.state(training))
         plan = _Plan("torch_dist", 1)
         self._tried(folder, lambda: agreed.by_main(lambda: _put_common(common, plan, folder)))
         # Replicas hold the same weights: each writes a part of them.
         replicas = parallel_state.get_data_parallel_group(with_context_parallel=True)
         request = FullyParallelSaveStrategyWrapper(plan, replicas).async_save(sharded, folder)
-        live = _live(training)
-        part = self._tried(folder, lambda: agreed.by_each(lambda: writing.start(request, live)))
+        own = [one for one in shares.held(training.model, training.optimizer) if one.is_stored_here]
+        path = folder / stored_state.file_name(torch.distributed.get_rank())
+
+        def start() -> writing.Part:
+            return writing.start(request, _live(training), path, shares.tensors(own))
+
+        part = self._tried(folder, lambda: agreed.by_each(start))
         plan.forget_tensors()
         save_s = time.perf_counter() - began
-        self._under_way = _UnderWay(step, folder, facts, plan, part, began, save_s)
+        self._under_way = _UnderWay(
+            step, folder, facts, plan, part, shares.content(own), began, save_s
+        )
         if not self._config.async_save:
             self.finish()
 
@@ -103,14 +111,12 @@ class Saver:
         began = time.perf_counter()
         agreed.wait_for_all(save.part.is_done)
         parts: list[Any] = [None] * torch.distributed.get_world_size()
-        mine = (save.part.failure, save.part.sums, save.part.written())
+        mine = (save.part.failure, save.part.sums, save.part.written(), save.content)
         torch.distributed.all_gather_object(parts, mine)
-        failures = [failure for failure, _, _ in parts if failure]
+        failures = [failure for failure, *_ in parts if failure]
         if failures:
             raise self._failed(save.folder, failures[0])
-        files = {name: one for _, sums, _ in parts for name, one in sums.items()}
-        written = [items for _, _, items in parts]
-        self._tried(save.folder, lambda: agreed.by_main(lambda: self._commit(save, files, written)))
+        self._tried(save.folder, lambda: agreed.by_main(lambda: self._commit(save, parts)))
         finished = time.perf_counter()
         stood = save.save_s + finished - began
         times = {"save_s": round(stood, 6), "write_s": round(finished - save.began, 6)}
@@ -121,8 +127,11 @@ class Saver:
         if self._under_way:
             self._under_way.part.give_up()
 
-    def _commit(self, save: _UnderWay, files: dict[str, Any], written: list[Any]) -> None:
-        save.plan.put_metadata(written)
+    def _commit(self, save: _UnderWay, parts: list[Any]) -> None:
+        files = {name: one for _, sums, _, _ in parts for name, one in sums.items()}
+        save.plan.put_metadata([written for _, _, written, _ in parts])
+        contents = {stored_state.file_name(rank): part[-1] for rank, part in enumerate(parts)}
+        put(save.folder / stored_state.INDEX, stored_state.index(contents))
         for path in save.folder.iterdir():
             if path.name not in files:  # what megatron-core and torch wrote at the end
                 flush(path)
@@ -195,13 +204,9 @@ def _put_common(common: dict[str, Any], plan: _Plan, folder: Path) -> None:
 
 
 def _live(training: checkpoint.Training) -> set[int]:
-    # Where the tensors are that a step changes in place.
+    # Where the weights are, which a step changes in place.
     inner = unwrap_model(training.model)  # data parallel's `buffers` are something else
     tensors = [t for part in inner for t in (*part.parameters(), *part.buffers())]
-    for optimizer in training.optimizer.chained_optimizers:
-        tensors += [param for group in optimizer.param_groups for param in group["params"]]
-        for state in optimizer.optimizer.state.values():
-            tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
     return {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
 

@@ -3,12 +3,19 @@
 megatron-core writes in a forked process, which is not safe where CUDA is in use, or in a spawned
 one, which has to be sent the whole state first. A thread needs neither: copying, hashing and
 writing of large tensors hold no interpreter lock for long.
+
+The weights go into torch's files, the optimizer's state (train.shares) into one of raw numbers. Its
+copy is in blocks: each is let go of when it is written, and CUDA's pinned memory, which torch
+rounds up to a power of two and keeps, is neither wasted nor made anew at the next save.
 """
 
 import hashlib
 import os
 import threading
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +26,8 @@ from torch.distributed.checkpoint import filesystem
 # A file of this process: its path, its name, and what goes into it, (bytes, tensors), each with
 # the item of torch's save plan that it is.
 Bucket = tuple[str, str, tuple[list[Any], list[Any]]]
+
+BLOCK = 1 << 26  # bytes
 
 
 @dataclass
@@ -48,46 +57,74 @@ class Part:
         self._given_up.set()
         self.wait()
 
-    def _write(self, buckets: list[Bucket], transforms: Any) -> None:
-        for number, (path, name, content) in enumerate(buckets):
+    def _write(self, buckets: list[Bucket], transforms: Any, raw: "_Raw") -> None:
+        files: list[tuple[Path, Callable[[_Hashed], None]]] = [
+            (Path(path), partial(self._put_items, number, content, transforms))
+            for number, (path, _, content) in enumerate(buckets)
+        ]
+        files.append((raw.path, partial(self._put_blocks, raw.blocks)))
+        for path, put in files:
             stream = _Hashed()
             try:
-                with open(path, "wb") as stream.raw:
-                    self.results[number] = self._items(stream, name, content, transforms)
+                with path.open("wb") as stream.raw:
+                    put(stream)
                     stream.flush()
                     os.fsync(stream.raw.fileno())
             except Exception as error:
                 # torch tells of a full disk without saying so; the stream knows the reason.
                 self.failure = f"{path}: {stream.failure or error}"
                 return
-            self.sums[name] = {"bytes": stream.size, "sha256": stream.digest.hexdigest()}
+            self.sums[path.name] = {"bytes": stream.size, "sha256": stream.digest.hexdigest()}
 
-    def _items(
-        self, stream: "_Hashed", name: str, content: tuple[list[Any], list[Any]], transforms: Any
-    ) -> list[Any]:
+    def _put_items(
+        self,
+        number: int,
+        content: tuple[list[Any], list[Any]],
+        transforms: Any,
+        stream: "_Hashed",
+    ) -> None:
         form = filesystem.SerializationFormat.TORCH_SAVE
         write: Any = filesystem._write_item  # asks for a whole IOBase and uses what _Hashed has
-        results = []
+        self.results[number] = []
         for item, data in (*content[0], *content[1]):
-            if self._given_up.is_set():
-                raise InterruptedError("the run ended")
-            results.append(write(transforms, stream, data, item, name, form))
-        return results
+            self._require_wanted()
+            name = Path(stream.raw.name).name
+            self.results[number].append(write(transforms, stream, data, item, name, form))
+
+    def _put_blocks(self, blocks: deque[torch.Tensor], stream: "_Hashed") -> None:
+        while blocks:
+            self._require_wanted()
+            stream.write(blocks.popleft().numpy().data)
+
+    def _require_wanted(self) -> None:
+        if self._given_up.is_set():
+            raise InterruptedError("the run ended")
 
 
-def start(request: AsyncRequest, live: set[int]) -> Part:
-    """Copies what the request is to write, so that training may go on, and begins to write it.
+@dataclass(frozen=True)
+class _Raw:
+    """A file of tensors' bytes, one after the other, cut into blocks."""
 
-    live: addresses of the host memory that training goes on to change; megatron-core has made
-    copies of the rest, which need no other.
+    path: Path
+    blocks: deque[torch.Tensor]
+
+
+def start(request: AsyncRequest, live: set[int], path: Path, tensors: list[torch.Tensor]) -> Part:
+    """Copies what is to be written, so that training may go on, and begins to write it.
+
+    request: megatron-core's, for the weights. live: addresses of the host memory that training goes
+    on to change; megatron-core has made copies of the rest, which need no other. path, tensors: a
+    file, and those whose bytes it gets, one after the other.
     """
-    part = Part()
-    if request.async_fn is None:
-        return part
-    transforms = request.async_fn.args[0][0]  # of FileSystemWriter, bound by megatron-core
-    copies = _copied(request.async_fn_args[1], live)
+    part, buckets, transforms = Part(), [], None
+    if request.async_fn is not None:
+        transforms = request.async_fn.args[0][0]  # of FileSystemWriter, bound by megatron-core
+        buckets = _copied(request.async_fn_args[1], live)
+    raw = _Raw(path, _in_blocks(tensors))
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()  # copies to the host are under way
     part._thread = threading.Thread(
-        target=part._write, args=(copies, transforms), name="checkpoint", daemon=True
+        target=part._write, args=(buckets, transforms, raw), name="checkpoint", daemon=True
     )
     part._thread.start()
     return part
@@ -110,9 +147,26 @@ def _copied(buckets: list[Bucket], live: set[int]) -> list[Bucket]:
     for path, name, (objects, tensors) in buckets:
         mine = [(item, copy(tensor)) for item, tensor in tensors]
         copies.append((path, name, (objects, mine)))
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
     return copies
+
+
+def _in_blocks(tensors: list[torch.Tensor]) -> deque[torch.Tensor]:
+    """The tensors' bytes, copied to host memory; all blocks but the last are of the same size."""
+    left = sum(tensor.nbytes for tensor in tensors)
+    blocks: deque[torch.Tensor] = deque()
+    room = torch.empty(0, dtype=torch.uint8)  # of the last block, what is not filled
+    for tensor in tensors:
+        rest = tensor.reshape(-1).view(torch.uint8)
+        while len(rest):
+            if not len(room):
+                size = min(BLOCK, left)
+                room = torch.empty(size, dtype=torch.uint8, pin_memory=torch.cuda.is_available())
+                blocks.append(room)
+                left -= size
+            count = min(len(room), len(rest))
+            room[:count].copy_(rest[:count], non_blocking=True)
+            room, rest = room[count:], rest[count:]
+    return blocks
 
 
 class _Hashed:

@@ -26,8 +26,10 @@ import torch.distributed.checkpoint as dcp
 from corpus.config import to_tree
 from jobs.bench.kill_data import config_of
 from train import checkpoint
+from train.boxes import Box
 from train.config import TrainConfig
 from train.metrics import read
+from train.stored_state import STATES, Stored
 from train.writing import sum_of
 
 
@@ -167,6 +169,12 @@ def _state(config: TrainConfig) -> dict[str, torch.Tensor]:
         if isinstance(one, dcp.metadata.TensorStorageMetadata)
     }
     dcp.load(tensors, storage_reader=reader, no_dist=True)
+    with Stored(found[1]) as optimizer:
+        for key, shape in optimizer.shapes.items():
+            for state in STATES:
+                tensor = torch.empty(shape)
+                optimizer.read(state, key, Box((0,) * len(shape), shape), tensor.numpy())
+                tensors[f"optimizer.state.{state}.{key}"] = tensor
     return tensors
 
 

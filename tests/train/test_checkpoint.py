@@ -76,9 +76,18 @@ def test_a_damaged_pointer_is_an_error(copy_of_run):
         checkpoint.latest(copy_of_run.checkpoints)
 
 
-@pytest.mark.parametrize("damage", ["cut", "bit", "gone"])
-def test_a_damaged_file_is_named_before_it_is_loaded(copy_of_run, damage):
-    path = min((copy_of_run.checkpoints / "step-00000040").glob("*.distcp"))
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        ("cut", "*.distcp"),
+        ("bit", "optimizer-00000.bin"),
+        ("cut", "optimizer-00000.bin"),
+        ("gone", "optimizer-00000.bin"),
+        ("gone", "optimizer.json"),
+    ],
+)
+def test_a_damaged_file_is_named_before_it_is_loaded(copy_of_run, damage, name):
+    path = min((copy_of_run.checkpoints / "step-00000040").glob(name))
     content = path.read_bytes()
     if damage == "gone":
         path.unlink()
@@ -100,9 +109,23 @@ def test_one_from_before_hashes_were_kept_that_cannot_be_read(copy_of_run):
     run = json.loads(stated(copy_of_run).read_text())
     del run["files"]
     stated(copy_of_run).write_text(json.dumps(run))
-    for path in (copy_of_run.checkpoints / "step-00000040").glob("*.distcp"):
+    folder = copy_of_run.checkpoints / "step-00000040"
+    optimizer = folder / "optimizer-00000.bin"
+    optimizer.write_bytes(optimizer.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"optimizer-00000\.bin ends at byte"):
+        loop.train(copy_of_run)
+    for path in folder.glob("*.distcp"):
         path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="step-00000040 cannot be read"):
+        loop.train(copy_of_run)
+
+
+def test_one_of_the_form_before_is_refused_in_one_line(copy_of_run):
+    run = json.loads(stated(copy_of_run).read_text())
+    del run["files"]["optimizer.json"]
+    stated(copy_of_run).write_text(json.dumps(run))
+    (copy_of_run.checkpoints / "step-00000040/optimizer.json").unlink()
+    with pytest.raises(CheckpointError, match=r"has no optimizer\.json: it was written before"):
         loop.train(copy_of_run)
 
 

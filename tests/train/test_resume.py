@@ -196,18 +196,18 @@ def test_resumed_in_the_same_layout_it_ends_to_the_bit(tiny_config, tmp_path, pr
 
 
 def test_before_the_first_step_it_can_be_saved_and_loaded(tiny_config, tmp_path):
-    """Traps 1 and 2 of torch's AdamW in megatron-core: no state to save yet, no key `step`."""
+    """Trap 1 of torch's AdamW in megatron-core: there is no state to save yet."""
     config = tiny_config(tmp_path / "run", steps=8)
     with loop.parallel.joined(config):
         training = loop.setup.build(config)
         for part in training.optimizer.chained_optimizers:
             part.state_dict()
-        state = checkpoint.state(training, is_loading=False)
+        state = checkpoint.state(training)
         assert state["optimizer"]
 
 
 def test_each_parameter_counts_its_own_steps_after_a_load(resumable):
-    """Trap 3: one counter for all of them would run ahead and the bias correction with it."""
+    """Trap 2: one counter for all of them would run ahead and the bias correction with it."""
     with loop.parallel.joined(resumable):
         training = loop.setup.build(resumable)
         run_facts = checkpoint.facts(resumable.checkpoints / STEP)
