@@ -21,7 +21,7 @@ def tell(config: TrainConfig, gpu: str, mfu: float) -> int:
 def lines(config: TrainConfig, gpu: str, mfu: float) -> list[str]:
     """The plan; gpu: its name as in train.peaks, "" where the time is not to be told."""
     shape, schedule, parallel = config.shape, config.schedule, config.parallel
-    processes = parallel.processes
+    processes = parallel.world_size
     dp = data_parallel_size(config, processes)
     tokens = schedule.batch_sequences * shape.seq_length
     rounds = schedule.batch_sequences // (dp * schedule.micro_batch)
@@ -41,6 +41,8 @@ def lines(config: TrainConfig, gpu: str, mfu: float) -> list[str]:
         f" ({', '.join(f'{name} {share:.1%}' for name, share in _shares(config).items())})",
         f"{'memory':<12}{memory_check.line(needed).removeprefix('memory ')}",
     ]
+    copies = memory_check.save_line(config, processes, parallel.processes, bool(gpu))
+    told.append(f"{'host':<12}{copies.removeprefix('memory ')}")
     if Path(config.manifest).exists():
         told.insert(4, f"epochs      {_epochs(config, schedule.steps * tokens)}")
     peak = config.peak_tflops or (peak_tflops(gpu, config.precision) if gpu else None)

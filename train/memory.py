@@ -1,4 +1,4 @@
-"""What a run takes of each GPU's memory, by part, known before it starts.
+"""What a run takes of each GPU's memory, by part, and a save of the host's, known before it starts.
 
 Static: weights, the fp32 sums of gradients, and Adam's state (fp32, with a master copy of bf16
 weights), which ZeRO-1 divides over the data- and context-parallel processes. Activations: what the
@@ -65,6 +65,16 @@ def estimate(config: TrainConfig, world_size: int, on_gpu: bool = True) -> Estim
     return max((_of(config, world_size, s, on_gpu) for s in stages), key=lambda e: e.total)
 
 
+def copies_of_save(config: TrainConfig, world_size: int, on_gpu: bool = True) -> float:
+    """Bytes of host memory that a save takes of the fullest of `world_size` processes: its share of
+    masters and moments, 12 a parameter, and of the weights, as they are to be written."""
+    number = 2 if config.precision == "bf16" else 4
+    if on_gpu:  # CUDA copies to pinned memory, of which torch takes the next power of two
+        number *= 2
+    held = max(parameters_held(config, stage) for stage in range(config.parallel.pp))
+    return held * (12 + number) / _replicas(config, world_size)
+
+
 def parameters_held(config: TrainConfig, stage: int) -> int:
     """Parameters of one process of a pipeline stage; norms are whole in each, matrices are not."""
     shape, parallel = config.shape, config.parallel
@@ -89,7 +99,7 @@ def _stage(config: TrainConfig, world_size: int, number: int) -> _Stage:
 def _of(config: TrainConfig, world_size: int, stage: _Stage, on_gpu: bool) -> Estimate:
     parallel, shape = config.parallel, config.shape
     number, master = (2, 4) if config.precision == "bf16" else (4, 0)
-    shards = data_parallel_size(config, world_size) * parallel.cp
+    shards = _replicas(config, world_size)
     tokens = config.schedule.micro_batch * shape.seq_length // parallel.cp
     split = _sequence_split(config)
     layer, kept = _layer_bytes(config, number)
@@ -139,6 +149,11 @@ def _layer_bytes(config: TrainConfig, number: int) -> tuple[float, float]:
         again = (parallel.recompute_layers or held) / held
         return whole, again * number * norms / 2 + (1 - again) * whole
     return whole, whole
+
+
+def _replicas(config: TrainConfig, world_size: int) -> int:
+    """Processes that hold the same weights, and divide the state of the optimizer."""
+    return data_parallel_size(config, world_size) * config.parallel.cp
 
 
 def _sequence_split(config: TrainConfig) -> int:

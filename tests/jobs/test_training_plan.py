@@ -17,7 +17,7 @@ def _config(**fields):
         output="none",
         weights={"web": 3.0, "code": 1.0},
         model=ModelConfig("65b"),
-        parallel=ParallelConfig(processes=2048, tp=8, sequence_parallel=True),
+        parallel=ParallelConfig(processes=8, nodes=256, tp=8, sequence_parallel=True),
         **fields,
     )
 
@@ -29,6 +29,7 @@ def test_65b_takes_the_papers_time():
     assert "4,194,304 tokens: 2048 sequences, 8 micro-batches of 1 a replica" in told
     assert "1,400 billion tokens (web 75.0%, code 25.0%)" in told
     assert "weights 16.3, gradients 32.6, optimizer 0.383" in told
+    assert "GB: 0.51 a process, 4.08 a node of 8" in told
     assert "time        20 days" in told  # "approximately 21 days", section 2.4
     assert "380 tokens/s a process" in told
     assert "1,023,17" in told  # GPU-hours; table 15: 1,022,362

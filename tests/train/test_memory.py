@@ -1,15 +1,17 @@
 """The estimate of a run's memory, against what is measured and against figures done by hand."""
 
 import dataclasses
+import threading
 import weakref
 
+import psutil
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from corpus.errors import ConfigError
-from train import forward, loop, memory, memory_check, parallel, setup
+from train import forward, loop, memory, memory_check, parallel, saver, setup, writing
 from train.config import ModelConfig, ParallelConfig, TrainConfig
 from train.memory import GB
 
@@ -119,6 +121,50 @@ def test_measured_peak_is_within_a_tenth_of_it(tiny_config, tmp_path, recompute,
             forward.run(*run, forward_only=False)
     found = expected.activations + expected.logits + expected.working
     assert found == pytest.approx(measured.peak, rel=0.1)
+
+
+def test_a_save_takes_as_much_of_the_host_as_is_said_and_gives_it_back(
+    tiny_config, tmp_path, monkeypatch
+):
+    written, write = threading.Event(), writing.Part._write
+
+    def write_when_measured(part, *rest):
+        assert written.wait(60)
+        write(part, *rest)
+
+    def grown(model):
+        config = tiny_config(tmp_path, model=model)
+        process, growth = psutil.Process(), []
+        with parallel.joined(config):
+            training, one = setup.build(config), saver.Saver(config, lambda row: None)
+            before = process.memory_info().rss
+            one.begin(training, 1, {"proof": {}})
+            growth.append(process.memory_info().rss - before)
+            written.set()
+            one.finish()
+            growth.append(process.memory_info().rss - before)
+        written.clear()
+        return config, growth
+
+    monkeypatch.setattr(writing.Part, "_write", write_when_measured)
+    small = tiny_config(tmp_path).model
+    grown(small)  # imports what a save needs
+    config, (during, after) = grown(dataclasses.replace(small, dim=512, vocab=16384))
+    copies = memory.copies_of_save(config, 1, on_gpu=False)
+    assert during == pytest.approx(copies, rel=0.1)
+    assert after < 0.3 * copies  # the weights' copies go with the part
+
+
+def test_a_saves_copies_of_7b_on_a_node_of_eight_are_of_the_state_once():
+    parameters = 6_738_415_616
+    fields = {"precision": "bf16", "batch_sequences": 64}
+    for layout in ({}, {"tp": 8}, {"pp": 2}, {"cp": 4, "tp": 2}):
+        config = _config(layout={"processes": 8, **layout}, **fields)
+        node = 8 * memory.copies_of_save(config, 8)
+        assert node == pytest.approx((12 + 2 * 2) * parameters, rel=0.01)
+    with pytest.raises(ConfigError, match=r"copies 108 GB to .* of 8 .*, which has 100 GB left"):
+        memory_check.require_save_fits(config, 8, 8, 100 * GB, on_gpu=True)
+    memory_check.require_save_fits(config, 8, 8, 110 * GB, on_gpu=True)
 
 
 def test_what_cannot_fit_is_refused_with_a_change_that_can():

@@ -49,11 +49,14 @@ def test_what_is_written_later_is_the_state_of_the_save(tiny_config, tmp_path, m
     assert all(0 < row["save_s"] <= row["write_s"] for row in told)
 
 
-def test_a_full_disk_ends_the_run_in_one_line_and_leaves_the_last_whole_one(tiny_config, tmp_path):
+@pytest.mark.parametrize(("sizes", "full"), [(1.2, "distcp"), (1.6, "optimizer-00000.bin")])
+def test_a_full_disk_ends_the_run_in_one_line_and_leaves_the_last_whole_one(
+    tiny_config, tmp_path, sizes, full
+):
     size_of_one = 1_900_000
     place = tmp_path / "small"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={int(1.6 * size_of_one)}", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={int(sizes * size_of_one)}", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small tmpfs")
     try:
@@ -62,7 +65,7 @@ def test_a_full_disk_ends_the_run_in_one_line_and_leaves_the_last_whole_one(tiny
             loop.train(config)
         line = str(raised.value)
         assert line.startswith("step-00000010 was not saved (")
-        assert "distcp: [Errno 28] No space left on device" in line
+        assert f"{full}: [Errno 28] No space left on device" in line
         assert "step 5 is the last whole one" in line
         assert checkpoint.latest(config.checkpoints)[0] == 5
         assert [step for step, _ in steps(config.checkpoints)] == [5]
