@@ -30,9 +30,20 @@ def test_65b_takes_the_papers_time():
     assert "1,400 billion tokens (web 75.0%, code 25.0%)" in told
     assert "weights 16.3, gradients 32.6, optimizer 0.383" in told
     assert "GB: 0.51 a process, 4.08 a node of 8" in told
-    assert "time        20 days" in told  # "approximately 21 days", section 2.4
     assert "380 tokens/s a process" in told
-    assert "1,023,17" in told  # GPU-hours; table 15: 1,022,362
+    assert "333,786 steps" in told
+    # As train/README.md shows; "approximately 21 days", section 2.4.
+    assert "time        20 days, 19:35:46 at 49% of 312 TFLOP/s" in told
+    assert "1,023,173 GPU-hours" in told  # table 15: 1,022,362
+
+
+@pytest.mark.parametrize("limit", [None, 60.0])
+def test_nodes_are_planned_as_the_same_world_of_one_node(limit):
+    cut = _config(memory_limit_gb=limit)
+    whole = replace(cut, parallel=replace(cut.parallel, processes=2048, nodes=1))
+    told = [training_plan.lines(config, "A100", 0.5) for config in (cut, whole)]
+    apart = [line for line in zip(*told, strict=True) if line[0] != line[1]]
+    assert [line[0].split()[0] for line in apart] == ["host"], "which is told of a node"
 
 
 def test_what_does_not_fit_the_limit_is_refused():
