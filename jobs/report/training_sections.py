@@ -27,9 +27,11 @@ def loss(run: Run) -> Html:
     x_label = f"step ({count(tokens_a_step)} tokens each)"
     y_label, happened = "loss (nats a token)", marks(run)
     chart = line_chart(series, x_label, y_label, "Training loss", events=happened)
-    recent = smoothed(points, half)[-1][1]
-    said = f"From {points[0][1]:.3f} at step {points[0][0]} to {recent:.3f} at step {last['step']}."
-    parts = [chart, element("p", said, class_="note")]
+    said = f"From {points[0][1]:.3f} at step {points[0][0]} to {last['loss']:.3f} at step "
+    said += f"{last['step']}"
+    if half:
+        said += f"; the mean of the last {half + 1} steps is {means[-1][1]:.3f}"
+    parts = [chart, element("p", f"{said}.", class_="note")]
     by_source = _by_source(run, "loss_by_source")
     if len(by_source) > 1:
         lines = [

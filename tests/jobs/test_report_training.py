@@ -56,6 +56,14 @@ def test_marks_are_of_each_kind_with_what_is_said_of_it():
     assert [mark.name for mark in training_events.marks(run_of(ROWS, EVENTS), "save")] == ["save"]
 
 
+def test_the_loss_told_of_a_step_is_the_one_that_step_had():
+    assert "From 8.000 at step 1 to 2.000 at step 4.<" in training_sections.loss(run_of(ROWS))
+    many = [step_row(step) for step in range(1, 81)]
+    said = training_sections.loss(run_of(many))
+    # 8 / 80, and the mean of 8 / 79 and 8 / 80.
+    assert "From 8.000 at step 1 to 0.100 at step 80; the mean of the last 2 steps is 0.101." in said
+
+
 def test_the_table_of_events_sums_up_the_saves():
     said = training_events.events(run_of(ROWS, EVENTS))
     assert said.count("<tr>") == 1 + 3
