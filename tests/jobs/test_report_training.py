@@ -61,7 +61,7 @@ def test_the_loss_told_of_a_step_is_the_one_that_step_had():
     many = [step_row(step) for step in range(1, 81)]
     said = training_sections.loss(run_of(many))
     # 8 / 80, and the mean of 8 / 79 and 8 / 80.
-    assert "From 8.000 at step 1 to 0.100 at step 80; the mean of the last 2 steps is 0.101." in said
+    assert "to 0.100 at step 80; the mean of the last 2 steps is 0.101.<" in said
 
 
 def test_the_table_of_events_sums_up_the_saves():
