@@ -35,7 +35,7 @@ def check(config: AnomalyConfig) -> None:
     """Raises ConfigError for values that cannot be used."""
     least = {"spike_factor": 1, "window": 2, "max_skips": 0, "rollback_batches": 1}
     for key, low in least.items():
-        if getattr(config, key) < low:
+        if not low <= getattr(config, key) < math.inf:
             raise ConfigError(
                 f"{key}={getattr(config, key)} is out of range; choose {low} or more "
                 f"(train.anomaly.{key})"

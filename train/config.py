@@ -17,6 +17,9 @@ from train.mixture import Weights
 from train.peaks import check_peak
 from train.presets import PRESETS, Shape
 
+_LARGEST_SEED = 2**63 - 1  # torch takes 64 bits; megatron-core adds to it
+_LONGEST_S = 10**9  # what clocks and sockets can wait for; some think of it as never
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -41,7 +44,7 @@ class OptimConfig:
     betas: tuple[float, ...] = (0.9, 0.95)
     eps: float = 1e-8
     weight_decay: float = 0.1
-    clip: float = 1.0  # of the global gradient norm
+    clip: float = 1.0  # of the global gradient norm; 0: none
 
 
 @dataclass(frozen=True)
@@ -182,16 +185,23 @@ def _check_run(config: TrainConfig) -> None:
     for key in ("log_interval", "eval_sequences", "keep_checkpoints"):
         _check_range(key, getattr(config, key), 1, None)
     _check_range("data.prefetch", config.data.prefetch, 1, None)
-    for key in ("eval_interval", "save_interval", "keep_every", "seed"):
+    for key in ("eval_interval", "save_interval", "keep_every"):
         _check_range(key, getattr(config, key), 0, None)
+    _check_range("seed", config.seed, 0, _LARGEST_SEED)
     _check_range("log.profile_steps", config.log.profile_steps, 0, None)
     for key in ("start_timeout_s", "collective_timeout_s", "disk_timeout_s"):
-        _check_range(key, getattr(config, key), 1, None)
+        _check_range(key, getattr(config, key), 1, _LONGEST_S)
     check_peak(config.peak_tflops)
-    if config.memory_limit_gb is not None:
-        _check_range("memory_limit_gb", config.memory_limit_gb, 0, None)
+    for key in ("memory_limit_gb", "time_limit_s", "resume_from"):
+        given = getattr(config, key)
+        if given is not None:
+            _check_range(key, given, 0, None)
     _check_range("optim.lr", schedule.lr, 0, None)
     _check_range("optim.min_lr_ratio", config.optim.min_lr_ratio, 0, 1)
+    # What a weight without a gradient is divided by: 0, or what fp32 rounds to it, gives NaN.
+    _check_range("optim.eps", config.optim.eps, 1e-20, 1)
+    _check_range("optim.weight_decay", config.optim.weight_decay, 0, None)
+    _check_range("optim.clip", config.optim.clip, 0, None)
     if not 0 <= schedule.warmup_steps <= schedule.steps:
         raise ConfigError(
             f"warmup_steps={schedule.warmup_steps} is not within steps={schedule.steps}; "
@@ -213,6 +223,7 @@ def _check_run(config: TrainConfig) -> None:
 
 
 def _check_range(key: str, value: float, low: float, high: float | None) -> None:
-    if value < low or (high is not None and value > high):
+    # What is no number is below and above nothing, so that it is asked whether it is within.
+    if not low <= value < math.inf or (high is not None and value > high):
         rule = f"{low} or more" if high is None else f"{low} to {high}"
         raise ConfigError(f"{key}={value} is out of range; choose {rule} (train.{key})")

@@ -7,6 +7,8 @@ The time of a save is in the row of the step after it.
 
 import gc
 import hashlib
+import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -196,11 +198,8 @@ class _Run:
 
     def _refuse(self, taken: step.Taken, batch: int) -> None:
         """Does with a batch (from 0) that is not to be learnt from what the config says."""
-        at, fault, action = (
-            self.step + 1,
-            taken.fault,
-            self.guard.action(taken.loss, taken.grad_norm),
-        )
+        at, fault = self.step + 1, taken.fault
+        action = self.guard.action(taken.loss, taken.grad_norm)
         behind = suspects(self.loader, self.config.manifest, batch, taken.row_losses)
         out = [batch]
         if action == "rollback":
@@ -240,24 +239,42 @@ class _Run:
 
     def _evaluate(self) -> dict[str, float] | None:
         with self.timers("evaluate"):
-            return evaluate.bits_per_byte(
+            bits = evaluate.bits_per_byte(
                 self.training.model, self.held_out, self.config, self._stop_wanted, self.begin
             )
+        self._require_finite((bits or {}).values())
+        return bits
 
     def _write_evaluation(self, bits: dict[str, float]) -> None:
         evaluate.write(self.evaluation, self.step, bits, self.held_out, self.config)
         torch.distributed.barrier()
 
+    def _require_finite(self, figures: Iterable[float]) -> None:
+        """Ends the run where the last update spoilt the weights: the guard has seen only the loss
+        and the gradient before it. figures: of the weights, the same on all processes."""
+        if all(map(math.isfinite, figures)):
+            return
+        self.saver.finish()
+        fault = f"the weights are no finite numbers after step {self.step}"
+        self.watch.tell({"event": "stop", "step": self.step, "fault": fault, "line": fault})
+        found = agreed.by_main(lambda: checkpoint.latest(self.config.checkpoints))
+        raise DataError(
+            f"{fault}, and not saved; lower the rate (train.optim.lr) or lengthen the warm-up, and "
+            f"start the same command again to go on from step {found[0] if found else 0}"
+        )
+
     def _save(self) -> None:
         with self.timers("save"), heartbeat.long_phase("saving a checkpoint"):
             skipped = self.guard.skipped
+            proof = self.prover.make(self.step, skipped)
+            self._require_finite([*proof["losses"], *proof["norms"].values()])
             facts = {
                 **asdict(self.identity),
                 **consumed(self.config, batch_of(self.step, skipped)),
                 **self.guard.state(),
                 "config": to_tree(self.config),
                 "made_by": made_by(),
-                "proof": self.prover.make(self.step, skipped),
+                "proof": proof,
             }
             self.watch.sync()
             self.saver.begin(self.training, self.step, facts)

@@ -20,10 +20,10 @@ import torch
 from corpus.config import to_tree
 from corpus.errors import DataError, ShardError
 from tokenizer.encode import Encoder
-from train import checkpoint, evaluate, forward, loop, stop, weights
-from train.config import ParallelConfig
+from train import checkpoint, evaluate, forward, loop, optim, stop, weights
+from train.config import OptimConfig, ParallelConfig
 from train.launch import launch
-from train.metrics import read
+from train.metrics import events, read
 from train.token_counts import token_counts
 
 # What must not depend on how fast the machine was.
@@ -233,6 +233,22 @@ def test_what_is_not_finite_ends_the_run_before_it_is_saved(
         loop.train(config)
     assert checkpoint.latest(config.checkpoints)[0] == 2
     assert not (config.checkpoints / "step-00000003").exists()
+
+
+@pytest.mark.parametrize("save_interval", [0, 3])
+def test_weights_that_the_last_update_spoilt_end_the_run_and_are_not_saved(
+    tiny_config, tmp_path, monkeypatch, save_interval
+):
+    """Found by the evaluation at the end, and where there is none by the save."""
+    few = {"steps": 4 if save_interval else 3, "optim": OptimConfig(warmup_steps=2)}
+    config = tiny_config(tmp_path, **few, eval_interval=0, save_interval=save_interval)
+    rate = optim.learning_rate
+    monkeypatch.setattr(optim, "learning_rate", lambda *a: math.nan if a[0] == 3 else rate(*a))
+    with pytest.raises(DataError, match="no finite numbers after step 3, and not saved; lower the"):
+        loop.train(config)
+    assert checkpoint.latest(config.checkpoints) is None
+    assert not (tmp_path / "evaluation.json").exists()
+    assert events(tmp_path / "metrics.jsonl")[-1]["event"] == "stop"
 
 
 def test_bf16_learns_as_fp32_does(tiny_config, tp1_run, tmp_path):

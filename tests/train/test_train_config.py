@@ -1,12 +1,15 @@
 """A config that cannot work is refused before anything starts, in one line that says what to do."""
 
 import json
+import math
+from dataclasses import fields
 
 import pytest
 
 from corpus.config import build, load, to_tree
 from corpus.errors import ConfigError
-from train.config import TrainConfig, data_parallel_size
+from train.anomaly import AnomalyConfig
+from train.config import DataConfig, LogConfig, OptimConfig, TrainConfig, data_parallel_size
 from train.mixture import WeightsFrom
 
 BASE = {"shards": "s", "tokenizer": "t", "output": "o", "weights": {"web": 1.0}}
@@ -119,6 +122,43 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
 def test_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
         build_with(**changes)
+
+
+FLOATS = (
+    "optim.lr optim.min_lr_ratio optim.eps optim.weight_decay optim.clip optim.betas "
+    "anomaly.spike_factor start_timeout_s collective_timeout_s disk_timeout_s time_limit_s "
+    "memory_limit_gb peak_tflops weights"
+).split()
+
+
+def test_every_number_that_may_have_a_fraction_is_tried_below():
+    kinds = {"float", "float | None", "tuple[float, ...]"}
+    groups = {"optim": OptimConfig, "anomaly": AnomalyConfig, "data": DataConfig, "log": LogConfig}
+    found = {"weights", *(f.name for f in fields(TrainConfig) if _kind(f) in kinds)}
+    for name, group in groups.items():
+        found |= {f"{name}.{f.name}" for f in fields(group) if _kind(f) in kinds}
+    assert found == set(FLOATS)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0])
+@pytest.mark.parametrize("key", FLOATS)
+def test_what_is_no_finite_number_in_its_range_is_refused(key, value):
+    group, _, name = key.rpartition(".")
+    given = {"betas": [0.9, value], "weights": {"web": value}}.get(name, value)
+    with pytest.raises(ConfigError, match=str(value)) as refused:
+        build_with(**({group: {name: given}} if group else {name: given}))
+    assert f"(train.{key})" in str(refused.value)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 10**400])
+def test_a_seed_that_torch_does_not_take_is_refused(seed):
+    with pytest.raises(ConfigError, match=r"choose 0 to 9223372036854775807 \(train.seed\)"):
+        build_with(seed=seed)
+    assert build_with(seed=2**63 - 1).seed == 2**63 - 1
+
+
+def _kind(found):
+    return "float" if found.type is float else str(found.type)
 
 
 def test_sequence_parallel_needs_equal_parts_of_the_sequence():
