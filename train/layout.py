@@ -133,10 +133,15 @@ def _check_stages(shape: Shape, parallel: ParallelConfig) -> None:
 
 
 def _check_sequence(shape: Shape, parallel: ParallelConfig) -> None:
+    if parallel.sequence_parallel and parallel.tp == 1:
+        raise ConfigError(
+            "sequence_parallel=True splits a sequence over tp processes, and tp=1 leaves it whole; "
+            "choose tp of 2 or more (train.parallel.tp) or False (train.parallel.sequence_parallel)"
+        )
     # Causal attention has more to do the later it is, so a context-parallel process takes a part
     # from each end: the sequence is cut into 2 * cp.
     names, sizes, parts = [], [], 1
-    if parallel.sequence_parallel and parallel.tp > 1:
+    if parallel.sequence_parallel:
         names, sizes, parts = ["tp"], [str(parallel.tp)], parallel.tp
     if parallel.cp > 1:
         names, sizes = [*names, "cp", "2"], [*sizes, str(parallel.cp), "2"]

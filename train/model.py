@@ -61,8 +61,7 @@ def transformer_config(config: TrainConfig) -> TransformerConfig:
         batch_p2p_comm=parallel.vpp == 1,
         context_parallel_size=parallel.cp,
         **recompute.settings(parallel, shape.num_layers),
-        # On one tensor-parallel rank there is no sequence to split.
-        sequence_parallel=parallel.sequence_parallel and parallel.tp > 1,
+        sequence_parallel=parallel.sequence_parallel,
         params_dtype=dtype,
         pipeline_dtype=dtype,
         bf16=config.precision == "bf16",

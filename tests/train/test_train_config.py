@@ -90,6 +90,10 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
             r"tp\*cp\*2=2\*2\*2=8 does not divide seq_length=100; choose seq_length=96 or 104 \(",
         ),
         (
+            {"parallel": {"sequence_parallel": True, "processes": 2}},
+            r"sequence_parallel=True splits .* tp=1 leaves it whole; choose tp of 2 or more \(",
+        ),
+        (
             {"parallel": {"recompute_layers": 2}},
             "recompute_layers=2 has no meaning with recompute=n",
         ),
