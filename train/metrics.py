@@ -21,9 +21,12 @@ class MetricsLog:
 
     def __init__(self, path: Path, resumed_step: int, skipped: Collection[int] = ()):
         """Opens the file and drops rows of steps after `resumed_step` (0: a new run), but for the
-        events of batches among those (from 0) that are left out."""
+        events of batches among those (from 0) that are left out. `damaged`: the numbers (from 1)
+        of lines that were no rows, and are dropped too."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = _rows(path)
+        parsed = _parsed(path)
+        found = [row for row in parsed if row is not None]
+        self.damaged = [number for number, row in enumerate(parsed, 1) if row is None]
         out = {batch + 1 for batch in skipped}
         rows = [row for row in found if row["step"] <= resumed_step or _is_in_force(row, out)]
         rows += _undone(found, resumed_step)
@@ -46,7 +49,7 @@ class MetricsLog:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """A row a step; a last line cut off by a kill is left out; [] where there is no file."""
+    """A row a step; lines spoilt or cut off are left out; [] where there is no file."""
     return [row for row in _rows(path) if "event" not in row]
 
 
@@ -90,7 +93,20 @@ def _is_in_force(row: dict[str, Any], left_out: set[int]) -> bool:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
+    return [row for row in _parsed(path) if row is not None]
+
+
+def _parsed(path: Path) -> list[dict[str, Any] | None]:
+    """A row a line, None for one that a power cut has spoilt; one that was cut off is none."""
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    return [_row(line) for line in lines]
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from corpus.errors import ConfigError
 
 _PORTS = (20_000, 10_000)  # the first, and how many: which of them a job takes is by its number
+_LAST_PORT = 65_535
 
 
 class NoAnswerError(ConfigError):
@@ -92,19 +93,19 @@ def listen(address: str, port: int) -> socket.socket:
 
 def _in_slurm_step(found: Mapping[str, str]) -> bool:
     # A batch script itself is no step, whatever number of tasks its job has.
-    return int(found.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "SLURM_PROCID" in found
+    return "SLURM_PROCID" in found and _number(found, "SLURM_STEP_NUM_TASKS", 1) > 1
 
 
 def _of_task(found: Mapping[str, str]) -> Place:
     hosts = found.get("SLURM_STEP_NODELIST") or found.get("SLURM_JOB_NODELIST", "")
     first, many = _PORTS
-    job = int(found.get("SLURM_JOB_ID", "0"))
+    job = _number(found, "SLURM_JOB_ID", 0)
     return Place(
         _number(found, "SLURM_PROCID", None),
         _number(found, "SLURM_STEP_NUM_TASKS", None),
         _number(found, "SLURM_LOCALID", 0),
         found.get("MASTER_ADDR") or first_host(hosts),
-        _number(found, "MASTER_PORT", first + job % many),
+        _port(found, first + job % many),
     )
 
 
@@ -113,7 +114,16 @@ def _master(found: Mapping[str, str]) -> tuple[str, int]:
         raise ConfigError(
             "MASTER_ADDR is not set; set it, and MASTER_PORT, to the host of the first process"
         )
-    return found["MASTER_ADDR"], _number(found, "MASTER_PORT", None)
+    return found["MASTER_ADDR"], _port(found, None)
+
+
+def _port(found: Mapping[str, str], default: int | None) -> int:
+    port = _number(found, "MASTER_PORT", default)
+    if not 1 <= port <= _LAST_PORT:
+        raise ConfigError(
+            f"MASTER_PORT={port} is no port; choose 1 to {_LAST_PORT}, the same on all nodes"
+        )
+    return port
 
 
 def _number(found: Mapping[str, str], name: str, default: int | None) -> int:

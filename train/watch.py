@@ -39,6 +39,7 @@ class Watch:
         self._trackers: list[trackers.Tracker] = []
         if parallel.is_main():
             self._metrics = MetricsLog(self._metrics_path, step, skipped)
+            self._tell_of_damage(self._metrics.damaged)
             for kind in trackers.wanted(config):
                 self._try(kind.__name__, lambda kind=kind: self._open(kind, config, step))
         segments = mixture.segments(config.weights)
@@ -98,6 +99,11 @@ class Watch:
         told = [e["step"] for e in events(self._metrics_path) if e["event"] == "weights"]
         if step not in told:  # the change was put into the config since the run was stopped
             self._tell_of_weights(step)
+
+    def _tell_of_damage(self, lines: list[int]) -> None:
+        if lines:
+            named = ", ".join(map(str, lines[:3])) + (", …" if lines[3:] else "")
+            self.say(f"{self._metrics_path}: damaged lines are left out: {named}")
 
     def _tell_of_weights(self, step: int) -> None:
         weights = self._changes.get(step)

@@ -66,3 +66,15 @@ def test_events_of_batches_that_are_left_out_stay(tmp_path):
     MetricsLog(path, resumed_step=1, skipped=[2, 3, 4]).close()
     assert [row["step"] for row in read(path)] == [1]
     assert [event for event in events(path) if event["event"] == "skip"] == [one]
+
+
+def test_a_line_that_a_power_cut_spoilt_is_left_out_and_told(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    rows = [{"step": step, "loss": 1.0} for step in (1, 2)]
+    first, second = (json.dumps(row).encode() + b"\n" for row in rows)
+    path.write_bytes(first + b"\0" * 40 + b"\n" + second + b"\xff{\n5\n")
+    assert read(path) == rows
+    log = MetricsLog(path, resumed_step=2)
+    log.close()
+    assert log.damaged == [2, 4, 5]
+    assert path.read_bytes() == first + second

@@ -76,6 +76,25 @@ def test_what_is_missing_is_named(given, variables, said):
 
 
 @pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({**TASK, "SLURM_STEP_NUM_TASKS": "abc"}, "SLURM_STEP_NUM_TASKS 'abc' is no number"),
+        ({**TASK, "SLURM_JOB_ID": "abc"}, "SLURM_JOB_ID 'abc' is no number"),
+        ({**TASK, "MASTER_PORT": "99999"}, "MASTER_PORT=99999 is no port; choose 1 to 65535"),
+        (
+            {"NNODES": "2", "NODE_RANK": "0", "MASTER_ADDR": "a", "MASTER_PORT": "99999"},
+            "MASTER_PORT=99999 is no port",
+        ),
+        ({"NNODES": "2", "NODE_RANK": "0", "MASTER_ADDR": "a", "MASTER_PORT": "0"}, "=0 is no"),
+    ],
+)
+def test_what_a_launcher_cannot_use_is_named(given, variables, said):
+    given(**variables)
+    with pytest.raises(ConfigError, match=said):
+        nodes.of_launcher()
+
+
+@pytest.mark.parametrize(
     ("listed", "first"),
     [
         ("gpu7", "gpu7"),
