@@ -15,7 +15,7 @@ demo: setup ## from crawl to trained model, with a report at its end
 
 test: setup ## the tests that need no cluster; ARGS='-k name' to choose
 	@jobs/setup/browser.sh
-	@.venv/bin/python -m pytest -m "not cluster" $(ARGS)
+	@.venv/bin/python -m pytest -m "not cluster" -n 2 --dist loadgroup $(ARGS)
 
 test-cluster: setup ## the tests on a real Spark standalone cluster and a real SLURM
 	@jobs/setup/slurm.sh install

@@ -15,6 +15,17 @@ settings.register_profile("altiplano", deadline=None, max_examples=60)
 settings.load_profile("altiplano")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has several workers (pytest-xdist's -n) share the tests out by file.
+
+    Those of tests/jobs stay together, as they use builds that take a minute each, and go first.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "jobs")
+    for item in items:
+        is_job = item.path.parent.name == "jobs"
+        item.add_marker(pytest.mark.xdist_group("jobs" if is_job else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The shared real data; tests that need it are skipped on a machine without it."""
