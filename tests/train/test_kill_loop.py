@@ -9,7 +9,7 @@ from train.launch import launch
 from train.layout import ParallelConfig
 
 
-def test_five_kills_cost_steps_and_nothing_else(tiny_config, tmp_path):
+def test_three_kills_cost_steps_and_nothing_else(tiny_config, tmp_path):
     config = tiny_config(
         tmp_path / "killed",
         parallel=ParallelConfig(processes=2),
@@ -20,8 +20,8 @@ def test_five_kills_cost_steps_and_nothing_else(tiny_config, tmp_path):
     )
     untouched = dataclasses.replace(config, output=str(tmp_path / "untouched"))
     assert launch(untouched) == 0
-    lives = torment(config, kills=5, seed=3, longest_s=8, told=lambda life: None)
-    assert [life.rank is not None for life in lives] == [True] * 5 + [False]
+    lives = torment(config, kills=3, seed=3, longest_s=8, told=lambda life: None)
+    assert [life.rank is not None for life in lives] == [True] * 3 + [False]
     assert max(life.lost for life in lives) <= 2 * config.save_interval
     assert [life.resumed for life in lives[1:]] == [life.kept for life in lives[:-1]]
     assert differences(config, untouched) == []
