@@ -182,7 +182,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from jobs.config import load_run
-    from jobs.training import export
+    from jobs.export import export
 
     export(load_run(options.config, options.overrides), options.to, options.watts)
     return 0

@@ -10,6 +10,7 @@ from jobs import demo_input, training
 from jobs.config import RunConfig, load_run
 from jobs.console import say, stage_line
 from jobs.doctor import require_java
+from jobs.export import export
 from jobs.pipeline import build
 from jobs.report.page import write_report
 
@@ -45,7 +46,7 @@ def demo(config_path: str, overrides: Sequence[str]) -> int:
     if code:
         return code
     say("[bold]4 export[/bold]   to Hugging Face files, and a sample")
-    folder = training.export(config, None)
+    folder = export(config, None)
     sample = training.sample(config, PROMPT, 64)
     report = write_report(config.output)
     say(f"\n[italic]{escape(sample)}[/italic]\n")

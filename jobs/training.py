@@ -1,4 +1,4 @@
-"""Training, export and sampling of a run, each redone only where what it depends on has changed."""
+"""Training and sampling of a run, each redone only where what it depends on has changed."""
 
 import json
 import shutil
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from corpus import manifest, storage
 from corpus.config import config_hash
-from corpus.errors import CheckpointError, ConfigError, ShardError
+from corpus.errors import ConfigError, ShardError
 from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
-from jobs.licences import licences
 from train import nodes
 from train.config import TrainConfig
 from train.refusal import told_once
@@ -52,7 +51,7 @@ def _train_shards(training: TrainConfig, fresh: bool) -> int:
     folder = Path(training.output)
     key = config_hash([_own(training), shards.digest])
     code = code_version("train.entry")
-    state = _state(folder)
+    state = state_of(folder)
     same = state.get("key") == key
     if same and state.get("finished") and (not fresh or state.get("code") == code):
         if training.log.profile_steps:
@@ -90,36 +89,6 @@ def _clear(folder: Path, state: dict) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def export(config: RunConfig, to: str | None, watts: float | None = None) -> str:
-    """Writes the newest checkpoint as Hugging Face files, with their parity and model cards;
-    returns their folder. watts: what a device drew, where it is known."""
-    from train import model_card, parity, run_facts
-    from train.export import export as export_checkpoint
-
-    training = config.training()
-    run, target = Path(training.output), Path(to or f"{config.output}/hf")
-    trained = _state(run)
-    if not trained and not training.checkpoints.exists():
-        raise CheckpointError(f"nothing was trained in {training.output}; train it first")
-    if trained.get("finished") and _state(target) == trained and watts is None:
-        say(f"[dim]{'export':<22} up to date, skipped[/dim]")
-        return str(target)
-    began = time.monotonic()
-    export_checkpoint(str(training.checkpoints), str(target), training.tokenizer)
-    card = parity.write_card(str(training.checkpoints), str(target))
-    facts = run_facts.gather(run, licences(config), watts)
-    storage.put_bytes(str(target / run_facts.FACTS), json.dumps(facts, indent=2).encode())
-    model_card.write(str(target))
-    apart = card["logits"]["max_abs_difference"].values()
-    most = max((each for each in apart if not isinstance(each, str)), default=None)
-    same = "" if most is None else f", logits within {most:.1g}"
-    tensors = f"{card['weights']['tensors']} tensors to the bit{same}"
-    say(f"{'export':<22} {time.monotonic() - began:6.1f} s  {target}: {tensors}")
-    if trained.get("finished"):
-        _put_state(target, trained)
-    return str(target)
-
-
 def generate(config: RunConfig, prompt: str, tokens: int) -> str:
     """The prompt and what the run's newest checkpoint goes on with."""
     from train.generate import generate as sample_text
@@ -146,11 +115,13 @@ def _own(training: TrainConfig) -> dict:
     return {name: value for name, value in vars(training).items() if name not in left_out}
 
 
-def _state(folder: Path) -> dict:
+def state_of(folder: Path) -> dict:
+    """What the key.json of a training or an export says; nothing where there is none."""
     try:
-        return json.loads((folder / KEY).read_text())
+        state = json.loads((folder / KEY).read_text())
     except (OSError, ValueError):
         return {}
+    return state if isinstance(state, dict) else {}
 
 
 def _put_state(folder: Path, state: dict) -> None:

@@ -5,6 +5,7 @@ transformers' LlamaForCausalLM loads it and gives the same logits; it is not nee
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,16 @@ from train.presets import Shape
 from train.tokenizer_json import special_tokens, tokenizer_config, tokenizer_json
 
 MAX_FILE_BYTES = 5 << 30
+_WEIGHTS = re.compile(
+    r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?|model-\d{5}\.safetensors\.partial"
+)
 
 
 def export(
     checkpoint_dir: str, out_dir: str, tokenizer: str, max_file_bytes: int = MAX_FILE_BYTES
-) -> None:
-    """Writes the checkpoint (a run's output, its checkpoints folder, or one step's) to `out_dir`.
+) -> list[str]:
+    """Writes the checkpoint (a run's output, its checkpoints folder, or one step's) to `out_dir`;
+    returns the names of the files.
 
     tokenizer: the SentencePiece model it was trained with. config.json is written last, so a
     folder that has one is whole. Raises CheckpointError where there is no whole checkpoint,
@@ -39,17 +44,28 @@ def export(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"out={out_dir} cannot be written ({error}); choose another") from None
-    for old in [out / "config.json", *out.glob("model*.safetensors*")]:
-        old.unlink(missing_ok=True)
+    (out / "config.json").unlink(missing_ok=True)
+    for old in _weight_files(out):
+        old.unlink()
     dtype = _write_weights(folder, out, max_file_bytes)
     shutil.copyfile(tokenizer, out / "tokenizer.model")
     ids = {"bos_token_id": encoder.bos_id, "eos_token_id": encoder.eos_id}
-    _write_json(out / "tokenizer.json", tokenizer_json(tokenizer))
-    _write_json(out / "tokenizer_config.json", tokenizer_config(tokenizer, shape.seq_length))
-    _write_json(out / "special_tokens_map.json", special_tokens(tokenizer))
     sampling = {"do_sample": True, "temperature": 0.8, "top_p": 0.95}
-    _write_json(out / "generation_config.json", {**ids, **sampling})
-    _write_json(out / "config.json", {**_model_config(shape, dtype), **ids})
+    trees = {
+        "tokenizer.json": tokenizer_json(tokenizer),
+        "tokenizer_config.json": tokenizer_config(tokenizer, shape.seq_length),
+        "special_tokens_map.json": special_tokens(tokenizer),
+        "generation_config.json": {**ids, **sampling},
+        "config.json": {**_model_config(shape, dtype), **ids},
+    }
+    for name, tree in trees.items():
+        _write_json(out / name, tree)
+    return [*(path.name for path in _weight_files(out)), "tokenizer.model", *trees]
+
+
+def _weight_files(out: Path) -> list[Path]:
+    """Those that an export writes, and the parts that a killed one leaves."""
+    return sorted(path for path in out.glob("model*") if _WEIGHTS.fullmatch(path.name))
 
 
 def _write_weights(folder: Path, out: Path, max_file_bytes: int) -> torch.dtype:
