@@ -48,7 +48,7 @@ def _one_error(said: str) -> str:
 
 @pytest.fixture
 def refused(run_folder, monkeypatch, capfd):
-    """The one line of a command that fails before Spark starts, in this process as it is quicker."""
+    """The one line of a command that fails before Spark starts; run in this process, as quicker."""
     monkeypatch.chdir(run_folder)
 
     def refused(*arguments: str) -> str:
@@ -254,7 +254,7 @@ def test_nothing_built_yet(refused, verb, words):
 
 def test_every_verb_shows_an_example(capsys):
     def help_of(*arguments: str) -> str:
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             main([*arguments, "--help"])
         return " ".join(capsys.readouterr().out.split())
 
