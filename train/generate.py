@@ -13,6 +13,8 @@ from tokenizer.encode import Encoder
 from train import checkpoint, hf_folder, weights
 from train.llama import Cache, Llama
 
+_SEEDS = 2**64  # as many as torch takes
+
 
 def generate(
     model_dir: str,
@@ -52,6 +54,9 @@ def stream(
         )
     if max_tokens < 0:
         raise ConfigError(f"max_tokens={max_tokens}: choose 0 or more (generate)")
+    if not 0 <= seed < _SEEDS:
+        raise ConfigError(f"seed={seed}: choose 0 to 2^64 - 1 (generate)")
+    _require_utf8(prompt)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, encoder = load(model_dir, device), Encoder(tokenizer)
     checkpoint.check_tokenizer(
@@ -105,6 +110,17 @@ def _trained_with(folder: Path) -> str | None:
     return hashlib.sha256(own.read_bytes()).hexdigest() if own.exists() else None
 
 
+def _require_utf8(prompt: str) -> None:
+    # Bytes of an argument that are no UTF-8 come as lone surrogates.
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"the prompt {prompt!r} is no UTF-8 after {error.start} characters; give it in UTF-8 "
+            "(generate)"
+        ) from None
+
+
 def encode_prompt(encoder: Encoder, prompt: str) -> list[int]:
     """Begin token and the prompt's tokens, without the end token a document would have."""
     tokens, _ = encoder.encode_batch(pa.array([prompt], pa.string()))
@@ -117,7 +133,9 @@ def sample(
     """One token id from logits [V]."""
     if temperature == 0:
         return int(logits_V.argmax())
-    share, ids = (logits_V / temperature).softmax(-1).sort(descending=True)
+    # Below the highest and in fp64, so that no temperature divides to infinity and to no number.
+    below_V = logits_V.double() - logits_V.max()
+    share, ids = (below_V / temperature).softmax(-1).sort(descending=True)
     # Each token is kept whose betters do not already reach top_p; so the first always is.
     kept = share.cumsum(-1) - share < top_p
     return int(ids[torch.multinomial(share * kept, 1, generator=random)])

@@ -20,6 +20,7 @@ from train.presets import Shape
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
+_MARKS = ("*.safetensors", "*.safetensors.*", "tokenizer_config.json", "generation_config.json")
 _DTYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 _SIZES = {
     "dim": "hidden_size",
@@ -58,8 +59,11 @@ class HfFolder:
 
 
 def is_hf(folder: Path) -> bool:
-    """Whether a folder looks like a Hugging Face model rather than a run of ours."""
-    return (folder / CONFIG).exists() and any(folder.glob("*.safetensors"))
+    """Whether a folder looks like a Hugging Face model, whole or not, rather than a run of ours.
+
+    config.json does not tell: a run has one too.
+    """
+    return any(path for name in _MARKS for path in folder.glob(name))
 
 
 def read(folder: Path) -> HfFolder:
@@ -218,8 +222,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CheckpointError(
-            f"{path} cannot be read ({error}); give a Hugging Face folder"
+            f"{path} cannot be read ({reason}); give a whole Hugging Face folder"
         ) from None
     if not isinstance(tree, dict):
         raise CheckpointError(f"{path} is no JSON object; give a Hugging Face folder")

@@ -57,6 +57,23 @@ def test_a_text_is_the_same_from_config_run_and_export(run, capsys):
     assert main(["generate", str(run / "none")]) == 2
 
 
+def test_what_an_export_lacks_is_named(tmp_path, capsys):
+    whole = small_hf(tmp_path / "whole")
+    for file, told in (
+        ("config.json", "half/config.json cannot be read (No such file or directory)"),
+        ("model.safetensors", "half has no safetensors file"),
+    ):
+        half = shutil.copytree(whole, tmp_path / "half")
+        (half / file).unlink()
+        assert main(["generate", str(half)]) == 2
+        assert told in capsys.readouterr().err.replace("\n", " ")
+        shutil.rmtree(half)
+    half.mkdir()
+    (half / "model-00001.safetensors.partial").touch()
+    assert main(["generate", str(half)]) == 2
+    assert "half/config.json cannot be read" in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_an_import_of_what_is_no_model_is_one_line(tmp_path, capsys):
     assert main(["import", str(tmp_path), "--output", str(tmp_path / "run")]) == 2
     assert "config.json cannot be read" in capsys.readouterr().err

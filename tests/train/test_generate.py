@@ -107,6 +107,28 @@ def test_no_model_is_an_error(tp1_run, tmp_path):
         generate(str(tmp_path / "none"), tp1_run.tokenizer)
 
 
-def test_a_setting_out_of_range_is_an_error(tp1_run):
-    with pytest.raises(ConfigError, match="top_p=0"):
-        generate(tp1_run.output, tp1_run.tokenizer, top_p=0)
+@pytest.mark.parametrize("temperature", [1e-45, 1e-300, 5e-324])
+def test_the_lowest_temperatures_take_the_likeliest(temperature):
+    assert drawn(temperature, 1.0) == {2}
+
+
+def test_the_highest_temperature_takes_any():
+    assert drawn(1e308, 1.0) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"top_p": 0}, "top_p=0"),
+        ({"seed": 2**64}, r"seed=18446744073709551616: choose 0 to 2\^64 - 1"),
+        ({"seed": -1}, "seed=-1: choose"),
+        ({"prompt": "caf\udce9"}, "the prompt 'caf.udce9' is no UTF-8 after 3 characters"),
+    ],
+)
+def test_a_setting_out_of_range_is_an_error(tp1_run, setting, told):
+    with pytest.raises(ConfigError, match=told):
+        generate(tp1_run.output, tp1_run.tokenizer, **setting)
+
+
+def test_the_highest_seed_is_one(tp1_run):
+    assert generate(tp1_run.output, tp1_run.tokenizer, "a", max_tokens=1, seed=2**64 - 1)
