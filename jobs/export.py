@@ -61,6 +61,11 @@ def export(config: RunConfig, to: str | None, watts: float | None = None) -> str
     return str(target)
 
 
+def is_export(folder: Path) -> bool:
+    """Whether an export was begun in a folder; it may be half written."""
+    return "files" in state_of(folder)
+
+
 def _require_ours(target: Path, card: str) -> None:
     """ConfigError for a folder that holds anything, unless it is an export of ours, whole or not.
 
@@ -74,7 +79,7 @@ def _require_ours(target: Path, card: str) -> None:
         raise ConfigError(
             f"{target} is no folder to write to ({error}); choose another (--to)"
         ) from None
-    if not held or card in held or "files" in state_of(target):
+    if not held or card in held or is_export(target):
         return
     more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     raise ConfigError(

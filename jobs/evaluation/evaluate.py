@@ -78,10 +78,11 @@ def evaluate(
 
 def find(model_dir: str) -> Model:
     """The model of a folder: a Hugging Face folder, or a training's output."""
+    from jobs.export import is_export
     from train import checkpoint, hf_folder, weights
 
     folder = Path(model_dir)
-    if hf_folder.is_hf(folder):
+    if hf_folder.is_hf(folder) or is_export(folder):
         return Model(folder, None, str(hf_folder.read(folder).tokenizer), None)
     for place in (folder, folder / "train"):
         if (place / "checkpoints").is_dir():

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from small_hf import VOCAB, small_hf
 
-from corpus.errors import ConfigError
+from corpus.errors import CheckpointError, ConfigError
 from jobs import export as export_verb
 from jobs.config import load_run
+from jobs.evaluation.evaluate import find
 from jobs.training import KEY
 from train.import_hf import import_hf
 
@@ -86,6 +87,8 @@ def test_what_a_killed_export_left_is_no_finished_one_and_is_written_over(mine, 
     for path in folder.iterdir():
         if path.name != KEY:
             path.unlink()
+    with pytest.raises(CheckpointError, match=r"config\.json cannot be read"):
+        find(str(folder))
     (folder / "model-00001.safetensors.partial").touch()
     assert _exported_anew(config, folder, monkeypatch)
     monkeypatch.undo()
