@@ -23,7 +23,7 @@ from tokenizer.encode import Encoder
 from train import agreed, imported, integrity, optim, shares, stored_state
 from train.config import TrainConfig
 from train.durable import put
-from train.identity import RUN, Identity, check_consumed, check_identity
+from train.identity import RUN, Identity, check_consumed, check_identity, stated
 from train.presets import Shape
 
 POINTER = "latest.json"
@@ -43,22 +43,31 @@ def latest(checkpoints: Path) -> tuple[int, Path] | None:
 
     Raises CheckpointError where the pointer names what is not there.
     """
+    found = pointed(checkpoints)
+    if found is not None and not _is_whole(found[1]):
+        raise CheckpointError(
+            f"{checkpoints / POINTER} names {found[1].name}, which is not whole; restore it, or "
+            f"delete {checkpoints} to start anew"
+        )
+    return found
+
+
+def pointed(checkpoints: Path) -> tuple[int, Path] | None:
+    """Step and folder that the pointer names, None where there is none; CheckpointError where it
+    cannot be read. The folder may be damaged since."""
     pointer = checkpoints / POINTER
     if not pointer.exists():
         return None
     try:
         named = json.loads(pointer.read_text(encoding="utf-8"))
         step, folder = int(named["step"]), checkpoints / str(named["folder"])
+        if folder.name != f"step-{step:08d}":
+            raise ValueError(f"its step {step} is not that of its folder {folder.name}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{pointer} is damaged ({error}); write the step and folder of a whole checkpoint "
-            "into it or delete the folder to start anew"
+            f"{pointer} is damaged ({error}); resume from a checkpoint by its step: "
+            f"{_choices(checkpoints)} (train.resume_from), or delete {checkpoints} to start anew"
         ) from None
-    if not _is_whole(folder):
-        raise CheckpointError(
-            f"{pointer} names {folder.name}, which is not whole; restore it, or delete "
-            f"{checkpoints} to start anew"
-        )
     return step, folder
 
 
@@ -66,18 +75,18 @@ def chosen(config: TrainConfig) -> tuple[int, Path] | None:
     """The checkpoint to go on from: the last, or the one the config goes back to.
 
     Once a run has gone back the pointer says so, and the same command started again goes on from
-    the last. Raises CheckpointError where it is not there or not whole.
+    the last, which may be damaged since (integrity.require_described). Raises CheckpointError
+    where the one of the config is not there or not whole.
     """
     wanted = config.resume_from
     if wanted is None or _went_back(config):
-        return latest(config.checkpoints)
+        return pointed(config.checkpoints)
     folder = config.checkpoints / f"step-{wanted:08d}"
     if _is_whole(folder):
         return wanted, folder
-    there = [str(step) for step, other in integrity.steps(config.checkpoints) if _is_whole(other)]
     raise CheckpointError(
         f"resume_from={wanted}: {folder} is no whole checkpoint; choose "
-        f"{' or '.join(there) or 'null, there is none'} (train.resume_from)"
+        f"{_choices(config.checkpoints)} (train.resume_from)"
     )
 
 
@@ -116,13 +125,19 @@ def left_out(config: TrainConfig, first: int) -> list[int]:
     path = config.checkpoints / LEFT_OUT
     if not path.exists():
         return []
-    skipped: list[int] = json.loads(path.read_text(encoding="utf-8"))["skipped"]
+    try:
+        skipped = [int(batch) for batch in json.loads(path.read_text(encoding="utf-8"))["skipped"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} is damaged ({error}); restore it, or delete it: the checkpoint knows of the "
+            "batches left out before it, those after it are tried again"
+        ) from None
     return [batch for batch in skipped if batch >= first]
 
 
 def facts(folder: Path) -> dict[str, Any]:
     """All that a whole checkpoint says of itself: run.json."""
-    return json.loads((folder / RUN).read_text(encoding="utf-8"))
+    return stated(folder)
 
 
 def load(training: Training, identity: Identity, config: TrainConfig) -> int:
@@ -132,18 +147,18 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     other samples than the config's up to its step, is of an older form, or cannot be read.
     """
 
-    def checked() -> tuple[int, Path] | None:
-        found = chosen(config)
-        if found is not None:
-            check_identity(found[1], identity)
-            check_consumed(found[1], config, found[0])
-            _check_form(found[1])
-        return found
-
-    found = agreed.by_main(checked)
+    found = agreed.by_main(lambda: chosen(config))
     if found is None:
         return 0
     step, folder = found
+    integrity.require_described(folder)
+
+    def check() -> None:
+        check_identity(folder, identity)
+        check_consumed(folder, config, step)
+        _check_form(folder)
+
+    agreed.by_main(check)
     integrity.require_sound(folder)
     try:
         if imported.is_imported(folder):
@@ -230,6 +245,11 @@ def _check_form(folder: Path) -> None:
 def _went_back(config: TrainConfig) -> bool:
     pointer = config.checkpoints / POINTER
     return pointer.exists() and f'"resume_from": {config.resume_from}}}' in pointer.read_text()
+
+
+def _choices(checkpoints: Path) -> str:
+    there = [str(step) for step, folder in integrity.steps(checkpoints) if _is_whole(folder)]
+    return " or ".join(there) or "null, there is none"
 
 
 def _is_whole(folder: Path) -> bool:

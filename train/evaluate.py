@@ -9,7 +9,6 @@ nothing of order.
 
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from megatron.core import parallel_state
 from megatron.core.transformer.module import MegatronModule
 
 from corpus.errors import ConfigError, DataError
+from corpus.on_disk import rename
 from tokenizer.encode import piece_bytes
 from train import forward
 from train.config import TrainConfig
@@ -132,15 +132,16 @@ def write(
         return
     partial = path.with_name(path.name + ".partial")
     tree = {"step": step, "sources": sources}
-    partial.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    partial.write_text(json.dumps(tree, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    rename(str(partial), str(path))
 
 
 def evaluated_step(path: Path) -> int | None:
-    """The step an evaluation.json is of, None where there is none."""
-    if not path.exists():
+    """The step an evaluation.json is of, None where there is none or it is damaged."""
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["step"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    return int(json.loads(path.read_text(encoding="utf-8"))["step"])
 
 
 def check_beats_unigram(path: Path) -> None:

@@ -28,9 +28,23 @@ class Identity:
     tokenizer: str  # SHA-256 of its model
 
 
+def stated(folder: Path) -> dict[str, Any]:
+    """All that a checkpoint says of itself: run.json. CheckpointError where it cannot be read."""
+    path = folder / RUN
+    if not path.exists():
+        raise CheckpointError(f"{path} is missing")
+    try:
+        tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(tree, dict):
+            raise ValueError("no mapping")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged ({error})") from None
+    return tree
+
+
 def check_identity(folder: Path, identity: Identity) -> None:
     """Raises CheckpointError where a checkpoint is of another model, seed, data or tokenizer."""
-    stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    stored = stated(folder)
     for key, wanted in asdict(identity).items():
         if key == "tokenizer" and key not in stored:
             continue  # it was not always stored
@@ -61,7 +75,7 @@ def consumed(config: TrainConfig, batches: int) -> dict[str, Any]:
 
 def check_consumed(folder: Path, config: TrainConfig, step: int) -> None:
     """Raises CheckpointError where the config has other samples up to the step than it has seen."""
-    stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    stored = stated(folder)
     for key, wanted in consumed(config, batch_of(step, stored.get("skipped", []))).items():
         if key in stored and stored[key] != wanted:  # it was not always stored
             name = {"mixture": "weights"}.get(key, key)

@@ -5,7 +5,6 @@ not at all.
 """
 
 import heapq
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 
 from corpus.errors import CheckpointError
 from train import agreed
-from train.identity import RUN
+from train.identity import RUN, stated
 from train.writing import sum_of
 
 
@@ -28,10 +27,19 @@ def abandoned(checkpoints: Path, up_to: int) -> list[tuple[int, Path]]:
     return [one for one in _numbered(checkpoints, "abandoned-step-") if one[0] <= up_to]
 
 
+def require_described(folder: Path) -> None:
+    """Raises CheckpointError as require_sound does where a checkpoint's own description, run.json
+    and torch's .metadata, is missing or no JSON. A collective, and quick."""
+    _require_none(agreed.by_main(lambda: _described(folder))[0], folder)
+
+
 def require_sound(folder: Path) -> None:
     """Raises CheckpointError that names a damaged file and the newest older checkpoint that is
     sound. A collective: each process reads its part of the files."""
-    fault = damage(folder)
+    _require_none(damage(folder), folder)
+
+
+def _require_none(fault: str | None, folder: Path) -> None:
     if fault is None:
         return
 
@@ -50,14 +58,25 @@ def require_sound(folder: Path) -> None:
 def damage(folder: Path) -> str | None:
     """What is wrong with a checkpoint's files, None where nothing is; one that was written before
     hashes were kept is not looked into. A collective."""
-    text = agreed.by_main(lambda: (folder / RUN).read_text(encoding="utf-8"))
-    stored = json.loads(text).get("files", {})
+    fault, stored = agreed.by_main(lambda: _described(folder))
+    if fault is not None:
+        return fault
     ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
     mine = _shares({name: one["bytes"] for name, one in stored.items()}, ranks)[rank]
     own = agreed.by_each_meanwhile(lambda: [_fault(folder / name, stored[name]) for name in mine])
     faults: list[str | None] = [None] * ranks
     torch.distributed.all_gather_object(faults, next(filter(None, own), None))
     return next(filter(None, faults), None)
+
+
+def _described(folder: Path) -> tuple[str | None, dict[str, Any]]:
+    """What is wrong with run.json or .metadata, and the files that run.json knows of."""
+    try:
+        files = stated(folder).get("files", {})
+    except CheckpointError as error:
+        return str(error), {}
+    metadata = folder / ".metadata"
+    return (None if metadata.exists() else f"{metadata} is missing"), files
 
 
 def _numbered(checkpoints: Path, prefix: str) -> list[tuple[int, Path]]:

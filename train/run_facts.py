@@ -14,7 +14,8 @@ from corpus.config import build
 from train import metrics, weights
 from train.anomaly import batch_of
 from train.config import TrainConfig
-from train.identity import IMPORTED, RUN
+from train.evaluate import evaluated_step
+from train.identity import IMPORTED, stated
 from train.mixture import MixtureOrder
 from train.streams import manifest_files
 
@@ -34,7 +35,7 @@ def gather(
     licences: what is known of each source's. watts: of a device; None: LLaMA's 400 for a GPU, and
     of CPU cores no figure at all. A run that left less tells less.
     """
-    stored = json.loads((weights.resolve(run) / RUN).read_text(encoding="utf-8"))
+    stored = stated(weights.resolve(run))
     facts: dict[str, Any] = {"step": stored["step"], "shape": stored["shape"]}
     if IMPORTED in stored:
         facts["imported"] = stored[IMPORTED]
@@ -47,10 +48,8 @@ def gather(
     facts["settings"] = _settings(config)
     facts["compute"] = _compute(run, facts["step"], config.parallel.world_size, watts)
     evaluated = run / "evaluation.json"
-    if evaluated.exists():
-        tree = json.loads(evaluated.read_text(encoding="utf-8"))
-        if tree["step"] == facts["step"]:
-            facts["validation"] = tree["sources"]
+    if evaluated_step(evaluated) == facts["step"]:
+        facts["validation"] = json.loads(evaluated.read_text(encoding="utf-8"))["sources"]
     return facts
 
 

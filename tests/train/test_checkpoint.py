@@ -8,7 +8,7 @@ import pytest
 
 from corpus.errors import CheckpointError, ConfigError
 from tokenizer.encode import Encoder
-from train import checkpoint, loop
+from train import checkpoint, loop, parallel
 from train.config import ModelConfig, OptimConfig
 from train.export import export
 from train.generate import generate
@@ -74,6 +74,35 @@ def test_a_damaged_pointer_is_an_error(copy_of_run):
     (copy_of_run.checkpoints / "latest.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"latest\.json is damaged"):
         checkpoint.latest(copy_of_run.checkpoints)
+
+
+def test_a_pointer_that_contradicts_itself_is_an_error(copy_of_run):
+    pointer = {"step": 36, "folder": "step-00000040"}
+    (copy_of_run.checkpoints / "latest.json").write_text(json.dumps(pointer))
+    told = r"latest\.json .*step 36 is not that of its folder step-00000040.*: 20 or 40 \(train.res"
+    with pytest.raises(CheckpointError, match=told):
+        checkpoint.chosen(copy_of_run)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"step": 4', b"\0\0", b"[]"])
+def test_a_damaged_description_is_named_with_the_way_out(copy_of_run, content):
+    folder = copy_of_run.checkpoints / "step-00000040"
+    name = "run.json" if content is not None else ".metadata"
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    told = f"{folder / name} is (missing|damaged).*resume from step 20, which is sound: resume_fr"
+    with pytest.raises(CheckpointError, match=told), parallel.joined(copy_of_run):
+        checkpoint.load(None, None, copy_of_run)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"skipped": ["x"]}'])
+def test_damaged_batches_left_out_are_named(copy_of_run, content):
+    path = copy_of_run.checkpoints / "left_out.json"
+    path.write_text(content)
+    with pytest.raises(CheckpointError, match=f"{path} is damaged .*; restore it, or delete it"):
+        checkpoint.left_out(copy_of_run, 0)
 
 
 @pytest.mark.parametrize(

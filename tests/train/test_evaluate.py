@@ -82,3 +82,10 @@ def test_not_beating_unigram_is_an_error_that_names_the_source(tmp_path, bits):
     path.write_text(json.dumps({"step": 3, "sources": {"web": good, "code": bad}}))
     with pytest.raises(DataError, match=r"source 'code' is not below the unigram model's 2\.000"):
         evaluate.check_beats_unigram(path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "\0"])
+def test_a_damaged_evaluation_is_none(tmp_path, content):
+    path = tmp_path / "evaluation.json"
+    path.write_text(content)
+    assert evaluate.evaluated_step(path) is None
