@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 from corpus import manifest, storage
@@ -13,6 +14,7 @@ from corpus.provenance import code_version
 from jobs.config import RunConfig
 from jobs.console import say
 from train import nodes
+from train.alone import LOCK, alone
 from train.config import TrainConfig
 from train.refusal import told_once
 from train.soundness import require_sound_shards
@@ -44,8 +46,6 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
 
 
 def _train_shards(training: TrainConfig, fresh: bool) -> int:
-    from train.launch import launch
-
     is_first = nodes.of_launcher().index == 0  # of several nodes the others leave the folder alone
     shards = manifest.read(training.shards)
     folder = Path(training.output)
@@ -62,14 +62,23 @@ def _train_shards(training: TrainConfig, fresh: bool) -> int:
         if is_first:
             say(f"[dim]{'train':<22} up to date, skipped[/dim]")
         return 0
+    # The folder is held from before it is looked into: it may be another's until then.
+    with alone(training.output) if is_first else nullcontext():
+        return _train_alone(training, fresh, key, code)
+
+
+def _train_alone(training: TrainConfig, fresh: bool, key: str, code: str) -> int:
+    from train.launch import launch
+
+    is_first, folder = nodes.of_launcher().index == 0, Path(training.output)
     try:
         require_sound_shards(training)
     except ShardError as error:
         raise ShardError(f"{error} (`altiplano build` with --redo shards)") from None
     if is_first:
-        if fresh and (not same or state.get("finished")):
+        state = _state(folder)
+        if fresh and (state.get("key") != key or state.get("finished")):
             _clear(folder, state)
-        folder.mkdir(parents=True, exist_ok=True)
         _put_state(folder, {"key": key, "code": code, "finished": False})
     began = time.monotonic()
     result = launch(training)
@@ -81,12 +90,17 @@ def _train_shards(training: TrainConfig, fresh: bool) -> int:
 
 def _clear(folder: Path, state: dict) -> None:
     """Deletes an earlier training; ConfigError for a folder that holds anything else."""
-    if folder.exists() and not state and any(folder.iterdir()):
+    found = [path for path in folder.iterdir() if path.name != LOCK]  # which this process holds
+    if found and not state:
         raise ConfigError(
             f"{folder} holds something that is no training of ours, so it is not deleted; "
             "choose another (train.output)"
         )
-    shutil.rmtree(folder, ignore_errors=True)
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def generate(config: RunConfig, prompt: str, tokens: int) -> str:

@@ -45,11 +45,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _train(config: "TrainConfig") -> int:
+    from contextlib import nullcontext
+
+    from train import nodes
+    from train.alone import alone
     from train.loop import train
     from train.soundness import require_sound_here
 
-    require_sound_here(config)
-    return train(config)
+    holds = nodes.of_process().index == 0 and not nodes.is_launched()  # the launcher does
+    with alone(config.output) if holds else nullcontext():
+        require_sound_here(config)
+        return train(config)
 
 
 def _end_with_launcher() -> None:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 from corpus.config import load, to_tree
 from corpus.errors import AltiplanoError, ConfigError
 from train import nodes, stop
+from train.alone import alone
 from train.config import TrainConfig
 from train.refusal import told_once
 from train.soundness import require_sound_shards
@@ -36,7 +37,8 @@ def launch(config: TrainConfig) -> int:
 
     0 trained; 75 stopped by SIGUSR1, SIGTERM, Ctrl-C or the time limit (start it again to resume);
     2 an error that was told in one line. Output streams through. Raises ConfigError where the
-    output folder cannot be written, or the launchers are not as many as the config's nodes.
+    output folder cannot be written or another run has it, or the launchers are not as many as the
+    config's nodes.
     """
     place = nodes.of_launcher()
     if place.of != config.parallel.nodes:
@@ -44,6 +46,11 @@ def launch(config: TrainConfig) -> int:
             f"nodes={config.parallel.nodes} and {place.of} launchers were started, one a node; set "
             f"nodes={place.of} or start {config.parallel.nodes} (train.parallel.nodes)"
         )
+    with alone(config.output) if place.index == 0 else nullcontext():
+        return _launch(config, place)
+
+
+def _launch(config: TrainConfig, place: nodes.Place) -> int:
     path = Path(config.output) / "config.json"
     try:
         if place.index:  # a config of another node that differs must be seen to, not overwrite it
