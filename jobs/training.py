@@ -76,7 +76,7 @@ def _train_alone(training: TrainConfig, fresh: bool, key: str, code: str) -> int
     except ShardError as error:
         raise ShardError(f"{error} (`altiplano build` with --redo shards)") from None
     if is_first:
-        state = _state(folder)
+        state = state_of(folder)
         if fresh and (state.get("key") != key or state.get("finished")):
             _clear(folder, state)
         _put_state(folder, {"key": key, "code": code, "finished": False})
