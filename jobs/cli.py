@@ -165,6 +165,13 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from train import stop
+
+    with stop.taken_early():  # before what takes a second to load
+        return _train_or_plan(options)
+
+
+def _train_or_plan(options: argparse.Namespace) -> int:
     from jobs.config import load_run
 
     if options.plan is not None:

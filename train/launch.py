@@ -8,6 +8,12 @@ the processes after 30 seconds, which is less than a large checkpoint takes, and
 exit code into 1, which hides "stopped, to be resumed" (75) from a job scheduler.
 """
 
+from train import stop
+
+if __name__ == "__main__":  # before all that takes a second to load
+    early = stop.taken_early()
+    early.__enter__()
+
 import json
 import os
 import shutil
@@ -24,7 +30,7 @@ from typing import Any
 
 from corpus.config import load, to_tree
 from corpus.errors import AltiplanoError, ConfigError
-from train import nodes, stop
+from train import nodes
 from train.alone import alone
 from train.config import TrainConfig
 from train.refusal import told_once

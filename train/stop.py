@@ -6,8 +6,12 @@ Imports nothing heavy: the entry installs the handlers before torch is loaded, b
 that arrives during those seconds would otherwise kill the process.
 """
 
+import os
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 REQUEUE = 75  # EX_TEMPFAIL of sysexits.h: not an error, try again
@@ -15,6 +19,21 @@ SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 
 _started = time.monotonic()
 _asked = False
+
+
+@contextmanager
+def taken_early() -> Iterator[None]:
+    """Has a signal end this process with REQUEUE and a line, as long as nothing else takes it:
+    while modules are loaded and shards are checked, before a run is there to be told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python takes signals in its main thread only
+        return
+    before = {number: signal.signal(number, _end) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def install() -> None:
@@ -37,6 +56,12 @@ def wanted(time_limit_s: float | None) -> bool:
     flag = torch.tensor([int(_asked or late)], device=device())
     torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
     return bool(flag.item())
+
+
+def _end(*_: Any) -> None:
+    # At once, and past all buffers: whatever it interrupts may hold them.
+    os.write(2, b"asked to stop while no step was under way: start the same command again\n")
+    os._exit(REQUEUE)
 
 
 def _ask(*_: Any) -> None:

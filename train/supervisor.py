@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from train.board import Board, Fault
 
 _LOOK_S = 0.05
+_SAY_S = 5.0  # for the first process to end as another one did
 _LOOKS = 4  # at the processes, for one at the board
 
 
@@ -78,16 +79,28 @@ class Supervisor:
             return _say(*self._cause(0, 0))
         if fault is None:
             fault = self._board.fault()
+        is_said = False
         if fault is None:
             assert failed is not None
+            is_said = self._has_said_why(failed)
             fault = self._board.report(*self._cause(failed, self._step(failed)))
         for child in self._children:
             child.kill()
         told = self._board.tell(fault, first=self._place.index == 0)
-        if told:
+        if told and not is_said:
             _say(told)
         self._board.leave(self._place.of - 1)
         return fault.code
+
+    def _has_said_why(self, failed: int) -> bool:
+        """Whether a process failed that did not reach the board, as the first one here then says:
+        where that is to be cannot be found, or is another machine's."""
+        if self._children[failed].returncode != 2:
+            return False
+        try:
+            return self._children[0].wait(_SAY_S) == 2
+        except subprocess.TimeoutExpired:
+            return False
 
     def _cause(self, failed: int, step: int) -> tuple[str, int]:
         """Why a process ended that could not say so itself, and the run's exit code."""
