@@ -8,6 +8,7 @@ import pytest
 from corpus.errors import ConfigError
 from jobs import cli, training
 from train import launch as launch_module
+from train.alone import LOCK, alone
 from train.config import LogConfig, TrainConfig
 
 
@@ -40,3 +41,14 @@ def test_a_finished_training_has_nothing_left_to_profile(tmp_path, monkeypatch):
     assert len(launched) == 1, "logs do not change what is learnt"
     with pytest.raises(ConfigError, match=r"profile_steps=3 finds nothing left of the training"):
         training.train_shards(replace(config, log=LogConfig(profile_steps=3)), fresh=False)
+
+
+def test_what_is_trained_anew_is_held_while_its_folder_is_emptied(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "metrics.jsonl").write_text("")
+    with alone(str(tmp_path)):
+        with pytest.raises(ConfigError, match="holds something that is no training of ours"):
+            training._clear(tmp_path, {})
+        training._clear(tmp_path, {"key": "k"})
+        assert [path.name for path in tmp_path.iterdir()] == [LOCK]
+        training._clear(tmp_path, {})
