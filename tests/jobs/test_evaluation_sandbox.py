@@ -83,6 +83,7 @@ def test_nothing_is_read_but_the_system_and_python(tmp_path):
     assert "PermissionError" in str(sandbox.run(f"open({str(secret)!r}).read()", SHORT))
 
 
+@pytest.mark.timeout(60)
 def test_what_leaves_its_process_group_ends_too():
     program = """
 import ctypes, os, time
@@ -94,15 +95,13 @@ time.sleep(1000)
     before = {pid for pid in os.listdir("/proc") if pid.isdigit()}
     assert sandbox.run(program, SHORT) == "not done after 2 s"
     # Another test's sandbox may run beside this one; what outlives it stays for 1,000 s.
-    deadline = time.monotonic() + 30
     while _sandboxed(before):
-        assert time.monotonic() < deadline
         time.sleep(0.5)
 
 
 def _sandboxed(before: set[str]) -> bool:
+    now = {pid for pid in os.listdir("/proc") if pid.isdigit()} - before
     with suppress(OSError):
-        now = {pid for pid in os.listdir("/proc") if pid.isdigit()} - before
         return any("sandbox_inside" in Path(f"/proc/{p}/cmdline").read_text() for p in now)
     return True  # one ended meanwhile: look again
 
