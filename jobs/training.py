@@ -51,20 +51,25 @@ def _train_shards(training: TrainConfig, fresh: bool) -> int:
     folder = Path(training.output)
     key = config_hash([_own(training), shards.digest])
     code = code_version("train.entry")
-    state = state_of(folder)
-    same = state.get("key") == key
-    if same and state.get("finished") and (not fresh or state.get("code") == code):
-        if training.log.profile_steps:
-            raise ConfigError(
-                f"profile_steps={training.log.profile_steps} finds nothing left of the training in "
-                f"{folder}; choose more steps or another output (train.steps, output)"
-            )
-        if is_first:
-            say(f"[dim]{'train':<22} up to date, skipped[/dim]")
-        return 0
-    # The folder is held from before it is looked into: it may be another's until then.
-    with alone(training.output) if is_first else nullcontext():
-        return _train_alone(training, fresh, key, code)
+
+    def is_done() -> bool:
+        state = state_of(folder)
+        is_ours = state.get("key") == key and bool(state.get("finished"))
+        return is_ours and (not fresh or state.get("code") == code)
+
+    done = is_done()
+    # The folder is held from before it is changed: another run may be at it, and finish it.
+    with alone(training.output) if is_first and not done else nullcontext():
+        if not done and not (is_first and is_done()):
+            return _train_alone(training, fresh, key, code)
+    if training.log.profile_steps:
+        raise ConfigError(
+            f"profile_steps={training.log.profile_steps} finds nothing left of the training in "
+            f"{folder}; choose more steps or another output (train.steps, output)"
+        )
+    if is_first:
+        say(f"[dim]{'train':<22} up to date, skipped[/dim]")
+    return 0
 
 
 def _train_alone(training: TrainConfig, fresh: bool, key: str, code: str) -> int:
@@ -96,7 +101,7 @@ def _clear(folder: Path, state: dict) -> None:
             f"{folder} holds something that is no training of ours, so it is not deleted; "
             "choose another (train.output)"
         )
-    for path in found:
+    for path in sorted(found, key=lambda path: path.name == KEY):  # what says whose it is, last
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -4,6 +4,7 @@ Each task keeps of its file the documents that the sample of the whole may hold,
 what they kept. The model is the same for any number of files, tasks and executors.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -151,7 +152,13 @@ def given_stage(config: TokenizerConfig | None) -> Stage | None:
     """
     if config is None or config.model is None:
         return None
-    encoder = Encoder(config.model)
+    try:
+        encoder = Encoder(config.model)
+    except (OSError, ValueError) as error:  # a folder, a name that cannot be one
+        raise DataError(
+            f"{config.model!a} cannot be read ({error}); give a SentencePiece model's file "
+            "(tokenizer.model)"
+        ) from None
     if encoder.vocab_size != config.vocab_size:
         raise ConfigError(
             f"{config.model} has {encoder.vocab_size} pieces, vocab_size={config.vocab_size}; "
@@ -168,8 +175,11 @@ def given_stage(config: TokenizerConfig | None) -> Stage | None:
 
 
 def take_tokenizer(unit: Unit, output: Output) -> None:
+    content = storage.read_bytes(unit.payload)
+    if hashlib.sha256(content).hexdigest() not in unit.inputs:
+        raise DataError(f"{unit.payload} was changed while the corpus was built; build again")
     model = output.scratch / MODEL_NAME
-    model.write_bytes(storage.read_bytes(unit.payload))
+    model.write_bytes(content)
     output.put(model, "tokenizer", "model", rows=0, exact_name=True)
 
 

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ def _held(path: Path, deadline: float) -> int:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in _TAKEN:
+                said = f"{path} cannot be locked ({error.strerror}): see to it that no other run"
+                print(f"{said} trains into this folder", file=sys.stderr, flush=True)
                 return holder
             who = os.pread(holder, 200, 0).decode("utf-8", "replace").strip()
             os.close(holder)

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
-from corpus.errors import ConfigError
+from corpus.errors import ConfigError, DataError
 from corpus.stage import Stage, StageRun
 from jobs.cli import main
 from jobs.config import load_run
 from jobs.pipeline import build
+from tokenizer.train import TokenizerConfig
+from tokenizer.training_stages import given_stage, take_tokenizer
 
 
 @pytest.fixture
@@ -107,3 +109,18 @@ def test_a_given_model_is_what_the_shards_are_made_with(run, engine, tmp_path, c
         build(load_run(run / "config.yaml", [*given, "tokenizer.vocab_size=700"]), engine.session)
     assert main(arguments(run, f"tokenizer.model={other}")) == 2
     assert "leave that out to train one" in " ".join(capfd.readouterr().err.split())
+
+
+@pytest.mark.parametrize("model", ["", "a\0b", "\ud800", "x" * 300, "/"])
+def test_a_place_that_holds_no_model_is_named(model):
+    with pytest.raises(DataError, match=r"tokenizer.model|SentencePiece"):
+        given_stage(TokenizerConfig(model=model))
+
+
+def test_a_given_model_that_changes_meanwhile_is_refused(tiny_run, tmp_path):
+    given = shutil.copy(tiny_run / "tokenizer/tokenizer.model", tmp_path)
+    size = sentencepiece.SentencePieceProcessor(model_file=given).vocab_size()
+    stage = given_stage(TokenizerConfig(vocab_size=size, model=given))
+    Path(given).write_bytes(b"no model")
+    with pytest.raises(DataError, match="was changed while the corpus was built"):
+        take_tokenizer(stage.units[0], None)

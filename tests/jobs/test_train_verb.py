@@ -1,5 +1,6 @@
 """`altiplano train --profile`: how it reaches the trainer, and where nothing is left to trace."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -41,6 +42,30 @@ def test_a_finished_training_has_nothing_left_to_profile(tmp_path, monkeypatch):
     assert len(launched) == 1, "logs do not change what is learnt"
     with pytest.raises(ConfigError, match=r"profile_steps=3 finds nothing left of the training"):
         training.train_shards(replace(config, log=LogConfig(profile_steps=3)), fresh=False)
+
+
+def test_what_another_run_finished_meanwhile_is_left_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(training.manifest, "read", lambda _: SimpleNamespace(digest="d"))
+    monkeypatch.setattr(training, "require_sound_shards", lambda _: None)
+    launched = []
+    monkeypatch.setattr(launch_module, "launch", lambda config: launched.append(config) or 0)
+    config = TrainConfig(
+        shards=str(tmp_path), tokenizer="t.model", output=str(tmp_path / "o"), weights={"web": 1}
+    )
+
+    @contextmanager
+    def held_after_the_other(output):
+        with monkeypatch.context() as other:
+            other.setattr(training, "alone", alone)
+            assert training.train_shards(config, fresh=True) == 0
+        (tmp_path / "o/metrics.jsonl").write_text("the other's")
+        with alone(output):
+            yield
+
+    monkeypatch.setattr(training, "alone", held_after_the_other)
+    assert training.train_shards(config, fresh=True) == 0
+    assert len(launched) == 1
+    assert (tmp_path / "o/metrics.jsonl").exists()
 
 
 def test_what_is_trained_anew_is_held_while_its_folder_is_emptied(tmp_path):

@@ -83,13 +83,14 @@ def test_a_folder_deleted_meanwhile_is_held_anew(tmp_path, monkeypatch):
         assert (output / LOCK).exists()
 
 
-def test_where_there_are_no_locks_it_goes_on(tmp_path, monkeypatch):
+def test_where_there_are_no_locks_it_says_so_and_goes_on(tmp_path, monkeypatch, capsys):
     def refused(*_):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", refused)
     with alone(str(tmp_path)):
         pass
+    assert f"{LOCK} cannot be locked (No locks available): see to it" in capsys.readouterr().err
 
 
 def test_a_place_that_is_no_folder_is_told(tmp_path):
