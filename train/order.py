@@ -5,8 +5,8 @@ whose two halves are residues of a and b, with a * b just above n, walked along 
 lands below n (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002). Across sources a
 block of samples with a quota for each repeats; inside it every prefix is within one sample of its
 share. Shares that no block of 65,536 gives exactly leave some samples of it to a second block, by
-what the first has rounded off, and so to a third: a few sources' shares are then exact to some 2^-48,
-so to the sample for any run; hundreds of sources' to a sample in some 10^10.
+what the first has rounded off, and so to a third: a few sources' shares are then exact to some
+2^-48, so to the sample for any run; hundreds of sources' to a sample in some 10^10.
 """
 
 import math
