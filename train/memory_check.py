@@ -1,6 +1,6 @@
 """Whether a run fits the memory it is given: told before it starts, refused where it cannot."""
 
-import os
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ import psutil
 import torch
 
 from corpus.errors import ConfigError
-from train import memory
+from train import host_memory, memory
 from train.config import TrainConfig
 from train.memory import GB, Estimate
 
@@ -23,9 +23,9 @@ def require_fits_here(config: TrainConfig) -> None:
     """
     from train.parallel import device, is_main  # megatron-core, which a plan does without
 
-    name, capacity = _capacity(config)
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    free = psutil.virtual_memory().available
+    here = _processes_here()
+    name, capacity = _capacity(config, here)
+    free = host_memory.available()
     least = torch.tensor([capacity, free], dtype=torch.float64, device=device())
     torch.distributed.all_reduce(least, torch.distributed.ReduceOp.MIN)
     capacity, free = least.tolist()
@@ -84,17 +84,23 @@ def line(needed: Estimate, capacity: str = "") -> str:
     )
 
 
-def _capacity(config: TrainConfig) -> tuple[str, float]:
-    """What this process may take, in bytes, and of what."""
+def _processes_here() -> int:
+    """The run's processes on this machine, whatever started them. A collective."""
+    hosts = [""] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(hosts, socket.gethostname())
+    return hosts.count(socket.gethostname())
+
+
+def _capacity(config: TrainConfig, here: int) -> tuple[str, float]:
+    """What this process, one of `here` on its machine, may take, in bytes, and of what."""
     on_gpu = torch.cuda.is_available()
     name = torch.cuda.get_device_name() if on_gpu else "CPU memory"
     if config.memory_limit_gb is not None:
         return name, config.memory_limit_gb * GB
     if on_gpu:  # what is free now, and what this process has taken of it by being there
         return name, torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() + memory.CUDA
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     own = psutil.Process().memory_info().rss
-    return name, psutil.virtual_memory().available / here + own
+    return name, host_memory.available() / here + own
 
 
 def _remedy(config: TrainConfig, world_size: int, capacity: float, on_gpu: bool) -> str:
