@@ -66,8 +66,12 @@ def estimate(config: TrainConfig, world_size: int, on_gpu: bool = True) -> Estim
 
 
 def copies_of_save(config: TrainConfig, world_size: int, on_gpu: bool = True) -> float:
-    """Bytes of host memory that a save takes of the fullest of `world_size` processes: its share of
-    masters and moments, 12 a parameter, and of the weights, as they are to be written."""
+    """Bytes of host memory that a save takes of a process, of `world_size`: its share of masters
+    and moments, 12 a parameter, and of the weights, as they are to be written.
+
+    Of the fullest pipeline stage, the mean of the processes that hold the same weights: those are
+    shared out by whole tensors, so one process may copy more of them and another less.
+    """
     number = 2 if config.precision == "bf16" else 4
     if on_gpu:  # CUDA copies to pinned memory, of which torch takes the next power of two
         number *= 2
