@@ -82,7 +82,8 @@ class Supervisor:
         is_said = False
         if fault is None:
             assert failed is not None
-            is_said = self._has_said_why(failed)
+            # A first process that reached the board has put its reason there, and said nothing.
+            is_said = self._has_said_why(failed) and self._board.fault() is None
             fault = self._board.report(*self._cause(failed, self._step(failed)))
         for child in self._children:
             child.kill()
