@@ -5,14 +5,18 @@ And what several read of a shared disk may differ: a network file system shows a
 machines seconds later. So the main process reads and tells, and errors are told before going on.
 """
 
+import os
+import socket
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import torch
 
 from corpus.errors import AltiplanoError, CheckpointError
+from train.blame import ranks_told
 from train.heartbeat import long_phase
 from train.parallel import device, is_main
 
@@ -49,32 +53,69 @@ def by_each(action: Callable[[], T]) -> T:
     return result
 
 
-def by_each_meanwhile(action: Callable[[], T]) -> T:
+def by_each_meanwhile(action: Callable[[], T], work: str, limit_s: float) -> T:
     """As `by_each`, for an action that may take longer than a collective's time limit: it runs in
-    a thread. A collective."""
-    with ThreadPoolExecutor(1, thread_name_prefix="disk") as thread:
-        doing = thread.submit(action)
-        wait_for_all(doing.done)
-        return by_each(doing.result)
+    a thread. A collective.
+
+    work, limit_s: as for `wait_for_all`.
+    """
+    doing: Future[T] = Future()
+
+    def do() -> None:
+        try:
+            doing.set_result(action())
+        except BaseException as error:  # whatever it is, `result` raises it
+            doing.set_exception(error)
+
+    # Nothing joins it, not even the interpreter's end: what hangs on a disk may hang for ever.
+    threading.Thread(target=do, name="disk", daemon=True).start()
+    wait_for_all(doing.done, work, limit_s)
+    return by_each(doing.result)
 
 
-def wait_for_all(is_done: Callable[[], bool], longest_pause_s: float = 0.5) -> None:
+def wait_for_all(
+    is_done: Callable[[], bool], work: str, limit_s: float, longest_pause_s: float = 0.5
+) -> None:
     """Returns when it is done on all processes. A collective.
 
     They meet again and again meanwhile, so none waits in a collective for as long as the slowest
-    disk takes, which its time limit would end.
+    disk takes, which its time limit would end. As meeting is progress to train.heartbeat, the
+    disk's own limit is kept here: CheckpointError on all processes alike, naming those that are
+    late. work: what is waited for, as "reading step-00000010". limit_s: train.disk_timeout_s.
     """
-    pause_s = 0.001
-    while not all_done(is_done()):
+    deadline, pause_s = time.monotonic() + limit_s, 0.001
+    while True:
+        is_done_here = is_done()
+        waiting, late = _on_any(not is_done_here, time.monotonic() >= deadline)
+        if not waiting:
+            return
+        if late:
+            raise _late(is_done_here, work, limit_s)
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, longest_pause_s)
 
 
 def all_done(is_done: bool) -> bool:
     """Whether it is done on all processes. A collective."""
-    waiting = torch.tensor([int(not is_done)], device=device())
-    torch.distributed.all_reduce(waiting, op=torch.distributed.ReduceOp.MAX)
-    return not waiting.item()
+    return not _on_any(not is_done)[0]
+
+
+def _on_any(*here: bool) -> list[bool]:
+    flags = torch.tensor(here, dtype=torch.int64, device=device())
+    torch.distributed.all_reduce(flags, op=torch.distributed.ReduceOp.MAX)
+    return [bool(flag) for flag in flags.tolist()]
+
+
+def _late(is_done_here: bool, work: str, limit_s: float) -> CheckpointError:
+    who: list[str | None] = [None] * torch.distributed.get_world_size()
+    mine = None if is_done_here else f"pid {os.getpid()} on {socket.gethostname()}"
+    torch.distributed.all_gather_object(who, mine)
+    ranks = [rank for rank, one in enumerate(who) if one]
+    told = "; ".join([one for one in who if one][:3])
+    return CheckpointError(
+        f"{ranks_told(ranks)} did not finish {work} within {limit_s:.0f} s ({told}); mend the disk "
+        "and start the same command again to resume, or raise the limit (train.disk_timeout_s)"
+    )
 
 
 def _tried(action: Callable[[], Any]) -> list[Any]:

@@ -151,7 +151,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     if found is None:
         return 0
     step, folder = found
-    integrity.require_described(folder)
+    integrity.require_described(folder, config.disk_timeout_s)
 
     def check() -> None:
         check_identity(folder, identity)
@@ -159,7 +159,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
         _check_form(folder)
 
     agreed.by_main(check)
-    integrity.require_sound(folder)
+    integrity.require_sound(folder, config.disk_timeout_s)
     try:
         if imported.is_imported(folder):
             imported.load(training.model, training.optimizer, folder)
@@ -175,7 +175,9 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
         part.load_state_dict(loaded[f"model{number}"])
     training.optimizer.load_state_dict(loaded["optimizer"])  # makes room for what comes now
     own = shares.held(training.model, training.optimizer)
-    agreed.by_each_meanwhile(lambda: shares.load(own, folder))
+    agreed.by_each_meanwhile(
+        lambda: shares.load(own, folder), f"reading {folder.name}", config.disk_timeout_s
+    )
     return step
 
 

@@ -9,8 +9,9 @@ collectives of each of its groups it has begun. It ends the process, in one line
   (train.blame says which).
 
 What may take longer on one process while others wait for it is marked by `long_phase`: reading and
-hashing files, writing a checkpoint. There `train.disk_timeout_s` holds. So the group's own time
-limits (gloo's, NCCL's watchdog), which know nothing of phases, are set to be the last resort.
+hashing files, writing a checkpoint. There `train.disk_timeout_s` holds, which train.agreed keeps
+where a thread does it and the processes go on meeting. So the group's own time limits (gloo's,
+NCCL's watchdog), which know nothing of phases, are set to be the last resort.
 """
 
 import os

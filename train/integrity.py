@@ -27,19 +27,22 @@ def abandoned(checkpoints: Path, up_to: int) -> list[tuple[int, Path]]:
     return [one for one in _numbered(checkpoints, "abandoned-step-") if one[0] <= up_to]
 
 
-def require_described(folder: Path) -> None:
+def require_described(folder: Path, limit_s: float) -> None:
     """Raises CheckpointError as require_sound does where a checkpoint's own description, run.json
-    and torch's .metadata, is missing or no JSON. A collective, and quick."""
-    _require_none(agreed.by_main(lambda: _described(folder))[0], folder)
+    and torch's .metadata, is missing or no JSON. A collective, and quick where nothing is.
+
+    limit_s: for reading an older one, which is to be proposed.
+    """
+    _require_none(agreed.by_main(lambda: _described(folder))[0], folder, limit_s)
 
 
-def require_sound(folder: Path) -> None:
+def require_sound(folder: Path, limit_s: float) -> None:
     """Raises CheckpointError that names a damaged file and the newest older checkpoint that is
-    sound. A collective: each process reads its part of the files."""
-    _require_none(damage(folder), folder)
+    sound. A collective: each process reads its part of the files, in the time limit."""
+    _require_none(damage(folder, limit_s), folder, limit_s)
 
 
-def _require_none(fault: str | None, folder: Path) -> None:
+def _require_none(fault: str | None, folder: Path, limit_s: float) -> None:
     if fault is None:
         return
 
@@ -49,13 +52,13 @@ def _require_none(fault: str | None, folder: Path) -> None:
 
     way_out = "no older one is sound; restore it, or delete the checkpoints to start anew"
     for step, other in reversed(agreed.by_main(whole_ones)):
-        if damage(other) is None:
+        if damage(other, limit_s) is None:
             way_out = f"restore it, or resume from step {step}, which is sound: resume_from={step}"
             break
     raise CheckpointError(f"{fault}; {way_out} (train.resume_from)")
 
 
-def damage(folder: Path) -> str | None:
+def damage(folder: Path, limit_s: float) -> str | None:
     """What is wrong with a checkpoint's files, None where nothing is; one that was written before
     hashes were kept is not looked into. A collective."""
     fault, stored = agreed.by_main(lambda: _described(folder))
@@ -63,7 +66,11 @@ def damage(folder: Path) -> str | None:
         return fault
     ranks, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
     mine = _shares({name: one["bytes"] for name, one in stored.items()}, ranks)[rank]
-    own = agreed.by_each_meanwhile(lambda: [_fault(folder / name, stored[name]) for name in mine])
+    own = agreed.by_each_meanwhile(
+        lambda: [_fault(folder / name, stored[name]) for name in mine],
+        f"checking {folder.name}",
+        limit_s,
+    )
     faults: list[str | None] = [None] * ranks
     torch.distributed.all_gather_object(faults, next(filter(None, own), None))
     return next(filter(None, faults), None)

@@ -109,7 +109,8 @@ class Saver:
         if save is None:
             return
         began = time.perf_counter()
-        agreed.wait_for_all(save.part.is_done)
+        work = f"writing {save.folder.name}"
+        agreed.wait_for_all(save.part.is_done, work, self._config.disk_timeout_s)
         parts: list[Any] = [None] * torch.distributed.get_world_size()
         mine = (save.part.failure, save.part.sums, save.part.written(), save.content)
         torch.distributed.all_gather_object(parts, mine)

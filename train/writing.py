@@ -28,6 +28,7 @@ from torch.distributed.checkpoint import filesystem
 Bucket = tuple[str, str, tuple[list[Any], list[Any]]]
 
 BLOCK = 1 << 26  # bytes
+_END_S = 10.0  # for the block being written when the run ends
 
 
 @dataclass
@@ -48,14 +49,11 @@ class Part:
         """What torch's metadata needs of all of this process's files."""
         return [item for items in self.results.values() for item in items]
 
-    def wait(self) -> None:
-        if self._thread:
-            self._thread.join()
-
     def give_up(self) -> None:
-        """Ends the writing where it is."""
+        """Ends the writing where it is; one that hangs is left to end with the process."""
         self._given_up.set()
-        self.wait()
+        if self._thread:
+            self._thread.join(_END_S)
 
     def _write(self, buckets: list[Bucket], transforms: Any, raw: "_Raw") -> None:
         files: list[tuple[Path, Callable[[_Hashed], None]]] = [

@@ -31,8 +31,10 @@ print(told(lambda: agreed.by_main(lambda: fails(ValueError("no number")))))
 print(told(lambda: agreed.by_main(lambda: fails(ConfigError("no key")))))
 print(told(lambda: agreed.by_each(lambda: rank < 1 or fails(OSError(28, "full", "/x")))))
 until = time.monotonic() + 6 * rank
-agreed.wait_for_all(lambda: time.monotonic() >= until)
+agreed.wait_for_all(lambda: time.monotonic() >= until, "waiting", 60)
 print("waited")
+late = told(lambda: agreed.by_each_meanwhile(lambda: time.sleep(600 * rank), "reading it", 1))
+print(late.split(" (pid")[0])
 """
 
 
@@ -50,5 +52,7 @@ def test_results_and_errors_of_one_are_those_of_all_and_waiting_outlasts_a_limit
     ]
     outputs = [process.communicate(timeout=200)[0].splitlines() for process in processes]
     full = "CheckpointError /x: [Errno 28] full: '/x'"
-    expected = ["7", "CheckpointError ValueError: no number", "ConfigError no key", full, "waited"]
+    late = "CheckpointError rank 1 did not finish reading it within 1 s"
+    told = ["7", "CheckpointError ValueError: no number", "ConfigError no key", full]
+    expected = [*told, "waited", late]
     assert outputs == [expected, expected]

@@ -107,6 +107,28 @@ def test_whatever_the_main_process_fails_of_is_told_in_one_line(
     assert not (config.checkpoints / "step-00000005").exists()
 
 
+def test_a_write_that_hangs_ends_the_run_at_the_disks_limit(tiny_config, tmp_path, monkeypatch):
+    freed = threading.Event()
+    monkeypatch.setattr(writing.Part, "_write", lambda *_: freed.wait())
+    config = tiny_config(tmp_path / "run", save_interval=5, steps=20, disk_timeout_s=1)
+    line = r"^rank 0 did not finish writing step-00000005 within 1 s \(pid .*disk_timeout_s\)$"
+    try:
+        with pytest.raises(CheckpointError, match=line):
+            loop.train(config)
+    finally:
+        freed.set()
+
+
+def test_a_write_that_hangs_does_not_keep_a_run_that_ends_for_something_else(monkeypatch):
+    freed = threading.Event()
+    monkeypatch.setattr(writing, "_END_S", 0.1)
+    part = writing.Part(_thread=threading.Thread(target=freed.wait, daemon=True))
+    part._thread.start()
+    part.give_up()
+    assert not part.is_done()
+    freed.set()
+
+
 def test_files_are_read_in_shares_of_as_many_bytes():
     sizes = {"a": 100, "b": 60, "c": 50, "d": 1, "e": 1}
     assert integrity._shares(sizes, 2) == [["a", "d", "e"], ["b", "c"]]
