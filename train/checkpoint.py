@@ -135,6 +135,26 @@ def left_out(config: TrainConfig, first: int) -> list[int]:
     return [batch for batch in skipped if batch >= first]
 
 
+def spoilt(config: TrainConfig, step: int) -> tuple[str, str]:
+    """What to say where figures of the weights after `step` are not finite, and the way out: of
+    weights that are saved, started again it would be the same."""
+    slower = "lower the rate (train.optim.lr) or lengthen the warm-up"
+    found = latest(config.checkpoints)
+    saved = found[0] if found else 0
+    if not found or saved != step:
+        return f"the weights are no finite numbers after step {step}", (
+            f", and not saved; {slower}, and start the same command again to go on from step "
+            f"{saved}"
+        )
+    older = [at for at, folder in integrity.steps(config.checkpoints) if at < step]
+    older = [at for at in older if _is_whole(config.checkpoints / f"step-{at:08d}")]
+    way_out = f"delete {config.checkpoints} to start anew, no older one is there"
+    if older:
+        back = integrity.advice(older[-1], _gone_back_to(config.checkpoints))
+        way_out = f"go back to an older one: {back}"
+    return f"the evaluation of {found[1]} is no finite number", f"; {slower}, and {way_out}"
+
+
 def facts(folder: Path) -> dict[str, Any]:
     """All that a whole checkpoint says of itself: run.json."""
     return stated(folder)
@@ -151,7 +171,8 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     if found is None:
         return 0
     step, folder = found
-    integrity.require_described(folder, config.disk_timeout_s)
+    gone_back_to = agreed.by_main(lambda: _gone_back_to(config.checkpoints))
+    integrity.require_described(folder, config.disk_timeout_s, gone_back_to)
 
     def check() -> None:
         check_identity(folder, identity)
@@ -159,7 +180,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
         _check_form(folder)
 
     agreed.by_main(check)
-    integrity.require_sound(folder, config.disk_timeout_s)
+    integrity.require_sound(folder, config.disk_timeout_s, gone_back_to)
     try:
         if imported.is_imported(folder):
             imported.load(training.model, training.optimizer, folder)
@@ -245,8 +266,19 @@ def _check_form(folder: Path) -> None:
 
 
 def _went_back(config: TrainConfig) -> bool:
-    pointer = config.checkpoints / POINTER
-    return pointer.exists() and f'"resume_from": {config.resume_from}}}' in pointer.read_text()
+    return config.resume_from == _gone_back_to(config.checkpoints)
+
+
+def _gone_back_to(checkpoints: Path) -> int | None:
+    """The step the pointer says the run has gone back to; None where it is damaged, as a step is
+    then what its error asks for."""
+    try:
+        if pointed(checkpoints) is None:
+            return None
+        step = json.loads((checkpoints / POINTER).read_text(encoding="utf-8")).get("resume_from")
+    except CheckpointError:
+        return None
+    return step if isinstance(step, int) else None
 
 
 def _choices(checkpoints: Path) -> str:

@@ -27,22 +27,35 @@ def abandoned(checkpoints: Path, up_to: int) -> list[tuple[int, Path]]:
     return [one for one in _numbered(checkpoints, "abandoned-step-") if one[0] <= up_to]
 
 
-def require_described(folder: Path, limit_s: float) -> None:
+def require_described(folder: Path, limit_s: float, gone_back_to: int | None = None) -> None:
     """Raises CheckpointError as require_sound does where a checkpoint's own description, run.json
     and torch's .metadata, is missing or no JSON. A collective, and quick where nothing is.
 
     limit_s: for reading an older one, which is to be proposed.
     """
-    _require_none(agreed.by_main(lambda: _described(folder))[0], folder, limit_s)
+    fault = agreed.by_main(lambda: _described(folder))[0]
+    _require_none(fault, folder, limit_s, gone_back_to)
 
 
-def require_sound(folder: Path, limit_s: float) -> None:
+def require_sound(folder: Path, limit_s: float, gone_back_to: int | None = None) -> None:
     """Raises CheckpointError that names a damaged file and the newest older checkpoint that is
-    sound. A collective: each process reads its part of the files, in the time limit."""
-    _require_none(damage(folder, limit_s), folder, limit_s)
+    sound. A collective: each process reads its part of the files, in the time limit.
+
+    gone_back_to: the step that the run, as its pointer says, has gone back to already.
+    """
+    _require_none(damage(folder, limit_s), folder, limit_s, gone_back_to)
 
 
-def _require_none(fault: str | None, folder: Path, limit_s: float) -> None:
+def advice(step: int, gone_back_to: int | None) -> str:
+    """How a run goes on from `step`: it goes back there once, and again only without a pointer."""
+    again = ", once latest.json, which says it went back there, is deleted"
+    again = again if step == gone_back_to else ""
+    return f"resume_from={step}{again} (train.resume_from)"
+
+
+def _require_none(
+    fault: str | None, folder: Path, limit_s: float, gone_back_to: int | None
+) -> None:
     if fault is None:
         return
 
@@ -53,9 +66,10 @@ def _require_none(fault: str | None, folder: Path, limit_s: float) -> None:
     way_out = "no older one is sound; restore it, or delete the checkpoints to start anew"
     for step, other in reversed(agreed.by_main(whole_ones)):
         if damage(other, limit_s) is None:
-            way_out = f"restore it, or resume from step {step}, which is sound: resume_from={step}"
+            way_out = f"restore it, or resume from step {step}, which is sound: "
+            way_out += advice(step, gone_back_to)
             break
-    raise CheckpointError(f"{fault}; {way_out} (train.resume_from)")
+    raise CheckpointError(f"{fault}; {way_out}")
 
 
 def damage(folder: Path, limit_s: float) -> str | None:

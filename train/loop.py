@@ -250,18 +250,16 @@ class _Run:
         torch.distributed.barrier()
 
     def _require_finite(self, figures: Iterable[float]) -> None:
-        """Ends the run where the last update spoilt the weights: the guard has seen only the loss
-        and the gradient before it. figures: of the weights, the same on all processes."""
+        """Ends the run where the last update spoilt the weights, or those it came back with are:
+        the guard has seen only the loss and the gradient before it. figures: of the weights, the
+        same on all processes."""
         if all(map(math.isfinite, figures)):
             return
         self.saver.finish()
-        fault = f"the weights are no finite numbers after step {self.step}"
-        self.watch.tell({"event": "stop", "step": self.step, "fault": fault, "line": fault})
-        found = agreed.by_main(lambda: checkpoint.latest(self.config.checkpoints))
-        raise DataError(
-            f"{fault}, and not saved; lower the rate (train.optim.lr) or lengthen the warm-up, and "
-            f"start the same command again to go on from step {found[0] if found else 0}"
-        )
+        at = self.step
+        fault, way_out = agreed.by_main(lambda: checkpoint.spoilt(self.config, at))
+        self.watch.tell({"event": "stop", "step": at, "fault": fault, "line": fault})
+        raise DataError(f"{fault}{way_out}")
 
     def _save(self) -> None:
         with self.timers("save"), heartbeat.long_phase("saving a checkpoint"):

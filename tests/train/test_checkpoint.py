@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import math
 import shutil
+from pathlib import Path
 
 import pytest
 
-from corpus.errors import CheckpointError, ConfigError
+from corpus.errors import CheckpointError, ConfigError, DataError
 from tokenizer.encode import Encoder
 from train import checkpoint, loop, parallel
 from train.config import ModelConfig, OptimConfig
@@ -95,6 +97,53 @@ def test_a_damaged_description_is_named_with_the_way_out(copy_of_run, content):
     told = f"{folder / name} is (missing|damaged).*resume from step 20, which is sound: resume_fr"
     with pytest.raises(CheckpointError, match=told), parallel.joined(copy_of_run):
         checkpoint.load(None, None, copy_of_run)
+
+
+@pytest.mark.parametrize(
+    "content", [b'"resume_from": 20}', b'{"resume_from": 20}', b"[20]", b"\xff\xfe", b""]
+)
+def test_a_step_is_gone_back_to_where_the_pointer_is_damaged(copy_of_run, content):
+    (copy_of_run.checkpoints / "latest.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"damaged .* by its step: 20 or 40 \(train"):
+        checkpoint.chosen(copy_of_run)
+    asked = dataclasses.replace(copy_of_run, resume_from=20)
+    assert checkpoint.chosen(asked)[0] == 20
+    checkpoint.go_back(asked, 20)
+    assert checkpoint.latest(asked.checkpoints)[0] == 20
+    assert (asked.checkpoints / "abandoned-step-00000040").exists()
+
+
+@pytest.mark.parametrize(
+    ("resume_from", "name"), [(20, ".metadata"), (None, ".metadata"), (20, "optimizer-*.bin")]
+)
+def test_a_run_that_went_back_already_is_told_how_it_goes_back_again(
+    copy_of_run, resume_from, name
+):
+    asked = dataclasses.replace(copy_of_run, resume_from=20)
+    folder = asked.checkpoints / "step-00000040"
+    checkpoint.point_at(asked, 40, folder)
+    assert checkpoint.chosen(asked)[0] == 40
+    next(folder.glob(name)).unlink()
+    told = r"sound: resume_from=20, once latest\.json, .*, is deleted \(train"
+    with pytest.raises(CheckpointError, match=told):
+        loop.train(dataclasses.replace(asked, resume_from=resume_from))
+    (asked.checkpoints / "latest.json").unlink()
+    assert checkpoint.chosen(asked)[0] == 20
+
+
+def test_weights_that_are_saved_and_evaluate_to_no_number_need_an_older_one(
+    copy_of_run, monkeypatch
+):
+    """The run came back for its last evaluation alone: started again it would do the same."""
+    (Path(copy_of_run.output) / "evaluation.json").unlink()
+    monkeypatch.setattr(loop.evaluate, "bits_per_byte", lambda *_: {"web": math.nan})
+    told = r"evaluation of \S*step-00000040 is no .*; lower .* older one: resume_from=20 \(train"
+    with pytest.raises(DataError, match=told):
+        loop.train(copy_of_run)
+    shutil.rmtree(copy_of_run.checkpoints / "step-00000020")
+    fault, way_out = checkpoint.spoilt(copy_of_run, 40)
+    assert "not saved" not in fault + way_out
+    assert f"delete {copy_of_run.checkpoints} to start anew" in way_out
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"skipped": ["x"]}'])
