@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corpus.errors import ConfigError
@@ -32,6 +32,7 @@ def alone(output: str, ending_s: float = _ENDING_S) -> Iterator[None]:
     if path in _here:
         yield
         return
+    is_new = not path.parent.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         holder = _held(path, time.monotonic() + ending_s)
@@ -44,6 +45,10 @@ def alone(output: str, ending_s: float = _ENDING_S) -> Iterator[None]:
         yield
     finally:
         _here.remove(path)
+        with suppress(OSError):
+            if is_new and os.listdir(path.parent) == [LOCK]:  # a run that is refused leaves nothing
+                path.unlink()
+                path.parent.rmdir()
         os.close(holder)
 
 

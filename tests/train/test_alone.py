@@ -98,3 +98,12 @@ def test_a_place_that_is_no_folder_is_told(tmp_path):
     told = "output=.*file/run cannot be written .*train.output"
     with pytest.raises(ConfigError, match=told), alone(str(tmp_path / "file/run")):
         pass
+
+
+def test_a_run_that_wrote_nothing_leaves_no_folder(tmp_path):
+    with alone(str(tmp_path / "run")):
+        pass
+    assert not (tmp_path / "run").exists()
+    with alone(str(tmp_path)):
+        pass
+    assert (tmp_path / LOCK).exists(), "a folder that was there stays"
