@@ -105,7 +105,8 @@ class BlockSums:
             return f"is cut short before the checksum of {self._place(block)}"
         found = b"%08x" % isal_zlib.crc32(content)
         if found != written:
-            said = f"its CRC-32 is {found.decode()}, it was written {written.decode('latin-1')}"
+            shown = repr(written)[2:-1]  # damaged itself, it may hold what a terminal obeys
+            said = f"its CRC-32 is {found.decode()}, it was written {shown}"
             return f"is damaged at {self._place(block)}: {said}"
         return None
 

@@ -12,7 +12,7 @@ from corpus import storage
 from corpus.errors import DataError, ShardError
 
 SPLITS = ("train", "valid")
-_HEX = re.compile("[0-9a-f]*")
+_HEX = re.compile("[0-9a-f]{64}")
 _MOST = 2**63 - 1  # what an offset holds
 _SHOWN = 60  # characters of a value
 
@@ -77,12 +77,12 @@ def _entry(number: int, entry: Any) -> dict[str, Any]:
     return {
         "name": name,
         "bytes": _whole(f"{place}.bytes", entry.get("bytes")),
-        "sha256": _hex(f"{place}.sha256", entry.get("sha256")),
+        "sha256": _sha256(f"{place}.sha256", entry.get("sha256")),
         "rows": _whole(f"{place}.rows", entry.get("rows")),
         "source": source,
         "split": split,
         "tokens": _whole(f"{place}.facts.tokens", facts.get("tokens")),
-        "tokenizer": None if tokenizer is None else _hex(f"{place}.facts.tokenizer", tokenizer),
+        "tokenizer": None if tokenizer is None else _sha256(f"{place}.facts.tokenizer", tokenizer),
     }
 
 
@@ -104,9 +104,9 @@ def _whole(place: str, value: Any) -> int:
     return value
 
 
-def _hex(place: str, value: Any) -> str:
+def _sha256(place: str, value: Any) -> str:
     if not (isinstance(value, str) and _HEX.fullmatch(value)):
-        raise ValueError(f"{place} is {_shown(value)}, not hex digits")
+        raise ValueError(f"{place} is {_shown(value)}, not 64 hex digits")
     return value
 
 

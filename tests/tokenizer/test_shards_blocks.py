@@ -113,6 +113,15 @@ def test_rot_under_an_open_shard_is_named_with_its_place(shard):
         shard.check(BLOCK, BLOCK + 1)
 
 
+def test_a_damaged_checksum_is_told_in_printable_characters(shard):
+    with open(shard.path, "r+b") as stream:
+        stream.seek(shard.blocks[2].sums_start)
+        stream.write(b"\x1b[2J\x9b\n\\'")
+    with pytest.raises(ShardError, match=r"it was written \\x1b\[2J\\x9b\\n") as caught:
+        shard.check(0, 1)
+    assert str(caught.value).isprintable()
+
+
 def test_a_file_cut_short_under_an_open_shard_is_an_error_and_no_signal(shard):
     os.truncate(shard.path, shard.blocks[2].start + BLOCK)
     with pytest.raises(ShardError, match=r"is cut short before the checksum of bytes .* \(block 0"):
