@@ -128,7 +128,12 @@ def _scalar(kind: type, value: Any, where: str) -> Any:
         except ValueError:
             pass
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ConfigError(
+                f"'{where}' is a whole number beyond a float's 1.8e308; give a smaller one"
+            ) from None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(f"'{where}' must be of type {kind.__name__}, not {value!r}")
     return value

@@ -5,6 +5,7 @@ replaces one value, read as YAML; an entry of a list is told by its place from 0
 (a rule without one by its `column`), as in `rules.0.max` or `rules.num_words.min`.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 from corpus.errors import ConfigError
 
 _NAMES = ("name", "column")  # the keys of an entry of a list that name it, the first it has
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_tree(path: Path, _seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -128,6 +130,20 @@ class _Loader(yaml.SafeLoader):
             lines[same] = line
         return node
 
+    def construct_scalar(self, node: Any) -> Any:
+        """Refuses halves of surrogate pairs: no UTF-8 text holds one, nor do paths and columns."""
+        value = super().construct_scalar(node)
+        half = _SURROGATE.search(value)
+        if half:
+            raise ConfigError(
+                f"line {node.start_mark.line + 1} holds \\u{ord(half[0]):x}, half of a surrogate "
+                "pair and no character; write the whole character, or \\U and its 8 hex digits"
+            )
+        return value
+
 
 def _parse(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except ValueError as error:  # a number of 5,000 digits, a date with a month 13
+        raise ConfigError(f"a value cannot be read: {error}") from None

@@ -113,7 +113,7 @@ def read(folder: str, name: str = MANIFEST_NAME) -> Manifest:
             counts=Counts.from_tree(tree["counts"]),
             beside=tuple(OutputFile(**file) for file in tree.get("beside", ())),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{place} is damaged ({error}); delete it and build again") from None
 
 

@@ -144,6 +144,8 @@ class MixtureConfig:
 
     def _check_budget(self) -> None:
         fixed = sum(self.by_number().values())
+        if not math.isfinite(fixed):
+            raise ConfigError("the tokens asked for by number add up to more than 1.8e308")
         weighted = any(part.weight for part in self.components())
         if self.by_number() and weighted and self.tokens <= fixed:
             raise ConfigError(
@@ -155,6 +157,8 @@ class MixtureConfig:
                 f"tokens={self.tokens:g} are not the {fixed:g} that the parts ask for; "
                 "give their sum, or one of them a weight instead"
             )
+        if not math.isfinite(sum(part.weight for part in self.components())):
+            raise ConfigError("weights add up to more than 1.8e308; give smaller ones")
         if self.weights and not weighted and not fixed:
             raise ConfigError("the weights add up to 0; give one source a weight above 0")
 

@@ -17,7 +17,7 @@ from corpus.manifest import Manifest
 from corpus.mixture import ComponentConfig, estimated_tokens
 from corpus.mixture_plan import Ask, SourcePlan, plan
 from jobs.config import RunConfig
-from tokenizer.stages import split_tokens
+from tokenizer.shards import shard_files, split_tokens
 from train.mixture import named
 
 PLAN_NAME = "mixture.json"
@@ -79,16 +79,17 @@ def available(config: RunConfig, shards: str | None = None, file: str | None = N
     """The training tokens there are, by the best account at hand.
 
     That is `file` (YAML: name to tokens), else the manifest of `shards`, else the output's shards,
-    its documents (estimated), and what the config states. DataError where there is none.
+    its documents (estimated), and what the config states. DataError where there is none,
+    ShardError where shards' manifest is none.
     """
     if file is not None:
         return Available(_stated(file), f"as {file} states")
     if shards is not None:
-        return _of_shards(_read_shards(shards))
+        return _of_shards(shards.removesuffix(f"/{manifests.MANIFEST_NAME}"))
     chosen = components.conditional(config.mixture.components(), list(config.corpus.sources))
     made = manifests.find(storage.join(config.output, "shards"))
     if made is not None and to_tree(chosen) == made.config.get("components", {}):
-        return _of_shards(made)
+        return _of_shards(made.folder)
     documents = manifests.find(storage.join(config.output, "documents"))
     if documents is not None and all("text_bytes" in f.facts for f in documents.files):
         return _of_documents(config, documents, chosen)
@@ -121,7 +122,7 @@ def write_plan(config: RunConfig, shards: Manifest) -> None:
     ask = asked(config)
     if ask is None:
         return
-    rows = plan(_of_shards(shards).tokens, ask)
+    rows = plan(_of_shards(shards.folder).tokens, ask)
     storage.put_bytes(storage.join(config.output, PLAN_NAME), plan_json(ask, rows))
 
 
@@ -130,11 +131,11 @@ def plan_json(ask: Ask, rows: list[SourcePlan]) -> bytes:
     return json.dumps({"tokens": ask.tokens, "sources": tree}, indent=1).encode() + b"\n"
 
 
-def _of_shards(shards: Manifest) -> Available:
-    tokens = split_tokens(shards, "train")
-    valid = split_tokens(shards, "valid")
+def _of_shards(folder: str) -> Available:
+    files = shard_files(storage.join(folder, manifests.MANIFEST_NAME))
+    tokens, valid = split_tokens(files, "train"), split_tokens(files, "valid")
     every = dict.fromkeys((*valid, *tokens), 0)
-    basis = f"counted in {shards.folder}"
+    basis = f"counted in {folder}"
     return Available({**every, **tokens}, basis, {**every, **valid}, counted=True)
 
 
@@ -193,13 +194,6 @@ def _sizes(
             for table in tables:
                 rows, text = components.totals(table)
                 yield from ((name, rows[name], text[name]) for name in rows)
-
-
-def _read_shards(place: str) -> Manifest:
-    found = manifests.read(place.removesuffix(f"/{manifests.MANIFEST_NAME}"))
-    if found.stage != "shards":
-        raise DataError(f"{place} is of stage '{found.stage}'; give the folder of the shards")
-    return found
 
 
 def _stated(file: str) -> dict[str, int]:

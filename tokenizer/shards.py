@@ -147,6 +147,15 @@ def shard_files(manifest: str) -> list[ShardFile]:
     ]
 
 
+def split_tokens(files: list[ShardFile], split: str) -> dict[str, int]:
+    """Tokens a split holds of each part of the mixture."""
+    totals: dict[str, int] = {}
+    for file in files:
+        if file.split == split:
+            totals[file.source] = totals.get(file.source, 0) + file.tokens
+    return totals
+
+
 def check_tokenizer(files: list[ShardFile], tokenizer_hash: str) -> None:
     """Raises ShardError for the first shard of another tokenizer.
 

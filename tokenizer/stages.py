@@ -99,16 +99,6 @@ def corpus_source(shard: OutputFile) -> str:
     return str(shard.facts.get("corpus_source", shard.facts["source"]))
 
 
-def split_tokens(shards: Manifest, split: str) -> dict[str, int]:
-    """Tokens a split holds of each part of the mixture."""
-    totals: dict[str, int] = {}
-    for file in shards.files:
-        if file.facts["split"] == split:
-            source = file.facts["source"]
-            totals[source] = totals.get(source, 0) + file.facts["tokens"]
-    return totals
-
-
 def _groups(parts: Sequence[Part], source: str, unit_bytes: int) -> Iterator[list[Part]]:
     group: list[Part] = []
     for part in parts:

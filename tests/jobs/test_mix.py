@@ -1,6 +1,7 @@
 """`altiplano mix --plan`: LLaMA's own epochs, where the figures come from, and what is refused."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ TWO = ["mixture.weights={web: 3, code: {weight: 1, bytes_per_token: 2.5}}", "mix
 
 def put(folder: Path, stage: str, facts: list[dict], rows: int = 0) -> str:
     """A finished stage by its manifest alone, one file for each of `facts`."""
-    files = tuple(OutputFile(f"{i}.file", 1, "", rows, fact) for i, fact in enumerate(facts))
+    files = tuple(OutputFile(f"{i}.file", 1, "0" * 64, rows, fact) for i, fact in enumerate(facts))
     (folder / stage).mkdir(parents=True)
     made = Manifest(str(folder / stage), stage, "", {}, {}, "", {}, files, Counts())
     manifests.put(made)
@@ -114,7 +115,36 @@ def test_other_shards_and_a_file_of_figures(capfd, config, tmp_path):
     assert (code, "web: 'many' is no number of tokens" in said) == (2, True)
     documents = put(tmp_path / "other", "documents", [])
     code, said = told(capfd, config, *overrides(tmp_path / "none"), "--shards", documents)
-    assert (code, "is of stage 'documents'; give the folder of the shards" in said) == (2, True)
+    assert (code, "is of stage 'documents', not 'shards'; give the shards'" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tokens", -1),
+        ("tokens", 1.5),
+        ("tokens", math.nan),
+        ("tokens", math.inf),
+        ("tokens", "3"),
+        ("source", None),
+        ("split", 7),
+    ],
+)
+def test_a_shards_field_that_cannot_be_is_one_line(capfd, config, tmp_path, field, value):
+    made = put(tmp_path / "out", "shards", [{**shard("web", 600), field: value}])
+    for place in ((), ("--shards", made)):
+        code, said = told(capfd, config, *overrides(tmp_path / "out"), *place)
+        wrong = f"error: {made}/manifest.json is no shard manifest: files[0].facts.{field} is "
+        assert (code, said.startswith(wrong)) == (2, True)
+
+
+def test_a_manifest_nested_too_deeply_is_one_line(capfd, config, tmp_path):
+    made = put(tmp_path, "shards", [])
+    Path(made, "manifest.json").write_text("[" * 200_000)
+    code, said = told(capfd, config, *overrides(tmp_path / "out"), "--shards", made)
+    assert (code, "its JSON is nested too deeply" in said) == (2, True)
+    code, said = told(capfd, config, *overrides(tmp_path))
+    assert (code, "holds no shards and no documents" in said) == (2, True)
 
 
 def test_no_figure_is_cut_to_a_terminals_width(capfd, config, tmp_path):
@@ -141,6 +171,21 @@ def test_no_figure_is_cut_to_a_terminals_width(capfd, config, tmp_path):
         ),
         ("mixture.weights.code=null", "mixture.weights.code"),
         ("mixture.tokens=0", "give mixture.weights, and mixture.tokens or 'train'"),
+        (
+            "mixture.weights={web: 1.0e+308, code: 1.0e+308}",
+            "weights add up to more than 1.8e308; give smaller ones (in 'mixture')",
+        ),
+        (
+            "mixture.weights={web: {tokens: 1.0e+308}, code: {tokens: 1.0e+308}}",
+            "the tokens asked for by number add up to more than 1.8e308 (in 'mixture')",
+        ),
+        (f"mixture.tokens={10**400}", "'mixture.tokens' is a whole number beyond a float's"),
+        (f"mixture.weights.web={10**400}", "'mixture.weights.web' is a whole number beyond a"),
+        (f"mixture.tokens={'9' * 5000}", "a value cannot be read: Exceeds the limit"),
+        (
+            r"""mixture.weights.web={weight: 1, where: "language = '\ud800'"}""",
+            r"line 1 holds \ud800, half of a surrogate pair and no character",
+        ),
         ("mixture.weights={wob: 1}", "mixture.weights.wob: no such source; there are code, web"),
     ],
 )

@@ -11,7 +11,7 @@ from jobs.config import load_run
 from jobs.installed_packages import write_archives
 from jobs.pipeline import build
 from jobs.report.page import write_report
-from tokenizer.stages import split_tokens
+from tokenizer.shards import shard_files, split_tokens
 
 CONFIG = ROOT / "jobs/configs/seven_sources.yaml"
 INPUTS = {
@@ -66,7 +66,7 @@ def test_every_source_is_in_the_corpus(run: Path) -> None:
 
 
 def test_every_source_is_in_the_shards(run: Path) -> None:
-    held = split_tokens(manifests.read(str(run / "shards")), "train")
+    held = split_tokens(shard_files(str(run / "shards" / "manifest.json")), "train")
     assert held.keys() == {"github", *INPUTS}
     assert all(tokens > 1000 for tokens in held.values()), held
 
