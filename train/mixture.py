@@ -53,6 +53,10 @@ def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
                 raise ConfigError(
                     f"weight {weight} of source '{name}' must be a number from 0 up (train.weights)"
                 )
+        if not math.isfinite(sum(segment.weights.values())):  # a plan of it would be all zeros
+            raise ConfigError(
+                "weights add up to more than 1.8e308; give smaller ones (train.weights)"
+            )
         if not sum(segment.weights.values()):
             raise ConfigError(
                 f"from step {segment.from_step} on no source has a weight above 0; give each "

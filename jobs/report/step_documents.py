@@ -70,7 +70,10 @@ def why(folder: str, step: int, rank: int | None = None, ranks: int | None = Non
     steps, batch = training.schedule.steps, training.schedule.batch_sequences
     if not 1 <= step <= steps:
         raise ConfigError(f"step {step} is none of the run's; choose 1 to {steps}")
-    ranks = ranks or data_parallel_size(training, training.parallel.world_size)
+    if ranks is None:
+        ranks = data_parallel_size(training, training.parallel.world_size)
+    if ranks < 1:
+        raise ConfigError(f"{ranks} ranks: choose 1 or more (--ranks)")
     if batch % ranks:
         raise ConfigError(f"{ranks} ranks do not divide a batch of {batch} sequences (--ranks)")
     if rank is not None and not 0 <= rank < ranks:

@@ -149,6 +149,9 @@ def test_what_there_is_none_of_is_one_line(reported_run, tmp_path, capsys):
             why(folder, step)
     with pytest.raises(ConfigError, match="rank 1 is none of 1"):
         why(folder, 1, 1)
+    for ranks in (0, -2):
+        with pytest.raises(ConfigError, match=f"{ranks} ranks: choose 1 or more"):
+            why(folder, 1, None, ranks)
     with pytest.raises(ConfigError, match="3 ranks do not divide a batch of 4"):
         why(folder, 1, 1, 3)
     with pytest.raises(DataError, match="nothing was trained in"):

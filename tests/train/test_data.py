@@ -183,6 +183,7 @@ def test_of_a_large_source_only_the_heads_of_its_spans_are_counted(manifest, mon
         ({"wbe": 1.0}, "source 'wbe', the shards have code, tiny, web; did you"),
         ({"web": -0.5}, "weight -0.5 of source 'web'"),
         ({"web": float("nan")}, "weight nan of source 'web'"),
+        ({"web": 1e308, "code": 1e308}, "weights add up to more than 1.8e308"),
         ({"web": 0.0}, "no source has a weight above 0"),
         ({}, "no source has a weight above 0"),
     ],
