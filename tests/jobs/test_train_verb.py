@@ -13,6 +13,22 @@ from train.alone import LOCK, alone
 from train.config import LogConfig, TrainConfig
 
 
+@pytest.fixture
+def launched(monkeypatch) -> list[TrainConfig]:
+    """The configs that were launched, as nothing is trained here."""
+    configs: list[TrainConfig] = []
+    monkeypatch.setattr(training.manifest, "read", lambda _: SimpleNamespace(digest="d"))
+    monkeypatch.setattr(training, "require_sound_shards", lambda _: None)
+    monkeypatch.setattr(launch_module, "launch", lambda config: configs.append(config) or 0)
+    return configs
+
+
+@pytest.fixture
+def config(tmp_path) -> TrainConfig:
+    output = str(tmp_path / "o")
+    return TrainConfig(str(tmp_path), "t.model", output, {"web": 1})
+
+
 @pytest.mark.parametrize(
     ("arguments", "steps"), [([], 0), (["--profile"], 3), (["--profile", "7"], 7)]
 )
@@ -28,14 +44,7 @@ def test_a_profile_of_less_than_no_step_is_refused(capsys):
     assert "log.profile_steps=-1 is out of range" in capsys.readouterr().err
 
 
-def test_a_finished_training_has_nothing_left_to_profile(tmp_path, monkeypatch):
-    monkeypatch.setattr(training.manifest, "read", lambda _: SimpleNamespace(digest="d"))
-    monkeypatch.setattr(training, "require_sound_shards", lambda _: None)
-    launched = []
-    monkeypatch.setattr(launch_module, "launch", lambda config: launched.append(config) or 0)
-    config = TrainConfig(
-        shards=str(tmp_path), tokenizer="t.model", output=str(tmp_path / "o"), weights={"web": 1}
-    )
+def test_a_finished_training_has_nothing_left_to_profile(config, launched):
     assert training.train_shards(config, fresh=False) == 0
     quieter = replace(config, log=LogConfig(tensorboard=False), peak_tflops=312.0)
     assert training.train_shards(quieter, fresh=False) == 0
@@ -44,15 +53,9 @@ def test_a_finished_training_has_nothing_left_to_profile(tmp_path, monkeypatch):
         training.train_shards(replace(config, log=LogConfig(profile_steps=3)), fresh=False)
 
 
-def test_what_another_run_finished_meanwhile_is_left_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(training.manifest, "read", lambda _: SimpleNamespace(digest="d"))
-    monkeypatch.setattr(training, "require_sound_shards", lambda _: None)
-    launched = []
-    monkeypatch.setattr(launch_module, "launch", lambda config: launched.append(config) or 0)
-    config = TrainConfig(
-        shards=str(tmp_path), tokenizer="t.model", output=str(tmp_path / "o"), weights={"web": 1}
-    )
-
+def test_what_another_run_finished_meanwhile_is_left_as_it_is(
+    config, launched, tmp_path, monkeypatch
+):
     @contextmanager
     def held_after_the_other(output):
         with monkeypatch.context() as other:
