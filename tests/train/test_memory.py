@@ -151,7 +151,8 @@ def test_a_save_takes_as_much_of_the_host_as_is_said_and_gives_it_back(
     grown(small)  # imports what a save needs
     config, (during, after) = grown(dataclasses.replace(small, dim=512, vocab=16384))
     copies = memory.copies_of_save(config, 1, on_gpu=False)
-    assert during == pytest.approx(copies, rel=0.1)
+    # By the process's growth, of which what it had free already is no part.
+    assert 0.8 * copies < during < 1.1 * copies
     assert after < 0.3 * copies  # the weights' copies go with the part
 
 
