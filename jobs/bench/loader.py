@@ -64,7 +64,7 @@ def write_tokens(folder: Path, tokens: int) -> tuple[str, str]:
         write_shard(str(path), doc_ids, stream, offsets, "0" * 64, VOCAB)
         facts = {"source": "web", "split": "train", "tokens": size}
         entry = {"name": path.name, "bytes": path.stat().st_size, "rows": len(doc_ids)}
-        files.append({**entry, "sha256": "", "facts": facts})
+        files.append({**entry, "sha256": "0" * 64, "facts": facts})
         builder.data_file.write(stream.tobytes())
         builder.sequence_lengths.extend([DOCUMENT] * len(doc_ids))
     builder.document_indices = list(range(len(builder.sequence_lengths) + 1))
