@@ -143,9 +143,12 @@ def _refusal(row: SourcePlan, usable: Mapping[str, int], ask: Ask) -> str:
         return f"{said}set it to {math.floor(row.max_epochs * row.usable)}"
     better = _weights_that_fit(usable, ask)
     if better is None:
+        most = sum(ask.by_number.values())
+        shared = (ask.caps[name] * usable[name] for name, weight in ask.weights.items() if weight)
+        most += sum(shared) * (1 - _MARGIN)
         return (
-            f"{said}no weights do, with every source at its cap: ask for fewer tokens than "
-            f"{ask.tokens:,}, or raise a cap"
+            f"{said}no weights do, with every source at its cap: ask for {math.floor(most):,} "
+            f"tokens at most, not {ask.tokens:,}, or raise a cap"
         )
     changes = [f"{ask.key(name)} to {value:.12g}" for name, value in better.items()]
     *others, last = changes

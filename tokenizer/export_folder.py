@@ -117,7 +117,7 @@ def whole_folder(folder: str) -> Iterator[Path]:
 
 def _target(folder: str) -> Path:
     scheme, mark, path = folder.partition("://")
-    if mark and scheme != "file":
+    if mark and (scheme != "file" or not path.startswith("/")):  # file://host/… is another's
         raise DataError(
             f"{folder} is not on a local disk, where exports are written; export to one and copy it"
         )

@@ -16,6 +16,8 @@ from train.mixture import MixtureOrder, Weights, named
 from train.order import source_keys
 from train.streams import TokenStream, manifest_files
 
+_SAMPLES = 1 << 52  # of a run, which floats still count exactly
+
 
 class Loader:
     """Gives the global batch of any step, or some of its rows.
@@ -52,11 +54,17 @@ class Loader:
         """Samples of a step (from 0), [rows, seq_length + 1] int64; `rows` picks of batch_size.
 
         They are put into `out` where it is given. Raises ShardError for a shard that is missing or
-        not as the manifest says.
+        not as the manifest says, ConfigError for a step or an `out` that cannot be.
         """
         positions, epochs = self._places(step, rows)
+        shape = (len(positions), self.seq_length + 1)
         if out is None:
-            out = np.empty((len(positions), self.seq_length + 1), dtype=np.int64)
+            out = np.empty(shape, dtype=np.int64)
+        elif out.shape != shape or out.dtype != np.int64:  # a kernel writes there unasked
+            raise ConfigError(
+                f"out is {out.dtype}{list(out.shape)}, these samples are int64{list(shape)}; give "
+                "an array of that kind, or none"
+            )
         self._stream.read(positions, out, epochs)
         return out
 
@@ -71,8 +79,8 @@ class Loader:
 
     def _places(self, step: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         # Positions [rows], and how often each one's source was gone through before [rows].
-        if step < 0:
-            raise ConfigError(f"step={step} must be 0 or more")
+        if not 0 <= step < _SAMPLES // self.batch_size:
+            raise ConfigError(f"step={step} must be 0 to {_SAMPLES // self.batch_size - 1}")
         first, (start, stop, stride) = step * self.batch_size, rows.indices(self.batch_size)
         samples = np.arange(first + start, first + stop, stride, dtype=np.int64)
         sources, numbers = self._order.locate(samples)

@@ -98,7 +98,7 @@ def test_a_number_over_the_cap_is_told_the_most_there_is() -> None:
 def test_no_weights_do_where_all_sources_are_too_small() -> None:
     said = refusal({"a": 10, "b": 10}, Ask({"a": 1, "b": 1}, 100, {"a": 2, "b": 2}))
     assert "no weights do" in said
-    assert "fewer tokens than 100" in said
+    assert said.endswith("ask for 39 tokens at most, not 100, or raise a cap")
 
 
 def test_a_source_that_is_not_there() -> None:
@@ -177,6 +177,9 @@ def test_the_weights_named_in_a_refusal_are_accepted(parts, tokens: int) -> None
             assert all(caps.values()), "a source without a cap takes any weight"
             held = sum(caps[name] * size for name, size in available.items())
             assert held * (1 - 1e-3) < tokens
+            fewer = int(re.findall(r"ask for ([\d,]+) tokens at most", said)[0].replace(",", ""))
+            if fewer:
+                assert "no weights do" not in refused(available, replace(ask, tokens=fewer))
             return
         better = {**ask.weights, **{name: float(value) for name, value in found}}
         assert all(better[name] != ask.weights[name] for name, _ in found)

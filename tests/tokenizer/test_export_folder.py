@@ -36,6 +36,7 @@ def manifest(tmp_path) -> str:
         ("..", r"\.\. is there already"),
         ("/", "/ is there already"),
         ("s3://bucket/out", "s3://bucket/out is not on a local disk"),
+        ("file://node/out", "file://node/out is not on a local disk"),
         ("hdfs://node:8020/out", "hdfs://node:8020/out is not on a local disk"),
     ],
 )

@@ -224,7 +224,21 @@ def test_loading_needs_neither_torch_nor_spark():
     assert done.stdout.strip() == "set()"
 
 
-def test_no_step_lies_before_the_first(manifest):
+def test_a_step_that_no_run_has_is_refused(manifest):
     loader = Loader(manifest, WEIGHTS, SEQ, 8, seed=3)
-    with pytest.raises(ConfigError, match="step=-1 must be 0 or more"):
+    with pytest.raises(ConfigError, match="step=-1 must be 0 to "):
         loader.batch(-1)
+    with pytest.raises(ConfigError, match=f"step={2**62} must be 0 to "):
+        loader.batch(2**62)
+    assert loader.batch(2**40).shape == (8, SEQ + 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((8, SEQ + 2), np.int64), ((7, SEQ + 1), np.int64), ((8, SEQ + 1), float)]
+)
+def test_an_array_of_another_kind_is_not_written_to(manifest, shape, dtype):
+    loader = Loader(manifest, WEIGHTS, SEQ, 8, seed=3)
+    out = np.zeros(shape, dtype)
+    with pytest.raises(ConfigError, match="give an array of that kind"):
+        loader.batch(0, out=out)
+    assert not out.any()
