@@ -9,6 +9,7 @@ how far each is (train.heartbeat), and the first fault, which is the run's one e
 import json
 import os
 import resource
+import secrets
 import socket
 import time
 from dataclasses import asdict, dataclass
@@ -21,12 +22,15 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 from torch.distributed import DistError, PrefixStore, Store, TCPStore
 
 from corpus.errors import ConfigError
-from train.nodes import NoAnswerError
+from train import stop
+from train.nodes import NoAnswerError, OtherRunError, Place
 
 _TELL_S = 5.0  # how long the end of a run waits for others to see why
 _NAME_S = 20.0  # for the name of a host to be known
 _FILES = 65_536  # two connections a process
 _FAULT, _TOLD, _GONE = "fault", "told", "gone"
+_ENDING_S = 10.0  # for the board of a run that is ending to be gone
+_ME = f"pid {os.getpid()} on {socket.gethostname()}", secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Board:
     def claim(self, key: str, value: Any) -> Any:
         """Puts a value where none is; returns the one that is there now."""
         return json.loads(self._store.compare_set(key, "", json.dumps(value)))
+
+    def other_launcher(self, place: Place) -> str | None:
+        """Who launches that node's processes, where it is not this process."""
+        found = self.get(_launcher(place))
+        return None if found is None or found == list(_ME) else found[0]
 
     def count(self, key: str, more: int = 1) -> int:
         """Adds to a counter; returns what it is then."""
@@ -111,11 +120,40 @@ def hold(listening: socket.socket) -> Board:
     return Board(store, is_held_here=True)
 
 
+def connect_launcher(place: Place, limit_s: float, ending_s: float = _ENDING_S) -> Board:
+    """The board of the run that this launcher is of. Its processes are to be started afterwards.
+
+    OtherRunError where a run that goes on has a launcher of that node: the same command was
+    started twice, and a word of the second's on the board would end the first. A run that is
+    ending is waited for, `ending_s`.
+    """
+    deadline = time.monotonic() + ending_s
+    while True:
+        board = connect(place.address, place.port, limit_s)
+        try:
+            if board.claim(_launcher(place), _ME) == list(_ME):
+                return board
+            other = board.other_launcher(place)
+        except RuntimeError:  # it has ended
+            other = None
+        if time.monotonic() > deadline:
+            raise OtherRunError(
+                f"node {place.index} of the run at {place.address}:{place.port} is launched by "
+                f"{other} already; wait for that run, or give this one another MASTER_PORT"
+            )
+        time.sleep(0.2)
+
+
+def _launcher(place: Place) -> str:
+    return f"launcher/{place.index}"
+
+
 def connect(address: str, port: int, limit_s: float) -> Board:
     """The board that is held elsewhere; ConfigError where nothing answers within the limit."""
     began, place = time.monotonic(), f"{address}:{port}"
     deadline = began + limit_s
     while True:
+        stop.raise_if_asked()
         try:
             socket.create_connection((address, port), timeout=max(1.0, limit_s)).close()
             break

@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> int:
         from train import member
 
         return member.run(config, lambda: _train(config))
-    except AltiplanoError as error:  # it did not reach the others of its run
+    except stop.AskedError:  # before it reached the others of its run
+        return stop.REQUEUE
+    except AltiplanoError as error:
         if os.environ.get("LOCAL_RANK", "0") == "0":
             print(f"error: {error}", file=sys.stderr, flush=True)
         return 2

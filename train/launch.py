@@ -57,6 +57,35 @@ def launch(config: TrainConfig) -> int:
 
 
 def _launch(config: TrainConfig, place: nodes.Place) -> int:
+    board = listening = None
+    if place.index:
+        from train.board import connect_launcher
+
+        board = connect_launcher(place, config.start_timeout_s)
+    elif config.parallel.world_size > 1:
+        listening = nodes.listen("" if place.of > 1 else place.address, place.port)
+        place = replace(place, port=listening.getsockname()[1])
+    with _written(config, place) as path, _held_back_signals():
+        children = [
+            subprocess.Popen([sys.executable, "-m", "train.entry", str(path)], env=environment)
+            for environment in _environments(config.parallel.processes, place)
+        ]
+        with _signals_passed_to(children):
+            try:
+                if listening is not None:
+                    from train.board import hold  # takes torch's time, in which they start
+
+                    board = hold(listening)
+                return Supervisor(config, place, children, board).wait()
+            finally:
+                for child in children:
+                    child.kill()
+                    child.wait()
+
+
+@contextmanager
+def _written(config: TrainConfig, place: nodes.Place) -> Iterator[Path]:
+    """The config as a file for the processes of this node."""
     path = Path(config.output) / "config.json"
     try:
         if place.index:  # a config of another node that differs must be seen to, not overwrite it
@@ -67,24 +96,11 @@ def _launch(config: TrainConfig, place: nodes.Place) -> int:
         raise ConfigError(
             f"output={config.output} cannot be written ({error}); choose another (train.output)"
         ) from None
-    listening = None
-    if config.parallel.world_size > 1 and place.index == 0:
-        listening = nodes.listen("" if place.of > 1 else place.address, place.port)
-        place = replace(place, port=listening.getsockname()[1])
-    with _held_back_signals():
-        children = [
-            subprocess.Popen([sys.executable, "-m", "train.entry", str(path)], env=environment)
-            for environment in _environments(config.parallel.processes, place)
-        ]
-        with _signals_passed_to(children):
-            try:
-                return Supervisor(config, place, children, listening).wait()
-            finally:
-                for child in children:
-                    child.kill()
-                    child.wait()
-                if place.index:
-                    shutil.rmtree(path.parent, ignore_errors=True)
+    try:
+        yield path
+    finally:
+        if place.index:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _environments(processes: int, place: nodes.Place) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from typing import NoReturn
 import torch
 
 from corpus.errors import AltiplanoError, ConfigError
-from train import heartbeat, nodes, rendezvous
+from train import heartbeat, nodes, rendezvous, stop
 from train.board import Fault, connect
 from train.config import TrainConfig
 from train.heartbeat import Heartbeat
@@ -67,7 +67,7 @@ class Member:
                 if not nodes.is_launched():
                     line = self.board.tell(fault, first=self._place.index == 0)
                     if line:
-                        print(f"error: {line}", file=sys.stderr, flush=True)
+                        stop.told(line, fault.code)
                     self.board.leave(self._place.of - 1)
             except RuntimeError:  # the board is gone, and the process that held it
                 if self._place.index == 1:
@@ -105,6 +105,10 @@ def run(config: TrainConfig, work: Callable[[], int]) -> int:
         _require_world(config, place)
         code = work()
         _joined.leave()
+    except nodes.OtherRunError:
+        raise
+    except stop.AskedError:
+        _joined.end(_joined.board.report(stop.BEFORE_A_STEP, stop.REQUEUE))
     except Exception as error:
         _joined.fail(error)
     return code

@@ -21,6 +21,10 @@ class NoAnswerError(ConfigError):
     """The first node's launcher, or process, cannot be reached."""
 
 
+class OtherRunError(ConfigError):
+    """What answers there is a run that has its processes, and must not hear of this one."""
+
+
 @dataclass(frozen=True)
 class Place:
     """One of `of` launchers, or one of `of` processes."""

@@ -23,7 +23,7 @@ def told_once(start_timeout_s: float = 600.0) -> Iterator[None]:
     """
     try:
         yield
-    except nodes.NoAnswerError:  # nor would there be one to this
+    except (nodes.NoAnswerError, nodes.OtherRunError):  # nobody there is to hear of it
         raise
     except AltiplanoError as error:
         try:
@@ -48,6 +48,8 @@ def _is_told_here(place: nodes.Place, line: str, start_timeout_s: float) -> bool
         return told
     try:
         there = board.connect(place.address, place.port, start_timeout_s)
+        if there.other_launcher(place) is not None:  # a run that goes on
+            return True
         fault = there.report(line)
         told = there.tell(fault, first=False) is not None
         there.leave(place.of - 1)

@@ -19,7 +19,7 @@ import torch
 from corpus.config import to_tree
 from corpus.errors import ConfigError
 from corpus.provenance import code_version
-from train import nodes
+from train import nodes, stop
 from train.blame import ranks_told
 from train.board import Board, connect, hold
 from train.config import TrainConfig
@@ -40,15 +40,18 @@ def open_board(config: TrainConfig, place: nodes.Place) -> Board:
 def check_in(board: Board, config: TrainConfig, place: nodes.Place) -> None:
     """Returns when all processes have come and are of one run.
 
-    Raises ConfigError where one has not come or differs; that another found it out is in the
-    board's fault, which the caller looks at first.
+    Raises ConfigError where one has not come or differs, stop.AskedError where this one is to
+    stop; that another found it out is in the board's fault, which the caller looks at first.
     """
     mine = _member(config, place)
+    is_under_way = bool(board.get(_GO))
     there = board.claim(_key(place.index), mine)
     if there != mine:
-        raise ConfigError(
+        # To a run that goes on, a rank that comes again is none of its business.
+        error = nodes.OtherRunError if is_under_way else ConfigError
+        raise error(
             f"rank {place.index} is there twice, as {_who(there)} and as {_who(mine)}; give every "
-            "process its own RANK"
+            "process its own RANK, every run its own MASTER_PORT"
         )
     if place.index == 0:
         _require_all(board, mine, config.start_timeout_s)
@@ -61,6 +64,7 @@ def check_in(board: Board, config: TrainConfig, place: nodes.Place) -> None:
                 f"rank 0 did not come within {config.start_timeout_s:.0f} s; look why it did "
                 "not start on the first node"
             )
+        stop.raise_if_asked()
         time.sleep(_LOOK_S)
 
 
@@ -69,6 +73,7 @@ def all_ready(board: Board, world_size: int) -> None:
     whether they still can."""
     board.count(_READY)
     while board.count(_READY, 0) < world_size:
+        stop.raise_if_asked()
         time.sleep(_LOOK_S)
 
 
@@ -86,7 +91,9 @@ def _require_all(board: Board, mine: dict[str, Any], limit_s: float) -> None:
                 f"{ranks_told(missing)} of {mine['world_size']} did not come within {limit_s:.0f} "
                 f"s; look why they did not start, or raise the limit (train.start_timeout_s)"
             )
-        time.sleep(_LOOK_S if missing else 0)
+        if missing:
+            stop.raise_if_asked()
+            time.sleep(_LOOK_S)
 
 
 def _require_same(mine: dict[str, Any], other: dict[str, Any], rank: int) -> None:

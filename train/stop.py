@@ -8,6 +8,7 @@ that arrives during those seconds would otherwise kill the process.
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +18,14 @@ from typing import Any
 REQUEUE = 75  # EX_TEMPFAIL of sysexits.h: not an error, try again
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 
+BEFORE_A_STEP = "asked to stop while no step was under way: start the same command again"
+
 _started = time.monotonic()
 _asked = False
+
+
+class AskedError(Exception):
+    """It was asked to stop while it waited for others to come."""
 
 
 @contextmanager
@@ -43,6 +50,19 @@ def install() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
+def raise_if_asked() -> None:
+    """Raises AskedError where this process was asked to stop: for where it waits for others that
+    may have stopped already and will never come."""
+    if _asked:
+        raise AskedError(BEFORE_A_STEP)
+
+
+def told(line: str, code: int) -> int:
+    """Prints why a run ended; returns the code. To be resumed is no error."""
+    print(line if code == REQUEUE else f"error: {line}", file=sys.stderr, flush=True)
+    return code
+
+
 def wanted(time_limit_s: float | None) -> bool:
     """Whether any process was asked to stop, or has run longer than the limit.
 
@@ -60,7 +80,7 @@ def wanted(time_limit_s: float | None) -> bool:
 
 def _end(*_: Any) -> None:
     # At once, and past all buffers: whatever it interrupts may hold them.
-    os.write(2, b"asked to stop while no step was under way: start the same command again\n")
+    os.write(2, f"{BEFORE_A_STEP}\n".encode())
     os._exit(REQUEUE)
 
 

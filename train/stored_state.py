@@ -25,6 +25,8 @@ from train.boxes import Box, common
 INDEX = "optimizer.json"
 STATES = ("param", "exp_avg", "exp_avg_sq")  # fp32 masters, Adam's first and second moments
 _OPEN_FILES = 64
+_GAP = 64 << 10  # bytes between two pieces that are read sooner than another read is asked for
+_PIECE = 8 << 20  # bytes to read at once where gaps are read, too
 
 Numbers = npt.NDArray[np.float32]
 
@@ -118,8 +120,23 @@ class Stored:
             self._files.read(path, place + int(first), out)
             return
         row = math.prod(shape[1:])
+        if len(shape) == 2 and 4 * (row - long[1]) <= _GAP:
+            self._fill_columns(path, place, row, part, out)
+            return
         for number, at in enumerate(range(part[0].start, part[0].stop)):
             self._fill(path, place + at * row, shape[1:], part[1:], out[number])
+
+    def _fill_columns(
+        self, path: Path, place: int, row: int, part: tuple[slice, ...], out: Numbers
+    ) -> None:
+        """As `_fill`, of some columns: whole rows are read, many at once. A row of a 7B's matrix
+        that another tensor parallel size cuts would be 400,000 reads of 2 KB a process."""
+        rows, columns = part
+        at_once = max(1, _PIECE // (4 * row))
+        for first in range(rows.start, rows.stop, at_once):
+            whole = np.empty((min(at_once, rows.stop - first), row), np.float32)
+            self._files.read(path, place + first * row, whole)
+            out[first - rows.start :][: len(whole)] = whole[:, columns]
 
 
 class _Boxes:

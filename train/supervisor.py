@@ -8,7 +8,6 @@ is over, wherever that came from.
 import signal
 import socket
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -32,20 +31,11 @@ class Supervisor:
         config: TrainConfig,
         place: nodes.Place,
         children: list[subprocess.Popen[bytes]],
-        listening: socket.socket | None,
+        board: "Board | None",
     ):
-        """listening: where the board is to be held, on the first node of a run of several
-        processes; they are to be started before this, which imports torch meanwhile."""
+        """board: the run's; None where it is of one process."""
         self._config, self._place, self._children = config, place, children
-        self._board: Board | None = None
-        if config.parallel.world_size > 1:
-            from train import board
-
-            self._board = (
-                board.hold(listening)
-                if listening is not None
-                else board.connect(place.address, place.port, config.start_timeout_s)
-            )
+        self._board = board
 
     def wait(self) -> int:
         """Returns the run's exit code when all processes are gone, or are to be killed."""
@@ -54,7 +44,7 @@ class Supervisor:
         except RuntimeError as error:  # of torch's store
             said = str(error).splitlines()[0][:120]
             place = f"{self._place.address}:{self._place.port}"
-            return _say(f"the launcher of node 0, {place}, is gone ({said})")
+            return stop.told(f"the launcher of node 0, {place}, is gone ({said})", 2)
 
     def _wait(self) -> int:
         looks = 0
@@ -76,7 +66,7 @@ class Supervisor:
         if self._board is None:
             if self._children[0].returncode == 2:
                 return 2  # it has said why
-            return _say(*self._cause(0, 0))
+            return stop.told(*self._cause(0, 0))
         if fault is None:
             fault = self._board.fault()
         is_said = False
@@ -89,7 +79,7 @@ class Supervisor:
             child.kill()
         told = self._board.tell(fault, first=self._place.index == 0)
         if told and not is_said:
-            _say(told)
+            stop.told(told, fault.code)
         self._board.leave(self._place.of - 1)
         return fault.code
 
@@ -130,8 +120,3 @@ class Supervisor:
         rank = self._place.index * len(self._children) + failed
         beat = self._board.get(f"beat/{rank}")
         return beat["step"] if beat else 0
-
-
-def _say(line: str, code: int = 2) -> int:
-    print(f"error: {line}", file=sys.stderr, flush=True)
-    return code

@@ -9,6 +9,7 @@ import pytest
 from corpus.errors import ConfigError
 from train import nodes, rendezvous
 from train.board import connect, hold
+from train.stop import AskedError
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def check_in(board, config, index: int, of: int) -> None:
 
 def beside(board, config, index: int, of: int) -> threading.Thread:
     def come() -> None:
-        with contextlib.suppress(ConfigError):  # the first one tells it
+        with contextlib.suppress(ConfigError, AskedError):  # the first one tells it
             check_in(board, config, index, of)
 
     thread = threading.Thread(target=come, daemon=True)

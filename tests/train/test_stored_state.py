@@ -78,14 +78,16 @@ def write(folder, whole, arrays, tiles, processes):
 
 
 @settings(max_examples=150, deadline=None)
-@given(shape=SHAPES, processes=st.integers(1, 3), data=st.data())
-def test_what_one_tiling_stored_another_reads(tmp_path_factory, shape, processes, data):
+@given(shape=SHAPES, processes=st.integers(1, 3), gap=st.integers(0, 20), data=st.data())
+def test_what_one_tiling_stored_another_reads(tmp_path_factory, shape, processes, gap, data):
     folder = tmp_path_factory.mktemp("stored")
     whole = Box((0,) * len(shape), shape)
     array = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
     arrays = [array + 1000 * number for number in range(len(STATES))]
     write(folder, whole, arrays, data.draw(tilings(shape)), processes)
-    with Stored(folder) as stored:
+    with Stored(folder) as stored, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored_state, "_GAP", gap)
+        patch.setattr(stored_state, "_PIECE", 40)
         for tile in data.draw(tilings(shape)):
             for box in tile:
                 assert common(box, whole) == box

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from train import nodes
+from train.board import hold
 from train.config import ParallelConfig
 from train.supervisor import Supervisor
 
@@ -23,7 +24,7 @@ def supervised(config, ends):
     call = [sys.executable, "-c"]
     children = [subprocess.Popen([*call, code], stdin=subprocess.PIPE) for code in ends]
     try:
-        yield children, Supervisor(config, place, children, listening)
+        yield children, Supervisor(config, place, children, hold(listening))
     finally:
         for child in children:
             child.stdin.close()

@@ -1,0 +1,129 @@
+"""Launchers of two nodes: one run started twice, and a stop before all have come."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from corpus.config import to_tree
+from corpus.errors import ConfigError
+from train import board, metrics, nodes, stop
+from train.config import ParallelConfig, TrainConfig
+
+ROOT = str(Path(__file__).parents[2])
+LIMIT_S = 120.0
+
+
+@pytest.fixture
+def launcher(tiny_config, tmp_path):
+    """Starts a launcher of node 0 or 1 of a run of two, which train until they are asked to stop;
+    what is left of them is killed at the end."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    config: TrainConfig = tiny_config(
+        tmp_path / "run",
+        parallel=ParallelConfig(processes=1, nodes=2),
+        steps=1_000_000,
+        eval_interval=0,
+        save_interval=0,
+        start_timeout_s=LIMIT_S,
+    )
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(to_tree(config)))
+    started = []
+
+    def start(node: int) -> subprocess.Popen[str]:
+        more = {"NNODES": "2", "NODE_RANK": str(node), "OMP_NUM_THREADS": "1"}
+        more |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "train.launch", str(path)],
+                env={**os.environ, **more},
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    start.port, start.log = port, Path(config.output) / "metrics.jsonl"
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+def until(holds) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def ended(one: subprocess.Popen[str]) -> tuple[int, list[str]]:
+    said = one.communicate(timeout=LIMIT_S)[1].splitlines()
+    return one.returncode, said
+
+
+def rows(launcher) -> int:
+    return len(metrics.read(launcher.log)) if launcher.log.exists() else 0
+
+
+def test_a_second_start_is_refused_and_the_first_goes_on(launcher):
+    first = [launcher(0), launcher(1)]
+    until(lambda: rows(launcher) > 1)
+    again = [ended(one) for one in [launcher(0), launcher(1)]]
+    assert [(code, len(said)) for code, said in again] == [(2, 1), (2, 1)], again
+    assert "is training into" in again[0][1][0]
+    assert again[1][1][0].startswith(f"error: node 1 of the run at 127.0.0.1:{launcher.port} is ")
+    assert f"launched by pid {first[1].pid} on " in again[1][1][0]
+    done = rows(launcher)
+    until(lambda: rows(launcher) > done)
+    for one in first:
+        one.send_signal(signal.SIGUSR1)
+    assert [ended(one)[0] for one in first] == [stop.REQUEUE] * 2
+
+
+def test_a_stop_does_not_wait_for_a_node_that_has_stopped(launcher):
+    """Its launcher was asked to stop, too, before it had processes."""
+    first = launcher(0)
+    until(lambda: on_board(launcher.port, "member/0") is not None)
+    first.send_signal(signal.SIGUSR1)
+    code, said = ended(first)
+    assert (code, said) == (stop.REQUEUE, [stop.BEFORE_A_STEP])
+
+
+def on_board(port: int, key: str):
+    try:
+        return board.connect("127.0.0.1", port, 0.1).get(key)
+    except (ConfigError, RuntimeError):
+        return None
+
+
+def test_a_launcher_waits_for_the_board_of_a_run_that_is_ending():
+    listening = nodes.listen("127.0.0.1", 0)
+    place = nodes.Place(1, 2, 0, "127.0.0.1", listening.getsockname()[1])
+    boards = [board.hold(listening)]
+    boards[0].put("launcher/1", ["pid 1 on gpu8", "0"])
+    with pytest.raises(nodes.OtherRunError, match=r"node 1 .* launched by pid 1 on gpu8 already"):
+        board.connect_launcher(place, 5.0, ending_s=0.5)
+
+    def next_run() -> None:
+        boards.clear()
+        boards.append(board.hold(nodes.listen("127.0.0.1", place.port)))
+
+    timer = threading.Timer(1.0, next_run)
+    timer.start()
+    found = board.connect_launcher(place, LIMIT_S, ending_s=LIMIT_S)
+    timer.join()
+    assert found.get("launcher/1") == boards[0].get("launcher/1")
+    assert found.get("launcher/1")[0] == f"pid {os.getpid()} on {socket.gethostname()}"
