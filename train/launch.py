@@ -18,10 +18,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -36,6 +38,8 @@ from train.config import TrainConfig
 from train.refusal import told_once
 from train.soundness import require_sound_shards
 from train.supervisor import Supervisor
+
+_GOING_S = 10.0  # for a killed process to be gone
 
 
 def launch(config: TrainConfig) -> int:
@@ -78,9 +82,7 @@ def _launch(config: TrainConfig, place: nodes.Place) -> int:
                     board = hold(listening)
                 return Supervisor(config, place, children, board).wait()
             finally:
-                for child in children:
-                    child.kill()
-                    child.wait()
+                _kill(children)
 
 
 @contextmanager
@@ -101,6 +103,24 @@ def _written(config: TrainConfig, place: nodes.Place) -> Iterator[Path]:
     finally:
         if place.index:
             shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _kill(children: list[subprocess.Popen[bytes]]) -> None:
+    """Returns when they are gone, or cannot go: one that waits for a disk outlives SIGKILL until
+    the disk answers, and then ends without another instruction."""
+    for child in children:
+        child.kill()
+    deadline = time.monotonic() + _GOING_S
+    for child in children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            where = f"pid {child.pid} on {socket.gethostname()}"
+            print(
+                f"{where} was killed and will be gone when its disk answers",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _environments(processes: int, place: nodes.Place) -> list[dict[str, str]]:
