@@ -102,7 +102,8 @@ def plan(available: Mapping[str, int], ask: Ask) -> list[SourcePlan]:
     usable = {row.source: row.usable for row in rows}
     over = [row for row in rows if not _fits(row.share, row.source, usable, ask)]
     if over:
-        worst = max(over, key=lambda row: row.epochs / row.max_epochs)
+        # What is asked by number first: what weights do depends on it.
+        worst = max(over, key=lambda r: (r.source in ask.by_number, r.epochs / r.max_epochs))
         raise ConfigError(_refusal(worst, usable, ask))
     return rows
 

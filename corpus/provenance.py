@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import threading
 
 OWN_PACKAGES = ("corpus", "tokenizer", "train", "jobs")
 LIBRARIES = (
@@ -25,6 +26,9 @@ LIBRARIES = (
     "resiliparse",
     "sentencepiece",
 )
+
+# CPython 3.11 counts the depth of all threads' trees together, and finds that they do not add up.
+_parsing = threading.Lock()
 
 
 @functools.cache
@@ -57,7 +61,9 @@ def _source(module: str) -> str:
 
 def _own_imports(source: str) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    with _parsing:
+        tree = ast.parse(source)
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

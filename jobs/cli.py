@@ -83,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="",
         metavar="GPU",
-        help="tell layout, memory and steps, and the time on such a GPU (H100); train nothing",
+        help="tell layout, memory and steps, and the time on such a GPU (H100), and whether it "
+        "fits one of such a size (A100-40GB); train nothing",
     )
     train.add_argument(
         "--mfu",

@@ -7,12 +7,13 @@ from pathlib import Path
 from train import flops, memory, memory_check
 from train.config import TrainConfig, data_parallel_size
 from train.memory import GB
-from train.peaks import peak_tflops
+from train.peaks import peak_tflops, stated_memory
 from train.streams import manifest_files
 
 
 def tell(config: TrainConfig, gpu: str, mfu: float) -> int:
-    """Prints the plan; ConfigError where train.memory_limit_gb is set and it does not fit."""
+    """Prints the plan; ConfigError where it does not fit train.memory_limit_gb or, without that,
+    the memory that the GPU's name tells."""
     for line in lines(config, gpu, mfu):
         print(line)
     return 0
@@ -25,11 +26,12 @@ def lines(config: TrainConfig, gpu: str, mfu: float) -> list[str]:
     dp = data_parallel_size(config, processes)
     tokens = schedule.batch_sequences * shape.seq_length
     rounds = schedule.batch_sequences // (dp * schedule.micro_batch)
-    if config.memory_limit_gb is None:
+    capacity = stated_memory(gpu) if config.memory_limit_gb is None else config.memory_limit_gb * GB
+    if capacity is None:
         needed = memory.estimate(config, processes, on_gpu=bool(gpu))
     else:
         name = gpu or "CPU memory"
-        needed = memory_check.require_fits(config, processes, config.memory_limit_gb * GB, name)
+        needed = memory_check.require_fits(config, processes, capacity, name)
     told = [
         f"model       {config.model.preset}: {shape.num_parameters:,} parameters, "
         f"{shape.num_layers} layers of width {shape.dim}, sequences of {shape.seq_length}",

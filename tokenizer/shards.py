@@ -8,6 +8,7 @@ the footer's holds a checksum of every 64 KiB of the arrays (tokenizer.blocks).
 """
 
 import os
+import stat
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,8 @@ def open_shard(path: str, tokenizer_hash: str | None = None) -> Shard:
     is given) of another tokenizer.
     """
     try:
+        if stat.S_ISFIFO(os.stat(local_path(path)).st_mode):  # opening it would wait for a writer
+            raise ShardError(f"{path} is a named pipe, so no token shard; list only shards")
         with pa.memory_map(local_path(path)) as mapped:
             shard = _view(path, pa.ipc.open_file(mapped), mapped.read_buffer())
     except FileNotFoundError:

@@ -7,6 +7,8 @@ ranks, any restart and any longer run see the same order.
 Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2).
 """
 
+import operator
+
 import numpy as np
 
 from corpus.config import nearest
@@ -60,10 +62,11 @@ class Loader:
         shape = (len(positions), self.seq_length + 1)
         if out is None:
             out = np.empty(shape, dtype=np.int64)
-        elif out.shape != shape or out.dtype != np.int64:  # a kernel writes there unasked
+        elif out.shape != shape or out.dtype != np.int64 or not out.flags.writeable:
+            kind = f"{'' if out.flags.writeable else 'read-only '}{out.dtype}{list(out.shape)}"
             raise ConfigError(
-                f"out is {out.dtype}{list(out.shape)}, these samples are int64{list(shape)}; give "
-                "an array of that kind, or none"
+                f"out is {kind}, these samples are int64{list(shape)}; give an array to write to "
+                "of that kind, or none"
             )
         self._stream.read(positions, out, epochs)
         return out
@@ -74,29 +77,34 @@ class Loader:
 
     def sources_of(self, step: int) -> np.ndarray:
         """The source of each sample of a step (from 0), [batch_size]: places in `sources`."""
-        first = step * self.batch_size
+        first = self._samples_before(step)
         return self._order.locate(np.arange(first, first + self.batch_size, dtype=np.int64))[0]
 
     def _places(self, step: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         # Positions [rows], and how often each one's source was gone through before [rows].
-        if not 0 <= step < _SAMPLES // self.batch_size:
-            raise ConfigError(f"step={step} must be 0 to {_SAMPLES // self.batch_size - 1}")
-        first, (start, stop, stride) = step * self.batch_size, rows.indices(self.batch_size)
+        first, (start, stop, stride) = self._samples_before(step), rows.indices(self.batch_size)
         samples = np.arange(first + start, first + stop, stride, dtype=np.int64)
         sources, numbers = self._order.locate(samples)
         windows = permuted(sources, numbers, self._sizes, self._keys)
         positions = self._stream.firsts[sources] + windows * self.seq_length
         return positions, numbers // self._sizes[sources]
 
+    def _samples_before(self, step: int) -> int:
+        last = _SAMPLES // self.batch_size - 1
+        step = operator.index(step)  # of numpy's small integers the product would overflow
+        if not 0 <= step <= last:
+            raise ConfigError(f"step={step} must be 0 to {last}")
+        return step * self.batch_size
+
     def epochs(self, step: int) -> dict[str, float]:
         """How often each source has been gone through when `step` steps are done."""
-        taken = self._order.taken(step * self.batch_size)
+        taken = self._order.taken(self._samples_before(step))
         sizes = zip(self.sources, taken.tolist(), self._sizes.tolist(), strict=True)
         return {name: count / size for name, count, size in sizes}
 
     def realised(self, step: int) -> dict[str, int]:
         """Tokens trained on from each source when `step` steps are done."""
-        taken = self._order.taken(step * self.batch_size) * self.seq_length
+        taken = self._order.taken(self._samples_before(step)) * self.seq_length
         return dict(zip(self.sources, taken.tolist(), strict=True))
 
 

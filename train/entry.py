@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     from corpus.config import load
     from corpus.errors import AltiplanoError
     from train.config import TrainConfig
+    from train.nodes import OtherRunError
 
     try:
         config = load(TrainConfig, arguments[0])
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
     except stop.AskedError:  # before it reached the others of its run
         return stop.REQUEUE
     except AltiplanoError as error:
-        if os.environ.get("LOCAL_RANK", "0") == "0":
+        if os.environ.get("LOCAL_RANK", "0") == "0" or isinstance(error, OtherRunError):
             print(f"error: {error}", file=sys.stderr, flush=True)
         return 2
 

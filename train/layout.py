@@ -4,6 +4,7 @@ The grid is tp x cp x dp x pp processes (tensor, context, data, pipeline paralle
 others leave of them. Each refusal gives the equation that failed and the values that would do.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,9 +78,17 @@ def data_parallel_size(
         names, sizes = "tp*pp", f"{parallel.tp}*{parallel.pp}"
         if parallel.cp > 1:
             names, sizes = "tp*cp*pp", f"{parallel.tp}*{parallel.cp}*{parallel.pp}"
+        of, size = f"{names}={sizes}={parallel.model_size}", parallel.model_size
+        if parallel.nodes == 1 or world_size != parallel.world_size:
+            raise ConfigError(
+                f"processes={world_size} is not a multiple of {of}; choose a multiple of {size} "
+                "(train.parallel.processes)"
+            )
+        processes, nodes = parallel.processes, parallel.nodes
         raise ConfigError(
-            f"processes={world_size} is not a multiple of {names}={sizes}={parallel.model_size}; "
-            f"choose a multiple of {parallel.model_size} (train.parallel.processes)"
+            f"processes*nodes={processes}*{nodes}={world_size} is not a multiple of {of}; choose a "
+            f"multiple of {size // math.gcd(size, processes)} (train.parallel.nodes) or of "
+            f"{size // math.gcd(size, nodes)} (train.parallel.processes)"
         )
     dp = world_size // parallel.model_size
     if batch_sequences % (dp * micro_batch):

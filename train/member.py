@@ -92,6 +92,7 @@ def run(config: TrainConfig, work: Callable[[], int]) -> int:
     place = nodes.of_process()
     if place.of == 1:
         try:
+            _require_world(config, place)
             return work()
         except Exception as error:
             print(f"error: {line_of(error, config)}", file=sys.stderr, flush=True)

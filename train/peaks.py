@@ -81,6 +81,15 @@ def peak_tflops(device_name: str, precision: str) -> float | None:
     return None
 
 
+def stated_memory(device_name: str) -> float | None:
+    """Bytes of memory where the name tells them, as in "A100-40" or "H100 80GB"; None where not.
+
+    What a process can have of them: an A100 of 40 GB shows 39.4 GiB.
+    """
+    found = re.search(r"-(\d{2,3})\b|\b(\d{2,3}) ?GB?\b", device_name, re.IGNORECASE)
+    return 0.98 * int(found[1] or found[2]) * 2**30 if found else None
+
+
 def check_peak(given: float | None) -> None:
     """Raises ConfigError for a `train.peak_tflops` that no device has."""
     if given is not None and not 0 < given < float("inf"):

@@ -95,6 +95,14 @@ def test_a_number_over_the_cap_is_told_the_most_there_is() -> None:
     assert refusal({"web": 1000, "wiki": 200}, ask).endswith("set it to 400")
 
 
+def test_a_number_over_its_cap_is_told_before_weights() -> None:
+    ask = Ask({"a": 1, "b": 1}, 1000, {"a": 1, "wiki": 2}, by_number={"wiki": 500})
+    available = {"a": 10, "b": 1000, "wiki": 200}
+    assert refusal(available, ask).endswith("set it to 400")
+    said = refusal(available, replace(ask, by_number={"wiki": 400}))
+    assert "mixture.weights.a=1 asks for 30.00 epochs" in said
+
+
 def test_no_weights_do_where_all_sources_are_too_small() -> None:
     said = refusal({"a": 10, "b": 10}, Ask({"a": 1, "b": 1}, 100, {"a": 2, "b": 2}))
     assert "no weights do" in said

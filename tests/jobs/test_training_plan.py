@@ -51,6 +51,14 @@ def test_what_does_not_fit_the_limit_is_refused():
         training_plan.lines(_config(memory_limit_gb=57.0), "A100", 0.5)
 
 
+def test_what_does_not_fit_a_gpu_of_the_named_size_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"needs about 5\d\.\d GB and has 42\.1 GB of A100-40GB; "
+    ):
+        training_plan.lines(_config(), "A100-40GB", 0.5)
+    assert any("in all 58.6" in line for line in training_plan.lines(_config(), "A100-80GB", 0.5))
+
+
 def test_epochs_are_told_where_there_are_shards(tmp_path):
     files = [
         {"name": f"{name}.arrow", "bytes": 1, "sha256": "0" * 64, "rows": 1, "facts": facts}

@@ -1,6 +1,7 @@
 """What `altiplano shards verify` finds: the README's table of faults, each row made here."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -256,3 +257,12 @@ def test_tokens_of_no_array_are_no_blocks(tmp_path):
     assert [len(array.checked) for array in shard.blocks] == [0, 1, 0]
     shard.check(0, 0)
     assert np.array_equal(shard.offsets, [0])
+
+
+def test_a_named_pipe_is_named_and_not_waited_for(manifest):
+    path = Path(manifest).parent / "web-train-00001.arrow"
+    path.unlink()
+    os.mkfifo(path)
+    assert verify(manifest).problems == [
+        f"{path} is a named pipe, so no token shard; list only shards"
+    ]

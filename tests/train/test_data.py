@@ -231,6 +231,17 @@ def test_a_step_that_no_run_has_is_refused(manifest):
     with pytest.raises(ConfigError, match=f"step={2**62} must be 0 to "):
         loader.batch(2**62)
     assert loader.batch(2**40).shape == (8, SEQ + 1)
+    for of_step in (loader.sources_of, loader.epochs, loader.realised):
+        with pytest.raises(ConfigError, match="step=-1 must be 0 to "):
+            of_step(-1)
+    with pytest.raises(TypeError):
+        loader.batch(1.5)
+
+
+def test_a_step_may_be_any_integer_of_numpys(manifest):
+    loader = Loader(manifest, WEIGHTS, SEQ, 8, seed=3)
+    for step in (np.uint8(200), np.int32(300_000_000)):
+        np.testing.assert_array_equal(loader.batch(step), loader.batch(int(step)))
 
 
 @pytest.mark.parametrize(
@@ -239,6 +250,13 @@ def test_a_step_that_no_run_has_is_refused(manifest):
 def test_an_array_of_another_kind_is_not_written_to(manifest, shape, dtype):
     loader = Loader(manifest, WEIGHTS, SEQ, 8, seed=3)
     out = np.zeros(shape, dtype)
-    with pytest.raises(ConfigError, match="give an array of that kind"):
+    with pytest.raises(ConfigError, match="give an array to write to of that kind"):
         loader.batch(0, out=out)
     assert not out.any()
+
+
+def test_an_array_that_may_not_be_written_to_is_refused(manifest):
+    out = np.zeros((8, SEQ + 1), np.int64)
+    out.flags.writeable = False
+    with pytest.raises(ConfigError, match="out is read-only int64"):
+        Loader(manifest, WEIGHTS, SEQ, 8, seed=3).batch(0, out=out)

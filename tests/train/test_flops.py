@@ -7,7 +7,7 @@ import pytest
 from corpus.errors import ConfigError
 from train import flops
 from train.flops import device_peak, mfu, token_flops
-from train.peaks import peak_tflops
+from train.peaks import peak_tflops, stated_memory
 from train.presets import PRESETS, Shape
 
 
@@ -89,3 +89,19 @@ def test_a_gpu_is_looked_up_by_its_name_and_the_precision(tiny_config, tmp_path,
     monkeypatch.setattr(flops.torch.cuda, "get_device_name", lambda: "NVIDIA H100 PCIe")
     assert device_peak(config) == 756.5
     assert device_peak(tiny_config(tmp_path, precision="fp32")) == 51.0
+
+
+@pytest.mark.parametrize(
+    ("name", "gigabytes"),
+    [
+        ("NVIDIA A100-SXM4-80GB", 80),
+        ("A100-40", 40),
+        ("NVIDIA H100 80GB HBM3", 80),
+        ("NVIDIA H200", None),
+        ("NVIDIA L40S", None),
+        ("NVIDIA GeForce RTX 4090", None),
+        ("NVIDIA GeForce GTX 980", None),
+    ],
+)
+def test_a_name_may_tell_the_memory(name, gigabytes):
+    assert stated_memory(name) == (gigabytes and pytest.approx(0.98 * gigabytes * 2**30))

@@ -100,6 +100,21 @@ def test_before_there_are_processes(start, config, tmp_path, changes, said):
     assert not (tmp_path / "run/checkpoints").exists()
 
 
+def test_one_process_of_a_config_of_two(config, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(to_tree(config)))
+    done = subprocess.run(
+        [sys.executable, "-m", "train.entry", str(path)],  # as torchrun starts one
+        env={**os.environ, "RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "1 processes were started, and processes*nodes=2*1=2; " in done.stderr
+
+
 def test_a_port_in_use(start, config):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

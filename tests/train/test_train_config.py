@@ -60,6 +60,11 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
             {"parallel": {"tp": 2, "processes": 3}},
             r"processes=3 is not a multiple of tp\*pp=2\*1=2",
         ),
+        (
+            {"model": {"preset": "7b"}, "parallel": {"tp": 8, "pp": 4, "processes": 8, "nodes": 3}},
+            r"processes\*nodes=8\*3=24 is not a multiple of tp\*pp=8\*4=32; choose a multiple of 4 "
+            r"\(train.parallel.nodes\) or of 32 \(train.parallel.processes\)",
+        ),
         ({"parallel": {"tp": 0}}, r"tp=0 is below 1; choose 1 or more \(train.parallel.tp\)"),
         (
             {"parallel": {"pp": 2, "vpp": 3, "processes": 2}},
