@@ -153,7 +153,6 @@ def connect(address: str, port: int, limit_s: float) -> Board:
     began, place = time.monotonic(), f"{address}:{port}"
     deadline = began + limit_s
     while True:
-        stop.raise_if_asked()
         try:
             socket.create_connection((address, port), timeout=max(1.0, limit_s)).close()
             break
@@ -166,6 +165,7 @@ def connect(address: str, port: int, limit_s: float) -> Board:
                 f"no answer from {place} in {deadline - began:.0f} s ({reason}); start the run "
                 "there, or set MASTER_ADDR and MASTER_PORT to where its first process is"
             )
+        stop.raise_if_asked()  # where a board is, the others must hear of it
         time.sleep(min(0.5, limit_s / 10))
     left = timedelta(seconds=max(5.0, deadline - time.monotonic()))
     try:

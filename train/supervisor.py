@@ -42,6 +42,9 @@ class Supervisor:
         try:
             return self._wait()
         except RuntimeError as error:  # of torch's store
+            code = _ended([child.poll() for child in self._children])
+            if code is not None:
+                return code
             said = str(error).splitlines()[0][:120]
             place = f"{self._place.address}:{self._place.port}"
             return stop.told(f"the launcher of node 0, {place}, is gone ({said})", 2)
@@ -52,15 +55,18 @@ class Supervisor:
             codes = [child.poll() for child in self._children]
             failed = [n for n, code in enumerate(codes) if code not in (None, 0, stop.REQUEUE)]
             looks += 1
-            fault = self._board.fault() if self._board and looks % _LOOKS == 0 else None
+            # One that has ended may have put there why, whatever its exit code is.
+            is_due = looks % _LOOKS == 0 or None not in codes
+            fault = self._board.fault() if self._board and is_due else None
             if fault is not None or failed:
                 return self._end(fault, failed[0] if failed else None)
-            if None not in codes:
+            code = _ended(codes)
+            if code is not None:
                 break
             time.sleep(_LOOK_S)
         if self._board:
             self._board.leave(self._place.of - 1, self._config.collective_timeout_s)
-        return max(code for code in codes if code is not None)
+        return code
 
     def _end(self, fault: "Fault | None", failed: int | None) -> int:
         if self._board is None:
@@ -120,3 +126,10 @@ class Supervisor:
         rank = self._place.index * len(self._children) + failed
         beat = self._board.get(f"beat/{rank}")
         return beat["step"] if beat else 0
+
+
+def _ended(codes: list[int | None]) -> int | None:
+    """What all processes ended with; None where one has not ended, or failed."""
+    if not set(codes) <= {0, stop.REQUEUE}:
+        return None
+    return stop.REQUEUE if stop.REQUEUE in codes else 0
