@@ -50,9 +50,11 @@ def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """A tree with another laid over it, group by group; lists and values are replaced whole.
 
     `key: null` takes away what the base gives, so that the default holds again. ConfigError for
-    `{}` over a group with keys: it reads as if it emptied that, and would change nothing.
+    `{}` over a group with keys: it reads as if it emptied that, and would change nothing. Keys keep
+    the base's order (of a mixture's parts the first takes a document); a new one comes before that
+    of the base's which it is written before.
     """
-    merged = dict(base)
+    merged: dict[str, Any] = {key: base.get(key) for key in _order(list(base), list(over))}
     for key, value in over.items():
         if value is None:
             merged.pop(key, None)
@@ -66,6 +68,16 @@ def merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
             )
         merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
     return merged
+
+
+def _order(base: list[str], over: list[str]) -> list[str]:
+    order, place = list(base), len(base)
+    for key in reversed(over):
+        if key in base:
+            place = order.index(key)
+        else:
+            order.insert(place, key)
+    return order
 
 
 def apply_override(tree: dict[str, Any], override: str) -> None:

@@ -65,6 +65,24 @@ def test_base_and_overrides(tmp_path):
     assert config == Outer("a", Inner(5, 3e-4), {"web": 1.0}, ("a", "b"), 4, True)
 
 
+@pytest.mark.parametrize(
+    ("base", "over", "merged"),
+    [
+        ("web code", "long web code", "long web code"),
+        ("web code", "code", "web code"),
+        ("long web", "web rest", "long web rest"),
+        ("a b c", "c x y b z", "a x y b z c"),
+        ("a b", "x y", "a b x y"),
+    ],
+)
+def test_the_order_of_keys_that_two_files_give(tmp_path, base, over, merged):
+    """Of a mixture's parts the first that takes a document has it."""
+    weights = [f"{{{', '.join(f'{name}: 1' for name in names.split())}}}" for names in (base, over)]
+    (tmp_path / "base.yaml").write_text(f"place: a\nweights: {weights[0]}\n")
+    (tmp_path / "child.yaml").write_text(f"base: base.yaml\nweights: {weights[1]}\n")
+    assert " ".join(load(Outer, tmp_path / "child.yaml").weights) == merged
+
+
 def test_null_takes_a_key_away(tmp_path):
     (tmp_path / "base.yaml").write_text("place: a\nlimit: 3\nweights: {web: 1, code: 2}\n")
     (tmp_path / "child.yaml").write_text("base: base.yaml\nlimit: null\nweights: {code: null}\n")
