@@ -71,7 +71,7 @@ def test_base_and_overrides(tmp_path):
         ("web code", "long web code", "long web code"),
         ("web code", "code", "web code"),
         ("long web", "web rest", "long web rest"),
-        ("a b c", "c x y b z", "a x y b z c"),
+        ("a b c", "c x y b z", "a x y b c z"),
         ("a b", "x y", "a b x y"),
     ],
 )
