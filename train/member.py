@@ -6,6 +6,7 @@ process they came from.
 """
 
 import os
+import socket
 import sys
 import threading
 import time
@@ -56,9 +57,21 @@ class Member:
             self.board.leave(self._place.of - 1, self._config.collective_timeout_s)
 
     def fail(self, error: BaseException) -> NoReturn:
-        """Ends the process for an error of its own, or for the one that this one comes of."""
-        fault = self._cause() if _is_broken_connection(error) else None
-        self.end(fault or self.board.report(line_of(error, self._config)))
+        """Ends the process for an error of its own, for the one that this one comes of, or because
+        it was asked to."""
+        try:
+            fault = self._cause() if _is_broken_connection(error) else None
+            fault = fault or self.board.report(*self._reason(error))
+        except RuntimeError:  # the board is gone, and the process that held it
+            line, code = self._reason(error)
+            fault = Fault(line, socket.gethostname(), code)
+        self.end(fault)
+
+    def _reason(self, error: BaseException) -> tuple[str, int]:
+        """The line and exit code of a fault of this process."""
+        if isinstance(error, stop.AskedError):
+            return stop.BEFORE_A_STEP, stop.REQUEUE
+        return line_of(error, self._config), 2
 
     def end(self, fault: Fault) -> NoReturn:
         """Ends the process for the run's fault, told by whoever has to."""
@@ -71,7 +84,7 @@ class Member:
                     self.board.leave(self._place.of - 1)
             except RuntimeError:  # the board is gone, and the process that held it
                 if self._place.index == 1:
-                    print(f"error: {fault.line}", file=sys.stderr, flush=True)
+                    stop.told(fault.line, fault.code)
             sys.stdout.flush()
             os._exit(fault.code)
 
@@ -108,8 +121,6 @@ def run(config: TrainConfig, work: Callable[[], int]) -> int:
         _joined.leave()
     except nodes.OtherRunError:
         raise
-    except stop.AskedError:
-        _joined.end(_joined.board.report(stop.BEFORE_A_STEP, stop.REQUEUE))
     except Exception as error:
         _joined.fail(error)
     return code

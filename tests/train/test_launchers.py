@@ -102,6 +102,16 @@ def test_a_stop_does_not_wait_for_a_node_that_has_stopped(launcher):
     assert (code, said) == (stop.REQUEUE, [stop.BEFORE_A_STEP])
 
 
+def test_the_first_nodes_launcher_is_killed(launcher):
+    first = [launcher(0), launcher(1)]
+    until(lambda: rows(launcher) > 1)
+    first[0].kill()
+    code, said = ended(first[1])
+    assert code == 2
+    assert len(said) == 1, said
+    assert f"the launcher of node 0, 127.0.0.1:{launcher.port}, is gone" in said[0]
+
+
 def on_board(port: int, key: str):
     try:
         return board.connect("127.0.0.1", port, 0.1).get(key)
