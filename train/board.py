@@ -28,7 +28,7 @@ from train.nodes import NoAnswerError, OtherRunError, Place
 _TELL_S = 5.0  # how long the end of a run waits for others to see why
 _NAME_S = 20.0  # for the name of a host to be known
 _FILES = 65_536  # two connections a process
-_FAULT, _TOLD, _GONE = "fault", "told", "gone"
+_GO, _FAULT, _TOLD, _GONE = "go", "fault", "told", "gone"
 _ENDING_S = 10.0  # for the board of a run that is ending to be gone
 _ME = f"pid {os.getpid()} on {socket.gethostname()}", secrets.token_hex(8)
 
@@ -66,6 +66,14 @@ class Board:
         """Who launches that node's processes, where it is not this process."""
         found = self.get(_launcher(place))
         return None if found is None or found == list(_ME) else found[0]
+
+    def set_under_way(self) -> None:
+        """All processes of the run have come."""
+        self.put(_GO, True)
+
+    def is_under_way(self) -> bool:
+        """Whether they have. Who comes then is of another run."""
+        return bool(self.get(_GO))
 
     def count(self, key: str, more: int = 1) -> int:
         """Adds to a counter; returns what it is then."""
@@ -123,23 +131,30 @@ def hold(listening: socket.socket) -> Board:
 def connect_launcher(place: Place, limit_s: float, ending_s: float = _ENDING_S) -> Board:
     """The board of the run that this launcher is of. Its processes are to be started afterwards.
 
-    OtherRunError where a run that goes on has a launcher of that node: the same command was
-    started twice, and a word of the second's on the board would end the first. A run that is
-    ending is waited for, `ending_s`.
+    OtherRunError where the board is of a run that has all its processes: a command was started
+    twice, and a word of the second's processes there would end the first. A run that is ending is
+    waited for, `ending_s`. ConfigError where that node has a launcher in a run still to come.
     """
-    deadline = time.monotonic() + ending_s
+    where, deadline = f"{place.address}:{place.port}", None
     while True:
         board = connect(place.address, place.port, limit_s)
         try:
-            if board.claim(_launcher(place), _ME) == list(_ME):
-                return board
-            other = board.other_launcher(place)
+            is_mine = board.claim(_launcher(place), _ME) == list(_ME)
+            other, is_under_way = board.other_launcher(place), board.is_under_way()
         except RuntimeError:  # it has ended
-            other = None
+            continue
+        if is_mine and not is_under_way:
+            return board
+        if not is_under_way:
+            raise ConfigError(
+                f"node {place.index} of the run at {where} is launched twice, by {other} and by "
+                f"{_ME[0]}; give every launcher its own NODE_RANK, every run its own MASTER_PORT"
+            )
+        deadline = deadline or time.monotonic() + ending_s
         if time.monotonic() > deadline:
             raise OtherRunError(
-                f"node {place.index} of the run at {place.address}:{place.port} is launched by "
-                f"{other} already; wait for that run, or give this one another MASTER_PORT"
+                f"the run at {where} is under way, its node {place.index} launched by "
+                f"{other or 'nobody'}; wait for it, or give this one another MASTER_PORT"
             )
         time.sleep(0.2)
 

@@ -116,11 +116,8 @@ def _kill(children: list[subprocess.Popen[bytes]]) -> None:
             child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             where = f"pid {child.pid} on {socket.gethostname()}"
-            print(
-                f"{where} was killed and will be gone when its disk answers",
-                file=sys.stderr,
-                flush=True,
-            )
+            said = f"{where} was killed, and waits in the kernel for a disk or device: it will go"
+            print(f"{said} when that answers", file=sys.stderr, flush=True)
 
 
 def _environments(processes: int, place: nodes.Place) -> list[dict[str, str]]:

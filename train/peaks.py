@@ -82,12 +82,13 @@ def peak_tflops(device_name: str, precision: str) -> float | None:
 
 
 def stated_memory(device_name: str) -> float | None:
-    """Bytes of memory where the name tells them, as in "A100-40" or "H100 80GB"; None where not.
-
-    What a process can have of them: an A100 of 40 GB shows 39.4 GiB.
+    """Bytes of memory where a known GPU's name tells them, as in "A100-40" or "H100 80GB"; None
+    where not. What a process can have of them: an A100 of 40 GB shows 39.4 GiB.
     """
-    found = re.search(r"-(\d{2,3})\b|\b(\d{2,3}) ?GB?\b", device_name, re.IGNORECASE)
-    return 0.98 * int(found[1] or found[2]) * 2**30 if found else None
+    found = re.search(r"-(\d{2,3})$|\b(\d{2,3}) ?GB\b", device_name, re.IGNORECASE)
+    if found is None or peak_tflops(device_name, "bf16") is None or "GH200" in device_name.upper():
+        return None  # a Grace Hopper's figure is its CPU's memory
+    return 0.98 * int(found[1] or found[2]) * 2**30
 
 
 def check_peak(given: float | None) -> None:

@@ -48,7 +48,7 @@ def _is_told_here(place: nodes.Place, line: str, start_timeout_s: float) -> bool
         return told
     try:
         there = board.connect(place.address, place.port, start_timeout_s)
-        if there.other_launcher(place) is not None:  # a run that goes on
+        if there.is_under_way():  # another run
             return True
         fault = there.report(line)
         told = there.tell(fault, first=False) is not None

@@ -26,7 +26,7 @@ from train.config import TrainConfig
 
 _LOOK_S = 0.2
 _MARGIN_S = 10.0  # the first process tells who is missing; only then is it the one that is
-_GO, _READY = "go", "ready"
+_READY = "ready"
 
 
 def open_board(config: TrainConfig, place: nodes.Place) -> Board:
@@ -40,25 +40,28 @@ def open_board(config: TrainConfig, place: nodes.Place) -> Board:
 def check_in(board: Board, config: TrainConfig, place: nodes.Place) -> None:
     """Returns when all processes have come and are of one run.
 
-    Raises ConfigError where one has not come or differs, stop.AskedError where this one is to
+    Raises nodes.OtherRunError where they had before this one, ConfigError where one has not come or
+    differs, stop.AskedError where this one is to
     stop; that another found it out is in the board's fault, which the caller looks at first.
     """
     mine = _member(config, place)
-    is_under_way = bool(board.get(_GO))
+    if board.is_under_way():
+        raise nodes.OtherRunError(
+            f"the run at {place.address}:{place.port} is under way and has all its processes, this "
+            f"rank {place.index} is none of them; wait for it, or give this run another MASTER_PORT"
+        )
     there = board.claim(_key(place.index), mine)
     if there != mine:
-        # To a run that goes on, a rank that comes again is none of its business.
-        error = nodes.OtherRunError if is_under_way else ConfigError
-        raise error(
+        raise ConfigError(
             f"rank {place.index} is there twice, as {_who(there)} and as {_who(mine)}; give every "
             "process its own RANK, every run its own MASTER_PORT"
         )
     if place.index == 0:
         _require_all(board, mine, config.start_timeout_s)
-        board.put(_GO, True)
+        board.set_under_way()
         return
     deadline = time.monotonic() + config.start_timeout_s + _MARGIN_S
-    while not board.get(_GO) and board.fault() is None:
+    while not board.is_under_way() and board.fault() is None:
         if time.monotonic() > deadline:
             raise ConfigError(
                 f"rank 0 did not come within {config.start_timeout_s:.0f} s; look why it did "

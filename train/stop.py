@@ -79,8 +79,9 @@ def wanted(time_limit_s: float | None) -> bool:
 
 
 def _end(*_: Any) -> None:
-    # At once, and past all buffers: whatever it interrupts may hold them.
-    os.write(2, f"{BEFORE_A_STEP}\n".encode())
+    # At once, and past all buffers: whatever it interrupts may hold them. All nodes are asked.
+    if os.environ.get("SLURM_PROCID", os.environ.get("NODE_RANK", "0")) == "0":
+        os.write(2, f"{BEFORE_A_STEP}\n".encode())
     os._exit(REQUEUE)
 
 

@@ -54,7 +54,7 @@ def test_checkpoints_on_a_disk_that_hangs_end_the_run(
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, said
     assert "(train.disk_timeout_s)" in errors[0]
-    held = [int(pid) for pid in re.findall(r"pid (\d+) on \S+ was killed and will be", said)]
+    held = [int(pid) for pid in re.findall(r"pid (\d+) on \S+ was killed, and waits", said)]
     assert held, said
     assert all(is_there(pid) for pid in held)
     run("fsfreeze", "--unfreeze", disk)

@@ -100,7 +100,9 @@ def test_a_gpu_is_looked_up_by_its_name_and_the_precision(tiny_config, tmp_path,
         ("NVIDIA H200", None),
         ("NVIDIA L40S", None),
         ("NVIDIA GeForce RTX 4090", None),
-        ("NVIDIA GeForce GTX 980", None),
+        ("NVIDIA GH200 480GB", None),
+        ("GTX-980", None),
+        ("A-100", None),
     ],
 )
 def test_a_name_may_tell_the_memory(name, gigabytes):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,25 +24,26 @@ LIMIT_S = 120.0
 
 @pytest.fixture
 def launcher(tiny_config, tmp_path):
-    """Starts a launcher of node 0 or 1 of a run of two, which train until they are asked to stop;
-    what is left of them is killed at the end."""
+    """Starts a launcher of a node of a run of two, or more, which train until they are asked to
+    stop; what is left of them is killed at the end."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = int(found.getsockname()[1])
     config: TrainConfig = tiny_config(
         tmp_path / "run",
-        parallel=ParallelConfig(processes=1, nodes=2),
+        micro_batch=1,
         steps=1_000_000,
         eval_interval=0,
         save_interval=0,
         start_timeout_s=LIMIT_S,
     )
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(to_tree(config)))
     started = []
 
-    def start(node: int) -> subprocess.Popen[str]:
-        more = {"NNODES": "2", "NODE_RANK": str(node), "OMP_NUM_THREADS": "1"}
+    def start(node: int, of: int = 2) -> subprocess.Popen[str]:
+        path = tmp_path / f"config-{of}.json"
+        run = replace(config, parallel=ParallelConfig(processes=1, nodes=of), batch_sequences=6)
+        path.write_text(json.dumps(to_tree(run)))
+        more = {"NNODES": str(of), "NODE_RANK": str(node), "OMP_NUM_THREADS": "1"}
         more |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         started.append(
             subprocess.Popen(
@@ -81,11 +83,13 @@ def rows(launcher) -> int:
 def test_a_second_start_is_refused_and_the_first_goes_on(launcher):
     first = [launcher(0), launcher(1)]
     until(lambda: rows(launcher) > 1)
-    again = [ended(one) for one in [launcher(0), launcher(1)]]
-    assert [(code, len(said)) for code, said in again] == [(2, 1), (2, 1)], again
-    assert "is training into" in again[0][1][0]
-    assert again[1][1][0].startswith(f"error: node 1 of the run at 127.0.0.1:{launcher.port} is ")
-    assert f"launched by pid {first[1].pid} on " in again[1][1][0]
+    again = [ended(one) for one in [launcher(0), launcher(1), launcher(2, of=3)]]
+    assert [(code, len(said)) for code, said in again] == [(2, 1)] * 3, again
+    lines = [said[0] for _, said in again]
+    assert "is training into" in lines[0]
+    where = f"error: the run at 127.0.0.1:{launcher.port} is under way, its node"
+    assert lines[1].startswith(f"{where} 1 launched by pid {first[1].pid} on ")
+    assert lines[2].startswith(f"{where} 2 launched by nobody; ")
     done = rows(launcher)
     until(lambda: rows(launcher) > done)
     for one in first:
@@ -100,6 +104,18 @@ def test_a_stop_does_not_wait_for_a_node_that_has_stopped(launcher):
     first.send_signal(signal.SIGUSR1)
     code, said = ended(first)
     assert (code, said) == (stop.REQUEUE, [stop.BEFORE_A_STEP])
+
+
+def test_two_launchers_of_one_node(launcher):
+    run = [launcher(0, of=3), launcher(1, of=3)]
+    until(lambda: on_board(launcher.port, "launcher/1") is not None)
+    found = [ended(one) for one in [launcher(1, of=3), *run]]
+    assert [code for code, _ in found] == [2, 2, 2]
+    (line,) = [line for _, said in found for line in said]
+    assert line.startswith(
+        f"error: node 1 of the run at 127.0.0.1:{launcher.port} is launched twice"
+    )
+    assert f"by pid {run[1].pid} on " in line
 
 
 def test_the_first_nodes_launcher_is_killed(launcher):
@@ -124,7 +140,8 @@ def test_a_launcher_waits_for_the_board_of_a_run_that_is_ending():
     place = nodes.Place(1, 2, 0, "127.0.0.1", listening.getsockname()[1])
     boards = [board.hold(listening)]
     boards[0].put("launcher/1", ["pid 1 on gpu8", "0"])
-    with pytest.raises(nodes.OtherRunError, match=r"node 1 .* launched by pid 1 on gpu8 already"):
+    boards[0].set_under_way()
+    with pytest.raises(nodes.OtherRunError, match=r"its node 1 launched by pid 1 on gpu8; wait"):
         board.connect_launcher(place, 5.0, ending_s=0.5)
 
     def next_run() -> None:

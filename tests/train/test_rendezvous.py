@@ -84,6 +84,13 @@ def test_a_rank_that_is_there_twice_is_named(board, tiny_config, tmp_path):
         check_in(board, config, 1, 2)
 
 
+def test_who_comes_to_a_run_under_way_is_refused_and_it_hears_nothing(board, tiny_config, tmp_path):
+    board.set_under_way()
+    with pytest.raises(nodes.OtherRunError, match=r"is under way .* this rank 2 is none of them"):
+        check_in(board, tiny_config(tmp_path), 2, 3)
+    assert board.get("member/2") is None
+
+
 def test_an_address_where_nothing_answers_is_named():
     listening = nodes.listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
