@@ -1,6 +1,7 @@
 """Reading a stage's Parquet files in record batches, and the totals every stage keeps of text."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 
 from corpus import storage
 from corpus.counts import Counts
+from corpus.errors import DataError
 from corpus.manifest import OutputFile
 
 BATCH_ROWS = 1024
@@ -19,17 +21,37 @@ def read_batches(
     """Record batches of up to `rows` rows of a Parquet file, in order; one row group in memory.
 
     No batch reaches over a row group, so none has more text than Output.write_table lets stand
-    together.
+    together. DataError for a file that was altered.
     """
-    with storage.open_input(path) as stream:
-        file = pq.ParquetFile(stream)
+    with open_parquet(path) as file:
         for group in range(file.num_row_groups):
             yield from file.iter_batches(rows, [group], columns=columns, use_threads=False)
 
 
 def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    with storage.open_input(path) as stream:
-        return pq.read_table(stream, columns=columns)
+    """A Parquet file; DataError where it was altered."""
+    with _read(path) as stream:
+        return pq.read_table(stream, columns=columns, page_checksum_verification=True)
+
+
+@contextmanager
+def open_parquet(path: str) -> Iterator[pq.ParquetFile]:
+    """A stage's file, whose pages are held against their checksums as they are read; DataError
+    where one was altered."""
+    with _read(path) as stream:
+        yield pq.ParquetFile(stream, page_checksum_verification=True)
+
+
+@contextmanager
+def _read(path: str) -> Iterator[pa.NativeFile]:
+    try:
+        with storage.open_input(path) as stream:
+            yield stream
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(
+            f"{path} cannot be read or was altered ({' '.join(str(error).split())}); delete it and "
+            "run the same command again, which makes it anew"
+        ) from None
 
 
 def text_bytes(batch: pa.RecordBatch) -> int:

@@ -30,6 +30,7 @@ def write_parquet(
         schema,
         compression="zstd",
         compression_level=1,
+        write_page_checksum=True,  # or a flipped bit of zstd is mostly read as another text
         # each holds copies of the values: of a text of 1 GB, several
         use_dictionary=[path for path in _column_paths(schema) if path not in distinct],
         write_statistics=[path for path in _column_paths(schema) if path not in texts],

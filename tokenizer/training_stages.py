@@ -194,7 +194,10 @@ def train_tokenizer(unit: Unit, output: Output) -> None:
                 samples[name].add(ids[rows], batch.column("text").filter(pa.array(rows)))
     texts = [text for sample in samples.values() for _, text in sample.documents()]
     if not texts:
-        raise DataError("no document was kept, so there is nothing to train a tokenizer on")
+        raise DataError(
+            "the sample has no document to train a tokenizer on: none was kept, or "
+            "tokenizer.sample_bytes is less than one; raise it, or keep more"
+        )
     model = output.scratch / MODEL_NAME
     train(counted_texts(texts, output.counts, "sample"), tokenizer, str(model))
     output.put(model, "tokenizer", "model", rows=0, exact_name=True)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from corpus import storage
+from corpus.batches import open_parquet
 
 ROW_GROUPS = 2  # kept in memory: one of each text of a pair
 
@@ -27,15 +26,13 @@ class RowTexts:
         return self._group(file, group)[row - start]
 
     def _group_ends(self, file: int) -> np.ndarray:
-        with storage.open_input(self._paths[file]) as stream:
-            metadata = pq.ParquetFile(stream).metadata
+        with open_parquet(self._paths[file]) as found:
+            metadata = found.metadata
             return np.cumsum(
                 [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
             )
 
     def _read_group(self, file: int, group: int) -> pa.ChunkedArray:
-        with storage.open_input(self._paths[file]) as stream:
-            table = pq.ParquetFile(stream).read_row_group(
-                group, columns=["text"], use_threads=False
-            )
+        with open_parquet(self._paths[file]) as found:
+            table = found.read_row_group(group, columns=["text"], use_threads=False)
             return table.column("text")

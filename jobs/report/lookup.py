@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus import storage
-from corpus.batches import unit_name
+from corpus.batches import open_parquet, unit_name
 from corpus.manifest import Manifest
 
 
@@ -31,8 +30,7 @@ def path_of(stage: Manifest | None, unit: str) -> str | None:
 def find_rows(path: str, column: str, values: Iterable[Any]) -> dict[int, Any]:
     """The row numbers of a file whose `column` is one of `values`, each with its value."""
     found: dict[int, Any] = {}
-    with storage.open_input(path) as stream:
-        file = pq.ParquetFile(stream)
+    with open_parquet(path) as file:
         field = file.schema_arrow.field(column)
         wanted = pa.array(sorted(set(values)), field.type)
         start = 0
@@ -49,8 +47,7 @@ def find_rows(path: str, column: str, values: Iterable[Any]) -> dict[int, Any]:
 def read_rows(path: str, rows: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
     """The given rows of a file in their given order, as mappings of the columns it has of those."""
     read: dict[int, dict[str, Any]] = {}
-    with storage.open_input(path) as stream:
-        file = pq.ParquetFile(stream)
+    with open_parquet(path) as file:
         present = [name for name in columns if name in file.schema_arrow.names]
         start = 0
         for group in range(file.num_row_groups):

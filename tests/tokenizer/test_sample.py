@@ -165,6 +165,6 @@ def test_no_documents_are_said_in_one_line(tmp_path, engine):
     kept = parts(Documents(web={1: ""}).written(tmp_path, 1), None, {})
     config = sample_config(kept, {"code": 1.0}, TOKENIZER, VALID, SEED)
     sampled = run(sample_stage(kept, config), str(tmp_path), engine).manifest
-    with pytest.raises(DataError, match="no document was kept, so there is nothing to train"):
+    with pytest.raises(DataError, match="the sample has no document to train a tokenizer on"):
         run(tokenizer_stage(sampled, config, TOKENIZER), str(tmp_path), engine)
     assert schema.SAMPLE.names == ["doc_id", "component", "text"]
