@@ -5,8 +5,11 @@ that verify 1 with one line for each fault they found.
 """
 
 import argparse
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 
 from corpus.errors import AltiplanoError
 from jobs import evaluate, generate, import_hf, lm, mix, references, shards, tokenizer, why_token
@@ -40,8 +43,10 @@ _EPILOGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
+    asked: list[int] = []
     try:
-        return options.run(options)
+        with _ended_by_sigterm(asked):
+            return options.run(options)
     except AltiplanoError as error:
         from jobs.console import fail
 
@@ -49,7 +54,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on where it stopped", file=sys.stderr)
-        return 130
+        return 128 + (asked[0] if asked else signal.SIGINT)
+
+
+@contextmanager
+def _ended_by_sigterm(asked: list[int]) -> Iterator[None]:
+    """Has SIGTERM end a verb as Ctrl-C does, where nothing else takes it, and be in `asked` then;
+    a training takes it itself."""
+
+    def end(number: int, _: object) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or current_thread() != main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,6 @@
 """A signal that comes before a run is there ends `train` to be started again, in a line."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -46,3 +47,19 @@ def test_what_took_the_signals_before_does_so_again():
     with stop.taken_early():
         assert signal.getsignal(signal.SIGUSR1) is not before[0]
     assert [signal.getsignal(number) for number in stop.SIGNALS] == before
+
+
+def test_another_verb_ends_as_by_an_interrupt(tmp_path):
+    config = tmp_path / "config.yaml"
+    os.mkfifo(config)
+    build = subprocess.Popen(
+        [sys.executable, "-m", "jobs.cli", "build", str(config)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with config.open("w"):  # waits until the verb reads it, and has it wait
+        build.send_signal(signal.SIGTERM)
+        said = build.communicate(timeout=60)[1]
+    told = "interrupted; run the same command again to go on where it stopped"
+    assert (build.returncode, said.splitlines()) == (128 + signal.SIGTERM, [told])
