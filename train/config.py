@@ -18,6 +18,7 @@ from train.peaks import check_peak
 from train.presets import PRESETS, Shape
 
 _LARGEST_SEED = 2**63 - 1  # torch takes 64 bits; megatron-core adds to it
+_MOST_STEPS, _MOST_SEQUENCES = 1 << 28, 1 << 24  # whose product floats still count exactly
 _LONGEST_S = 10**9  # what clocks and sockets can wait for; some think of it as never
 
 
@@ -180,8 +181,9 @@ def _check_shape(shape: Shape) -> None:
 
 def _check_run(config: TrainConfig) -> None:
     schedule = config.schedule
-    for key in ("steps", "batch_sequences", "micro_batch"):
-        _check_range(key, getattr(schedule, key), 1, None)
+    _check_range("steps", schedule.steps, 1, _MOST_STEPS)
+    for key in ("batch_sequences", "micro_batch"):
+        _check_range(key, getattr(schedule, key), 1, _MOST_SEQUENCES)
     for key in ("log_interval", "eval_sequences", "keep_checkpoints"):
         _check_range(key, getattr(config, key), 1, None)
     _check_range("data.prefetch", config.data.prefetch, 1, None)
