@@ -176,7 +176,7 @@ def _signals_passed_to(children: list[subprocess.Popen[bytes]]) -> Iterator[None
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python -m train.launch CONFIG.yaml", file=sys.stderr)
         return 2
     try:
