@@ -3,7 +3,7 @@
 A save waits only until this process's part of the state is copied to host memory; a thread writes
 it (train.writing). When all processes have written and synced theirs, they finish it together:
 torch's metadata, the index of the optimizer's state, run.json with the size and hash of every file,
-and last, in one rename, the pointer. A folder that latest.json does not name is never read.
+and last, in one rename, the pointer. A folder without run.json is never taken for a checkpoint.
 """
 
 import queue
@@ -34,6 +34,7 @@ from train.config import TrainConfig
 from train.durable import put
 from train.identity import RUN
 from train.integrity import abandoned, steps
+from train.parallel import is_main
 from train.proof import settled
 from train.watch import Row
 
@@ -111,12 +112,11 @@ class Saver:
         began = time.perf_counter()
         work = f"writing {save.folder.name}"
         agreed.wait_for_all(save.part.is_done, work, self._config.disk_timeout_s)
-        parts: list[Any] = [None] * torch.distributed.get_world_size()
-        mine = (save.part.failure, save.part.sums, save.part.written(), save.content)
-        torch.distributed.all_gather_object(parts, mine)
-        failures = [failure for failure, *_ in parts if failure]
-        if failures:
-            raise self._failed(save.folder, failures[0])
+        self._tried(save.folder, lambda: agreed.by_each(save.part.require_written))
+        # The main process alone needs the rest: kilobytes of each, of thousands of processes.
+        parts: list[Any] = [None] * torch.distributed.get_world_size() if is_main() else []
+        mine = (save.part.sums, save.part.written(), save.content)
+        torch.distributed.gather_object(mine, parts or None, dst=0)
         self._tried(save.folder, lambda: agreed.by_main(lambda: self._commit(save, parts)))
         finished = time.perf_counter()
         stood = save.save_s + finished - began
@@ -129,9 +129,9 @@ class Saver:
             self._under_way.part.give_up()
 
     def _commit(self, save: _UnderWay, parts: list[Any]) -> None:
-        files = {name: one for _, sums, _, _ in parts for name, one in sums.items()}
-        save.plan.put_metadata([written for _, _, written, _ in parts])
-        contents = {stored_state.file_name(rank): part[-1] for rank, part in enumerate(parts)}
+        files = {name: one for sums, _, _ in parts for name, one in sums.items()}
+        save.plan.put_metadata([written for _, written, _ in parts])
+        contents = {stored_state.file_name(rank): one for rank, (_, _, one) in enumerate(parts)}
         put(save.folder / stored_state.INDEX, stored_state.index(contents))
         for path in save.folder.iterdir():
             if path.name not in files:  # what megatron-core and torch wrote at the end

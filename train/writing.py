@@ -23,9 +23,11 @@ import torch
 from megatron.core.dist_checkpointing.strategies.async_utils import AsyncRequest
 from torch.distributed.checkpoint import filesystem
 
-# A file of this process: its path, its name, and what goes into it, (bytes, tensors), each with
-# the item of torch's save plan that it is.
-Bucket = tuple[str, str, tuple[list[Any], list[Any]]]
+from corpus.errors import CheckpointError
+
+# A file of this process: its path, and what goes into it, (bytes, tensors), each with the item of
+# torch's save plan that it is.
+Bucket = tuple[str, tuple[list[Any], list[Any]]]
 
 BLOCK = 1 << 26  # bytes
 _END_S = 10.0  # for the block being written when the run ends
@@ -45,6 +47,11 @@ class Part:
     def is_done(self) -> bool:
         return self._thread is None or not self._thread.is_alive()
 
+    def require_written(self) -> None:
+        """Raises CheckpointError where this process could not write."""
+        if self.failure:
+            raise CheckpointError(self.failure)
+
     def written(self) -> list[Any]:
         """What torch's metadata needs of all of this process's files."""
         return [item for items in self.results.values() for item in items]
@@ -58,7 +65,7 @@ class Part:
     def _write(self, buckets: list[Bucket], transforms: Any, raw: "_Raw") -> None:
         files: list[tuple[Path, Callable[[_Hashed], None]]] = [
             (Path(path), partial(self._put_items, number, content, transforms))
-            for number, (path, _, content) in enumerate(buckets)
+            for number, (path, content) in enumerate(buckets)
         ]
         files.append((raw.path, partial(self._put_blocks, raw.blocks)))
         for path, put in files:
@@ -135,16 +142,17 @@ def sum_of(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest}
 
 
-def _copied(buckets: list[Bucket], live: set[int]) -> list[Bucket]:
+def _copied(buckets: list[Any], live: set[int]) -> list[Bucket]:
+    # megatron-core's buckets have a name besides.
     def copy(tensor: torch.Tensor) -> torch.Tensor:
         if tensor.is_cuda:
             return tensor.to("cpu", non_blocking=True)  # to memory that torch pins for it
         return tensor.clone() if tensor.untyped_storage().data_ptr() in live else tensor
 
     copies = []
-    for path, name, (objects, tensors) in buckets:
+    for path, _, (objects, tensors) in buckets:
         mine = [(item, copy(tensor)) for item, tensor in tensors]
-        copies.append((path, name, (objects, mine)))
+        copies.append((path, (objects, mine)))
     return copies
 
 

@@ -2,17 +2,23 @@
 
 import dataclasses
 import json
+import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 import torch
 
+from corpus.config import to_tree
 from corpus.errors import CheckpointError
 from train import checkpoint, integrity, loop, saver, weights, writing
+from train.config import ParallelConfig
 from train.integrity import steps
 from train.metrics import events
+
+ROOT = str(Path(__file__).parents[2])
 
 
 def saved(config, step):
@@ -89,6 +95,73 @@ def test_folders_people_put_beside_checkpoints_are_left_alone(tiny_config, tmp_p
     assert loop.train(config) == 0
     assert steps(config.checkpoints) == [(20, config.checkpoints / "step-00000020")]
     assert copy.exists()
+
+
+# Two saves of two processes: rank 1 cannot write the second one. Each tells the most bytes of what
+# it was sent of any one process while it finished the first.
+TWO = """
+import pickle, sys
+import torch
+from corpus.config import load
+from corpus.errors import CheckpointError
+from train import checkpoint, member, parallel, saver, setup, writing
+from train.config import TrainConfig
+rank, config = int(sys.argv[1]), load(TrainConfig, sys.argv[3])
+store = torch.distributed.FileStore(sys.argv[2], 2)
+member.group_store = lambda: store
+with parallel.joined(config):
+    one = saver.Saver(config, lambda row: None)
+    training = setup.build(config)
+    one.begin(training, 1, {"proof": {}})
+    gather, sent = torch.distributed.all_gather_object, []
+    def gather_and_count(found, own):
+        gather(found, own)
+        sent.extend(len(pickle.dumps(each)) for each in found)
+    torch.distributed.all_gather_object = gather_and_count
+    one.finish()
+    torch.distributed.all_gather_object = gather
+    print(max(sent))
+    write = writing.Part._write
+    def fails(part, *rest):
+        part.failure = f"disk of rank {rank}: full"
+    writing.Part._write = fails if rank else write
+    one.begin(training, 2, {"proof": {}})
+    try:
+        one.finish()
+    except CheckpointError as error:
+        print(error)
+    print(checkpoint.latest(config.checkpoints)[0])
+"""
+
+
+def test_what_one_process_could_not_write_all_tell_and_what_it_wrote_the_main_one_hears(
+    tiny_config, tmp_path
+):
+    two = ParallelConfig(processes=2)
+    config = tiny_config(tmp_path / "run", parallel=two, batch_sequences=8, micro_batch=4)
+    given, store = tmp_path / "config.json", tmp_path / "store"
+    given.write_text(json.dumps(to_tree(config)))
+    environment = {**os.environ, "PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2"}
+    environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", TWO, rank, store, given],
+            env={**environment, "RANK": rank, "LOCAL_RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    outputs = [process.communicate(timeout=300)[0].splitlines() for process in processes]
+    line = "step-00000002 was not saved (disk of rank 1: full); step 1 is the last whole one; "
+    line += "mend the disk and start the same command again to resume"
+    assert [output[1:] for output in outputs] == [[line, "1"]] * 2
+    assert all(int(output[0]) < 100 for output in outputs)
+    assert {f.name for f in (config.checkpoints / "step-00000001").glob("optimizer-*")} == {
+        "optimizer-00000.bin",
+        "optimizer-00001.bin",
+    }
+    assert not (config.checkpoints / "step-00000002").exists()
 
 
 @pytest.mark.parametrize("where", ["torch.save", "settled", "put_metadata"])
