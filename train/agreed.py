@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 
 from corpus.errors import AltiplanoError, CheckpointError
-from train.blame import ranks_told
+from train import blame
 from train.heartbeat import long_phase
 from train.parallel import device, is_main
 
@@ -108,14 +108,10 @@ def _on_any(*here: bool) -> list[bool]:
 
 def _late(is_done_here: bool, work: str, limit_s: float) -> CheckpointError:
     who: list[str | None] = [None] * torch.distributed.get_world_size()
-    mine = None if is_done_here else f"pid {os.getpid()} on {socket.gethostname()}"
+    mine = None if is_done_here else blame.process(os.getpid(), socket.gethostname())
     torch.distributed.all_gather_object(who, mine)
-    ranks = [rank for rank, one in enumerate(who) if one]
-    told = "; ".join([one for one in who if one][:3])
-    return CheckpointError(
-        f"{ranks_told(ranks)} did not finish {work} within {limit_s:.0f} s ({told}); mend the disk "
-        "and start the same command again to resume, or raise the limit (train.disk_timeout_s)"
-    )
+    late = {rank: one for rank, one in enumerate(who) if one}
+    return CheckpointError(blame.late_on_disk(late, work, limit_s))
 
 
 def _tried(action: Callable[[], Any]) -> list[Any]:

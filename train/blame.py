@@ -8,6 +8,8 @@ for nobody is to blame; all others wait for it, through one group or several.
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+DISK_LIMIT = "train.disk_timeout_s"
+
 
 @dataclass(frozen=True)
 class Beat:
@@ -42,32 +44,50 @@ def line(before: list[Beat], now: list[Beat], limit_s: float, disk_s: float) -> 
     if any(beat.still_s < disk_s for beat in on_disk):
         return None
     if on_disk:
-        return _late(on_disk, now, disk_s, "train.disk_timeout_s")
-    return _late(behind, now, limit_s, "train.collective_timeout_s") if behind else None
+        return _not_come(on_disk, now, disk_s, DISK_LIMIT)
+    return _not_come(behind, now, limit_s, "train.collective_timeout_s") if behind else None
+
+
+def late(who: dict[int, str], missed: str, mend: str, key: str) -> str:
+    """The line of processes that have not done something in time.
+
+    who: what is told of each, by its rank. missed: what they did not do. key: of the time limit.
+    """
+    told = "; ".join([who[rank] for rank in sorted(who)][:3])
+    return f"{ranks_told(who)} did not {missed} ({told}); {mend}, or raise the limit ({key})"
+
+
+def late_on_disk(who: dict[int, str], work: str, limit_s: float) -> str:
+    """The same of those whose disk hangs."""
+    mend = "mend the disk and start the same command again to resume"
+    return late(who, f"finish {work} within {limit_s:.0f} s", mend, DISK_LIMIT)
+
+
+def process(pid: int, host: str) -> str:
+    """Which process it is, for people who look for it."""
+    return f"pid {pid} on {host}"
 
 
 def silent(beats: list[Beat]) -> str:
     """The line of processes that beat no more."""
-    told = "; ".join(f"{_who(b)}, last seen in {b.phase}, step {b.step}" for b in beats[:3])
+    told = "; ".join(
+        f"{process(b.pid, b.host)}, last seen in {b.phase}, step {b.step}" for b in beats[:3]
+    )
     return (
         f"no sign of life from {ranks_told([b.rank for b in beats])} ({told}): killed, stopped, or "
         "gone with the machine; look there, then start the same command again to resume"
     )
 
 
-def _late(behind: list[Beat], now: list[Beat], limit_s: float, key: str) -> str:
-    names = {beat.rank for beat in behind}
-    others = [beat.rank for beat in now if beat.rank not in names]
-    told = "; ".join(
-        f"{_who(b)} is in {b.long or b.phase} of step {b.step} for {b.still_s:.0f} s"
-        + (f", at {b.place}" if b.place else "")
-        for b in behind[:3]
-    )
-    return (
-        f"{ranks_told(sorted(names))} did not come to a collective within {limit_s:.0f} s, where "
-        f"{ranks_told(others)} waited ({told}); mend what holds it up, or raise the limit "
-        f"({key})"
-    )
+def _not_come(behind: list[Beat], now: list[Beat], limit_s: float, key: str) -> str:
+    who = {
+        b.rank: f"{process(b.pid, b.host)} is in {b.long or b.phase} of step {b.step} for "
+        f"{b.still_s:.0f} s" + (f", at {b.place}" if b.place else "")
+        for b in behind
+    }
+    others = ranks_told([beat.rank for beat in now if beat.rank not in who])
+    missed = f"come to a collective within {limit_s:.0f} s, where {others} waited"
+    return late(who, missed, "mend what holds it up", key)
 
 
 def _waited_for(beats: list[Beat]) -> list[Beat]:
@@ -89,10 +109,6 @@ def _waited_for(beats: list[Beat]) -> list[Beat]:
 
 def _beats_no_more(before: Beat, now: Beat) -> bool:
     return before.number == now.number and now.phase != "done"
-
-
-def _who(beat: Beat) -> str:
-    return f"pid {beat.pid} on {beat.host}"
 
 
 def ranks_told(ranks: Collection[int]) -> str:
