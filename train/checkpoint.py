@@ -10,7 +10,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from megatron.core import dist_checkpointing
 from megatron.core.optimizer import MegatronOptimizer
@@ -23,7 +23,7 @@ from tokenizer.encode import Encoder
 from train import agreed, imported, integrity, optim, shares, stored_state
 from train.config import TrainConfig
 from train.durable import put
-from train.identity import RUN, Identity, check_consumed, check_identity, stated
+from train.identity import RUN, Identity, check_consumed, check_identity, facts
 from train.presets import Shape
 
 POINTER = "latest.json"
@@ -43,32 +43,15 @@ def latest(checkpoints: Path) -> tuple[int, Path] | None:
 
     Raises CheckpointError where the pointer names what is not there.
     """
-    found = pointed(checkpoints)
-    if found is not None and not _is_whole(found[1]):
-        raise CheckpointError(
-            f"{checkpoints / POINTER} names {found[1].name}, which is not whole; restore it, or "
-            f"delete {checkpoints} to start anew"
-        )
-    return found
-
-
-def pointed(checkpoints: Path) -> tuple[int, Path] | None:
-    """Step and folder that the pointer names, None where there is none; CheckpointError where it
-    cannot be read. The folder may be damaged since."""
-    pointer = checkpoints / POINTER
-    if not pointer.exists():
+    found = _pointed(checkpoints)
+    if found is None:
         return None
-    try:
-        named = json.loads(pointer.read_text(encoding="utf-8"))
-        step, folder = int(named["step"]), checkpoints / str(named["folder"])
-        if folder.name != f"step-{step:08d}":
-            raise ValueError(f"its step {step} is not that of its folder {folder.name}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    if not _is_whole(found.folder):
         raise CheckpointError(
-            f"{pointer} is damaged ({error}); resume from a checkpoint by its step: "
-            f"{_choices(checkpoints)} (train.resume_from), or delete {checkpoints} to start anew"
-        ) from None
-    return step, folder
+            f"{checkpoints / POINTER} names {found.folder.name}, which is not whole; restore it, "
+            f"or delete {checkpoints} to start anew"
+        )
+    return found.step, found.folder
 
 
 def chosen(config: TrainConfig) -> tuple[int, Path] | None:
@@ -80,7 +63,8 @@ def chosen(config: TrainConfig) -> tuple[int, Path] | None:
     """
     wanted = config.resume_from
     if wanted is None or _went_back(config):
-        return pointed(config.checkpoints)
+        found = _pointed(config.checkpoints)
+        return (found.step, found.folder) if found else None
     folder = config.checkpoints / f"step-{wanted:08d}"
     if _is_whole(folder):
         return wanted, folder
@@ -146,18 +130,13 @@ def spoilt(config: TrainConfig, step: int) -> tuple[str, str]:
             f", and not saved; {slower}, and start the same command again to go on from step "
             f"{saved}"
         )
-    older = [at for at, folder in integrity.steps(config.checkpoints) if at < step]
-    older = [at for at in older if _is_whole(config.checkpoints / f"step-{at:08d}")]
+    there = integrity.steps(config.checkpoints)
+    older = [at for at, folder in there if at < step and _is_whole(folder)]
     way_out = f"delete {config.checkpoints} to start anew, no older one is there"
     if older:
         back = integrity.advice(older[-1], _gone_back_to(config.checkpoints))
         way_out = f"go back to an older one: {back}"
     return f"the evaluation of {found[1]} is no finite number", f"; {slower}, and {way_out}"
-
-
-def facts(folder: Path) -> dict[str, Any]:
-    """All that a whole checkpoint says of itself: run.json."""
-    return stated(folder)
 
 
 def load(training: Training, identity: Identity, config: TrainConfig) -> int:
@@ -265,6 +244,31 @@ def _check_form(folder: Path) -> None:
         )
 
 
+class _Pointed(NamedTuple):
+    step: int
+    folder: Path  # may be damaged since
+    gone_back_to: int | None
+
+
+def _pointed(checkpoints: Path) -> _Pointed | None:
+    """What the pointer says, None where there is none; CheckpointError where it cannot be read."""
+    pointer = checkpoints / POINTER
+    if not pointer.exists():
+        return None
+    try:
+        named = json.loads(pointer.read_text(encoding="utf-8"))
+        step, folder = int(named["step"]), checkpoints / str(named["folder"])
+        if folder.name != f"step-{step:08d}":
+            raise ValueError(f"its step {step} is not that of its folder {folder.name}")
+        back = named.get("resume_from")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{pointer} is damaged ({error}); resume from a checkpoint by its step: "
+            f"{_choices(checkpoints)} (train.resume_from), or delete {checkpoints} to start anew"
+        ) from None
+    return _Pointed(step, folder, back if isinstance(back, int) else None)
+
+
 def _went_back(config: TrainConfig) -> bool:
     return config.resume_from == _gone_back_to(config.checkpoints)
 
@@ -273,12 +277,10 @@ def _gone_back_to(checkpoints: Path) -> int | None:
     """The step the pointer says the run has gone back to; None where it is damaged, as a step is
     then what its error asks for."""
     try:
-        if pointed(checkpoints) is None:
-            return None
-        step = json.loads((checkpoints / POINTER).read_text(encoding="utf-8")).get("resume_from")
+        found = _pointed(checkpoints)
     except CheckpointError:
         return None
-    return step if isinstance(step, int) else None
+    return found.gone_back_to if found else None
 
 
 def _choices(checkpoints: Path) -> str:

@@ -28,7 +28,7 @@ class Identity:
     tokenizer: str  # SHA-256 of its model
 
 
-def stated(folder: Path) -> dict[str, Any]:
+def facts(folder: Path) -> dict[str, Any]:
     """All that a checkpoint says of itself: run.json. CheckpointError where it cannot be read."""
     path = folder / RUN
     if not path.exists():
@@ -44,7 +44,7 @@ def stated(folder: Path) -> dict[str, Any]:
 
 def check_identity(folder: Path, identity: Identity) -> None:
     """Raises CheckpointError where a checkpoint is of another model, seed, data or tokenizer."""
-    stored = stated(folder)
+    stored = facts(folder)
     for key, wanted in asdict(identity).items():
         if key == "tokenizer" and key not in stored:
             continue  # it was not always stored
@@ -75,7 +75,7 @@ def consumed(config: TrainConfig, batches: int) -> dict[str, Any]:
 
 def check_consumed(folder: Path, config: TrainConfig, step: int) -> None:
     """Raises CheckpointError where the config has other samples up to the step than it has seen."""
-    stored = stated(folder)
+    stored = facts(folder)
     for key, wanted in consumed(config, batch_of(step, stored.get("skipped", []))).items():
         if key in stored and stored[key] != wanted:  # it was not always stored
             name = {"mixture": "weights"}.get(key, key)

@@ -13,7 +13,7 @@ import torch
 
 from corpus.errors import CheckpointError
 from train import agreed
-from train.identity import RUN, stated
+from train.identity import RUN, facts
 from train.writing import sum_of
 
 
@@ -93,7 +93,7 @@ def damage(folder: Path, limit_s: float) -> str | None:
 def _described(folder: Path) -> tuple[str | None, dict[str, Any]]:
     """What is wrong with run.json or .metadata, and the files that run.json knows of."""
     try:
-        files = stated(folder).get("files", {})
+        files = facts(folder).get("files", {})
     except CheckpointError as error:
         return str(error), {}
     metadata = folder / ".metadata"

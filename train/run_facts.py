@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from corpus.config import build
-from train import metrics, weights
+from train import identity, metrics, weights
 from train.anomaly import batch_of
 from train.config import TrainConfig
 from train.evaluate import evaluated_step
-from train.identity import IMPORTED, stated
+from train.identity import IMPORTED
 from train.mixture import MixtureOrder
 from train.streams import manifest_files
 
@@ -35,7 +35,7 @@ def gather(
     licences: what is known of each source's. watts: of a device; None: LLaMA's 400 for a GPU, and
     of CPU cores no figure at all. A run that left less tells less.
     """
-    stored = stated(weights.resolve(run))
+    stored = identity.facts(weights.resolve(run))
     facts: dict[str, Any] = {"step": stored["step"], "shape": stored["shape"]}
     if IMPORTED in stored:
         facts["imported"] = stored[IMPORTED]
