@@ -19,14 +19,14 @@ from megatron.core import parallel_state
 from megatron.core.transformer.module import MegatronModule
 
 from corpus.errors import ConfigError, DataError
-from corpus.on_disk import rename
 from tokenizer.encode import piece_bytes
-from train import forward
+from train import agreed, forward
 from train.config import TrainConfig
 from train.data import validation
+from train.durable import put
 from train.heartbeat import long_phase
 from train.mixture import named
-from train.parallel import device, is_main
+from train.parallel import device
 from train.token_counts import token_counts
 
 # Counted of a source: enough to know its tokens' frequencies, and seconds where 1.4T take hours.
@@ -128,12 +128,7 @@ def write(
         }
         for held in sets
     }
-    if not is_main():
-        return
-    partial = path.with_name(path.name + ".partial")
-    tree = {"step": step, "sources": sources}
-    partial.write_text(json.dumps(tree, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    rename(str(partial), str(path))
+    agreed.by_main(lambda: put(path, {"step": step, "sources": sources}, indent=2))
 
 
 def evaluated_step(path: Path) -> int | None:

@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from megatron.core import parallel_state
 
 from corpus.config import to_tree
@@ -247,7 +246,6 @@ class _Run:
 
     def _write_evaluation(self, bits: dict[str, float]) -> None:
         evaluate.write(self.evaluation, self.step, bits, self.held_out, self.config)
-        torch.distributed.barrier()
 
     def _require_finite(self, figures: Iterable[float]) -> None:
         """Ends the run where the last update spoilt the weights, or those it came back with are:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from corpus.errors import ConfigError, DataError
+from corpus.errors import CheckpointError, ConfigError, DataError
 from tokenizer.encode import piece_bytes
 from train import evaluate, heartbeat, parallel
 from train.config import ModelConfig
@@ -45,6 +45,17 @@ def test_the_unigram_model_is_of_the_training_text_and_counts_a_bounded_sample(
         counts = token_counts(config.manifest, "code", "train", 320, limit)
         assert found == evaluate.unigram_bits(counts, code.windows[:, 1:]) / code.num_bytes
     assert 0 < exact < sampled < 8
+
+
+def test_figures_that_cannot_be_written_are_told_with_their_path(tiny_config, tmp_path):
+    path = tmp_path / "evaluation.json"
+    with parallel.joined(tiny_config(tmp_path)):
+        evaluate.write(path, 3, {}, [], tiny_config(tmp_path))
+        assert json.loads(path.read_text()) == {"step": 3, "sources": {}}
+        path.unlink()
+        path.mkdir()
+        with pytest.raises(CheckpointError, match=rf"evaluation\.json.*: \[Errno 21\].*{path}"):
+            evaluate.write(path, 4, {}, [], tiny_config(tmp_path))
 
 
 def test_counting_is_what_others_may_wait_long_for(tiny_config, tmp_path, monkeypatch):
