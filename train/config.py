@@ -110,7 +110,7 @@ class TrainConfig:
     check_shards: Literal["auto", "quick", "full"] = "auto"
     start_timeout_s: float = 600.0  # for all processes to come
     collective_timeout_s: float = 600.0  # for one to come where others wait; then the run ends
-    disk_timeout_s: float = 3600.0  # the same for one that reads, checks or writes files
+    disk_timeout_s: float = 3600.0  # the same for one that works on files, alone or not
     time_limit_s: float | None = None  # then save and exit 75, as on SIGUSR1
     # The baseline beside the evaluation; it counts up to 200M training tokens a source at the end.
     unigram_baseline: bool = True

@@ -50,12 +50,15 @@ def main(arguments: list[str]) -> int:
 def _train(config: "TrainConfig") -> int:
     from contextlib import nullcontext
 
-    from train import nodes
+    from train import heartbeat, nodes
     from train.alone import alone
     from train.loop import train
     from train.soundness import require_sound_here
 
-    holds = nodes.of_process().index == 0 and not nodes.is_launched()  # the launcher does
+    place = nodes.of_process()
+    if place.of == 1:
+        heartbeat.end_if_disk_hangs(config.disk_timeout_s)
+    holds = place.index == 0 and not nodes.is_launched()  # the launcher does
     with alone(config.output) if holds else nullcontext():
         require_sound_here(config)
         return train(config)

@@ -10,7 +10,8 @@ collectives of each of its groups it has begun. It ends the process, in one line
 
 What may take longer on one process while others wait for it is marked by `long_phase`: reading and
 hashing files, writing a checkpoint. There `train.disk_timeout_s` holds, which train.agreed keeps
-where a thread does it and the processes go on meeting. So the group's own time limits (gloo's,
+where a thread does it and the processes go on meeting, and `end_if_disk_hangs` where there is one
+process. So the group's own time limits (gloo's,
 NCCL's watchdog), which know nothing of phases, are set to be the last resort.
 """
 
@@ -24,7 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from train import blame
+from train import blame, stop
 from train.blame import Beat
 from train.board import Board, Fault
 
@@ -67,6 +68,26 @@ def long_phase(name: str) -> Iterator[None]:
     finally:
         _here.long = before
         _here.places += 1
+
+
+def end_if_disk_hangs(disk_s: float) -> None:
+    """Ends the process of a run that has no other, in one line, once it comes no further in a long
+    phase for so long: there is nobody to see it wait."""
+    main = threading.main_thread().ident
+
+    def watch() -> None:
+        seen, since = None, 0.0
+        while True:
+            now, work = time.monotonic(), _here.long
+            progress = (_here.places, tuple(_collectives().values()))
+            if work is None or progress != seen:
+                seen, since = progress, now
+            elif now - since >= disk_s:
+                where = f"{blame.process(os.getpid(), socket.gethostname())}, at {_place(main)}"
+                os._exit(stop.told(blame.late_on_disk({0: where}, work, disk_s), 2))
+            time.sleep(min(1.0, disk_s / 5))
+
+    threading.Thread(target=watch, name="disk watch", daemon=True).start()
 
 
 class Heartbeat:

@@ -11,6 +11,7 @@ from typing import Any
 from train import mixture, parallel, trackers
 from train.config import TrainConfig
 from train.console import Console
+from train.heartbeat import long_phase
 from train.meter import Meter
 from train.metrics import MetricsLog, events
 from train.profile import Profile
@@ -18,6 +19,7 @@ from train.timers import Timers
 
 # A step's row {"step": …, "loss": …} or an event's {"event": name, "step": …}, fit for JSON.
 Row = dict[str, Any]
+_WRITING = "writing metrics.jsonl"
 
 
 class Watch:
@@ -38,7 +40,8 @@ class Watch:
         self._metrics: MetricsLog | None = None
         self._trackers: list[trackers.Tracker] = []
         if parallel.is_main():
-            self._metrics = MetricsLog(self._metrics_path, step, skipped)
+            with long_phase(_WRITING):
+                self._metrics = MetricsLog(self._metrics_path, step, skipped)
             self._tell_of_damage(self._metrics.damaged)
             for kind in trackers.wanted(config):
                 self._try(kind.__name__, lambda kind=kind: self._open(kind, config, step))
@@ -57,7 +60,8 @@ class Watch:
         if "event" not in row:
             row = self._meter.complete({**row, **self.timers.take()})
         if self._metrics is not None:
-            self._metrics.write(row)
+            with long_phase(_WRITING):
+                self._metrics.write(row)
             self._console.show(row)
         for tracker in list(self._trackers):
             self._try(type(tracker).__name__, lambda t=tracker: t.write(row), tracker)
@@ -77,8 +81,9 @@ class Watch:
         """The run goes on from an earlier step: rows of later ones are void, but for the events of
         batches that are left out."""
         if self._metrics is not None:
-            self._metrics.close()
-            self._metrics = MetricsLog(self._metrics_path, step, skipped)
+            with long_phase(_WRITING):
+                self._metrics.close()
+                self._metrics = MetricsLog(self._metrics_path, step, skipped)
         for tracker in list(self._trackers):
             self._try(type(tracker).__name__, lambda t=tracker: t.rewind(step), tracker)
 
