@@ -1,8 +1,8 @@
 """What of the optimizer's state this process holds, and its way to a checkpoint and back.
 
 ZeRO-1 gives each process flat ranges of its model's parameters to update; masters and moments exist
-there and nowhere else. So each process writes its own ranges and reads its own back, without a word
-to the others: 12 bytes a parameter, divided by all of them (train.stored_state).
+there and nowhere else. So each process writes its own ranges and reads its own back, and sends the
+others none of them: 12 bytes a parameter, divided by all of them (train.stored_state).
 """
 
 from collections.abc import Iterator
