@@ -1,18 +1,17 @@
 """The build: every stage in the order of the flow, each brought up to date and no more."""
 
-import fcntl
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from corpus import components, cutoffs, decide, documents, extract, models, reference, storage
 from corpus import manifest as manifests
+from corpus.alone import Use, alone
 from corpus.annotate import stages as annotate
 from corpus.c4 import repeats_stage
 from corpus.c4 import stage as c4
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Notice = Callable[[Stage, StageRun | None], None]
+
+_BUILDING = Use(".lock", "build", "writing to", "'output'", DataError)
 
 
 @dataclass
@@ -72,9 +73,9 @@ def build(
     Errors are those of corpus.errors; whatever was finished before one stays finished.
     """
     config = _absolute(config)
-    storage.make_folder(config.output)
     engine = Engine(config.spark, spark_session)
     with _alone(config.output):
+        storage.make_folder(config.output)
         work = Build(config, engine, notice or (lambda stage, done: None), redo)
         try:
             given = training_stages.given_stage(config.tokenizer)
@@ -248,24 +249,9 @@ def _absolute(config: RunConfig) -> RunConfig:
     return replace(config, output=output, corpus=corpus, tokenizer=tokenizer)
 
 
-@contextmanager
-def _alone(output: str) -> Iterator[None]:
+def _alone(output: str) -> AbstractContextManager[None]:
     """Holds a local output folder for one build; DataError where another build is at it.
 
     On an object store nothing holds the folder: there, one build at a time is the caller's care.
     """
-    if "://" in output:
-        yield
-        return
-    try:
-        lock = (Path(output) / ".lock").open("w")
-    except OSError as error:
-        raise DataError(f"cannot write to {output}: {error}; choose another 'output'") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DataError(
-                f"another build is writing to {output}; wait for it or choose another 'output'"
-            ) from None
-        yield
+    return nullcontext() if "://" in output else alone(output, _BUILDING)

@@ -1,6 +1,5 @@
 """Exports: the shards of a manifest as files of another training library, whole or not at all."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from corpus.alone import is_still, locked
 from corpus.errors import DataError, ShardError
 from corpus.on_disk import flush
 from tokenizer import export_huggingface, export_megatron
@@ -87,13 +87,9 @@ def whole_folder(folder: str) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error.strerror}; choose another") from None
     try:
-        try:
-            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DataError(
-                f"another export is writing to {folder}; wait for it or choose another"
-            ) from None
-        mine = _is_still(partial, holder)
+        if not locked(holder, partial, "export"):
+            raise DataError(f"another export is writing to {folder}; wait for it or choose another")
+        mine = is_still(partial, holder)  # which another renames when it has finished
         if target.exists() or not mine:
             if mine:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -127,14 +123,6 @@ def _target(folder: str) -> Path:
     if not target.name:
         raise DataError(f"{folder} is there already; choose another or delete it")
     return target
-
-
-def _is_still(folder: Path, holder: int) -> bool:
-    """Whether the open folder was not renamed by another process while we waited for it."""
-    try:
-        return os.stat(folder).st_ino == os.fstat(holder).st_ino
-    except FileNotFoundError:
-        return False
 
 
 def _empty(folder: Path) -> None:

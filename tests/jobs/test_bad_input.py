@@ -100,8 +100,8 @@ def run_folder(tiny_inputs, tmp_path) -> Path:
         ("corpus.sources.web.input='no[/red]where'", ["no input at", "/no[/red]where;"]),
         ("corpus.models.lid=nowhere.ftz", ["nowhere.ftz", "altiplano models fetch lid"]),
         ("corpus.models.kenlm_tools=nowhere", ["lmplz", "nowhere"]),
-        ("output=/proc/altiplano", ["cannot write to /proc/altiplano"]),
-        ("output=/sys/kernel", ["cannot write to /sys/kernel"]),
+        ("output=/proc/altiplano", ["output=/proc/altiplano cannot be written ("]),
+        ("output=/sys/kernel", ["output=/sys/kernel cannot be written", "choose another 'output'"]),
     ],
 )
 def test_one_line_says_what_where_and_how_to_mend(refused, override, words):

@@ -21,7 +21,7 @@ from corpus import schema
 from corpus.config import build as build_config
 from corpus.errors import ConfigError, DataError
 from jobs.config import RunConfig
-from jobs.pipeline import build
+from jobs.pipeline import _alone, build
 from jobs.verify import verify_run
 from tokenizer.encode import Encoder
 from tokenizer.shards import open_shard
@@ -154,14 +154,11 @@ def test_a_changed_threshold_redoes_only_what_follows(tiny_run, tiny_inputs, eng
 
 
 def test_two_builds_into_one_folder_are_refused(tiny_run, tiny_inputs):
-    import fcntl
-
     tree = tiny_config(tiny_inputs)
     tree["output"] = str(tiny_run)
-    with (tiny_run / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(DataError, match="another build is writing"):
-            build(build_config(RunConfig, tree))
+    told = f"another build, pid {os.getpid()} on .*, is writing to {tiny_run};.*another 'output'"
+    with _alone(str(tiny_run)), pytest.raises(DataError, match=told):
+        build(build_config(RunConfig, tree))
 
 
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(tiny_run, tiny_inputs, tmp_path):

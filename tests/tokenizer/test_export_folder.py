@@ -1,5 +1,6 @@
 """The folder of an export: new, local, on the disk before it bears its name, and one writer's."""
 
+import errno
 import fcntl
 import os
 import re
@@ -15,7 +16,6 @@ from published_shards import HASH, publish
 
 from corpus.errors import DataError
 from jobs.cli import main
-from tokenizer import export_folder
 from tokenizer.export_folder import export, whole_folder
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +92,17 @@ def test_the_second_of_two_writers_is_refused(tmp_path):
     assert (tmp_path / "out/a").read_text() == "mine"
 
 
+def test_a_disk_without_locks_is_written_on(tmp_path, monkeypatch, capsys):
+    def refused(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with whole_folder(str(tmp_path / "out")) as place:
+        (place / "a").write_text("mine")
+    assert os.listdir(tmp_path / "out") == ["a"]
+    assert "out.partial cannot be locked (No locks available)" in capsys.readouterr().err
+
+
 def test_a_full_disk_leaves_nothing(tmp_path):
     def fill() -> None:
         with whole_folder(str(tmp_path / "out")) as place:
@@ -148,7 +159,7 @@ def test_one_who_waited_for_a_finished_export_does_not_write_into_it(tmp_path, m
         os.rename(tmp_path / "out.partial", tmp_path / "out")
         real(holder, how)
 
-    monkeypatch.setattr(export_folder.fcntl, "flock", lock)
+    monkeypatch.setattr(fcntl, "flock", lock)
     with (
         pytest.raises(DataError, match="is there already"),
         whole_folder(str(tmp_path / "out")),

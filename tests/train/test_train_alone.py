@@ -1,9 +1,6 @@
 """Two runs in one output folder: the second is refused, in a line that names the first."""
 
-import errno
-import fcntl
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -67,30 +64,6 @@ def test_a_process_may_hold_what_it_holds(tmp_path):
             pass
         assert module._here
     assert not module._here
-
-
-def test_a_folder_deleted_meanwhile_is_held_anew(tmp_path, monkeypatch):
-    lock, output = fcntl.flock, tmp_path / "run"
-
-    def deleted_before(holder, operation):
-        if not deleted:
-            deleted.append(shutil.rmtree(output))
-        lock(holder, operation)
-
-    deleted: list = []
-    monkeypatch.setattr(fcntl, "flock", deleted_before)
-    with alone(str(output)):
-        assert (output / LOCK).exists()
-
-
-def test_where_there_are_no_locks_it_says_so_and_goes_on(tmp_path, monkeypatch, capsys):
-    def refused(*_):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, "flock", refused)
-    with alone(str(tmp_path)):
-        pass
-    assert f"{LOCK} cannot be locked (No locks available): see to it" in capsys.readouterr().err
 
 
 def test_a_place_that_is_no_folder_is_told(tmp_path):
