@@ -46,7 +46,10 @@ def train_shards(training: TrainConfig, fresh: bool) -> int:
 
 
 def _train_shards(training: TrainConfig, fresh: bool) -> int:
-    is_first = nodes.of_launcher().index == 0  # of several nodes the others leave the folder alone
+    place = nodes.of_launcher()
+    if place.index:  # the first node's launcher alone looks into the folder, and changes it
+        _require_sound(training)
+        return _launched(training)
     shards = manifest.read(training.shards)
     folder = Path(training.output)
     key = config_hash([_own(training), shards.digest])
@@ -57,40 +60,51 @@ def _train_shards(training: TrainConfig, fresh: bool) -> int:
         is_ours = state.get("key") == key and bool(state.get("finished"))
         return is_ours and (not fresh or state.get("code") == code)
 
-    done = is_done()
+    done = place.of == 1 and is_done()
     # The folder is held from before it is changed: another run may be at it, and finish it.
-    with alone(training.output) if is_first and not done else nullcontext():
-        if not done and not (is_first and is_done()):
-            return _train_alone(training, fresh, key, code)
-    if training.log.profile_steps:
-        raise ConfigError(
-            f"profile_steps={training.log.profile_steps} finds nothing left of the training in "
-            f"{folder}; choose more steps or another output (train.steps, output)"
-        )
-    if is_first:
+    with nullcontext() if done else alone(training.output):
+        if not done and not is_done():
+            return _train_held(training, fresh, key, code)
+        if training.log.profile_steps:
+            raise ConfigError(
+                f"profile_steps={training.log.profile_steps} finds nothing left of the training in "
+                f"{folder}; choose more steps or another output (train.steps, output)"
+            )
+        # Other nodes' launchers wait for this one, whatever it finds: the processes will see that
+        # nothing is left to do.
+        result = 0 if place.of == 1 else _launched(training)
+    if result == 0:
         say(f"[dim]{'train':<22} up to date, skipped[/dim]")
-    return 0
+    return result
 
 
-def _train_alone(training: TrainConfig, fresh: bool, key: str, code: str) -> int:
-    from train.launch import launch
+def _train_held(training: TrainConfig, fresh: bool, key: str, code: str) -> int:
+    """Trains in a folder that is held, and says there what of."""
+    _require_sound(training)
+    folder = Path(training.output)
+    state = state_of(folder)
+    if fresh and (state.get("key") != key or state.get("finished")):
+        _clear(folder, state)
+    _put_state(folder, {"key": key, "code": code, "finished": False})
+    began = time.monotonic()
+    result = _launched(training)
+    if result == 0:
+        _put_state(folder, {"key": key, "code": code, "finished": True})
+        say(f"{'train':<22} {time.monotonic() - began:6.1f} s  {training.schedule.steps} steps")
+    return result
 
-    is_first, folder = nodes.of_launcher().index == 0, Path(training.output)
+
+def _require_sound(training: TrainConfig) -> None:
     try:
         require_sound_shards(training)
     except ShardError as error:
         raise ShardError(f"{error} (`altiplano build` with --redo shards)") from None
-    if is_first:
-        state = state_of(folder)
-        if fresh and (state.get("key") != key or state.get("finished")):
-            _clear(folder, state)
-        _put_state(folder, {"key": key, "code": code, "finished": False})
-    began = time.monotonic()
-    result = launch(training)
-    if result == 0 and is_first:
-        _put_state(folder, {"key": key, "code": code, "finished": True})
-        say(f"{'train':<22} {time.monotonic() - began:6.1f} s  {training.schedule.steps} steps")
-    return result
+
+
+def _launched(training: TrainConfig) -> int:
+    from train.launch import launch
+
+    return launch(training)
 
 
 def _clear(folder: Path, state: dict) -> None:

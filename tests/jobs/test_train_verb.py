@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -69,6 +70,20 @@ def test_what_another_run_finished_meanwhile_is_left_as_it_is(
     assert training.train_shards(config, fresh=True) == 0
     assert len(launched) == 1
     assert (tmp_path / "o/metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("node", [0, 1])
+def test_of_several_nodes_each_launches_whatever_it_finds(config, launched, monkeypatch, node):
+    """They may look before and after another run has finished, and would wait for each other."""
+    assert training.train_shards(config, fresh=True) == 0
+    written = Path(config.output) / "metrics.jsonl"
+    written.write_text("trained")
+    more = {"NNODES": "2", "NODE_RANK": str(node), "MASTER_ADDR": "here", "MASTER_PORT": "1"}
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    assert training.train_shards(config, fresh=True) == 0
+    assert len(launched) == 2
+    assert written.read_text() == "trained", "and what is up to date stays"
 
 
 def test_what_is_trained_anew_is_held_while_its_folder_is_emptied(tmp_path):

@@ -2,7 +2,6 @@
 second. The text is made by keyed numpy generators, so that losses are the same everywhere."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,9 @@ import pyarrow as pa
 import pytest
 from made_text import SOURCES, documents
 
+from corpus import manifest
+from corpus.counts import Counts
+from corpus.manifest import Manifest, OutputFile
 from tokenizer.encode import Encoder
 from tokenizer.shards import write_shard
 from tokenizer.train import TokenizerConfig, train
@@ -48,16 +50,9 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> TinyData:
                 "tokens": len(tokens),
                 "tokenizer": encoder.hash,
             }
-            files.append(
-                {
-                    "name": path.name,
-                    "bytes": len(content),
-                    "sha256": hashlib.sha256(content).hexdigest(),
-                    "rows": len(part),
-                    "facts": facts,
-                }
-            )
-    (shards / "manifest.json").write_text(json.dumps({"stage": "shards", "files": files}))
+            sha256 = hashlib.sha256(content).hexdigest()
+            files.append(OutputFile(path.name, len(content), sha256, len(part), facts))
+    manifest.put(Manifest(str(shards), "shards", "", None, {}, "", {}, tuple(files), Counts()))
     return TinyData(str(shards), str(model))
 
 

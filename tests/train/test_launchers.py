@@ -1,4 +1,4 @@
-"""Launchers of two nodes: one run started twice, and a stop before all have come."""
+"""Launchers of two nodes: a run started twice, or again, and a stop before all have come."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from corpus.config import to_tree
 from corpus.errors import ConfigError
@@ -39,7 +40,7 @@ def launcher(tiny_config, tmp_path):
     )
     started = []
 
-    def start(node: int, of: int = 2) -> subprocess.Popen[str]:
+    def start(node: int, *command: str, of: int = 2) -> subprocess.Popen[str]:
         path = tmp_path / f"config-{of}.json"
         run = replace(config, parallel=ParallelConfig(processes=1, nodes=of), batch_sequences=6)
         path.write_text(json.dumps(to_tree(run)))
@@ -47,7 +48,7 @@ def launcher(tiny_config, tmp_path):
         more |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         started.append(
             subprocess.Popen(
-                [sys.executable, "-m", "train.launch", str(path)],
+                [sys.executable, *(command or ("-m", "train.launch", str(path)))],
                 env={**os.environ, **more},
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
@@ -57,7 +58,7 @@ def launcher(tiny_config, tmp_path):
         )
         return started[-1]
 
-    start.port, start.log = port, Path(config.output) / "metrics.jsonl"
+    start.config, start.port, start.log = config, port, Path(config.output) / "metrics.jsonl"
     yield start
     for one in started:
         one.kill()
@@ -126,6 +127,34 @@ def test_the_first_nodes_launcher_is_killed(launcher):
     assert code == 2
     assert len(said) == 1, said
     assert f"the launcher of node 0, 127.0.0.1:{launcher.port}, is gone" in said[0]
+
+
+def test_nodes_that_differ_on_whether_all_is_trained_end_alike(launcher, tmp_path):
+    """The second launcher looked before another run had finished, and the first one after."""
+    two_nodes = ParallelConfig(nodes=2)
+    wanted = replace(launcher.config, parallel=two_nodes, steps=8, start_timeout_s=60.0)
+    tree = {
+        "base": f"{ROOT}/jobs/configs/demo.yaml",
+        "tokenizer": {"vocab_size": wanted.model.vocab},
+        "train": to_tree(wanted),
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(tree))
+    verb = f"sys.exit(cli.main(['train', {str(tmp_path / 'run.yaml')!r}]))"
+    looks = f"import sys; from jobs import cli, training; {verb}"
+    looked_before = looks.replace("sys.exit", "training.state_of = lambda _: {}; sys.exit")
+
+    first = [ended(one) for one in [launcher(0, "-c", looks), launcher(1, "-c", looks)]]
+    assert [code for code, _ in first] == [0, 0], first
+    assert [row["step"] for row in metrics.read(launcher.log)] == [*range(1, 9)]
+    trained = launcher.log.read_bytes(), (launcher.log.parent / "key.json").read_bytes()
+
+    again = [ended(one) for one in [launcher(0, "-c", looks), launcher(1, "-c", looked_before)]]
+    assert [code for code, _ in again] == [0, 0], again
+    assert "up to date, skipped" in "".join(again[0][1])
+    assert trained == (
+        launcher.log.read_bytes(),
+        (launcher.log.parent / "key.json").read_bytes(),
+    )
 
 
 def on_board(port: int, key: str):
