@@ -27,7 +27,8 @@ CHAIN = [
     ParallelConfig(processes=4, tp=2, cp=2),
 ]
 
-# Each layout loads what the one before it saved, and saves it.
+# In each chain given, a folder of configs, each layout loads what the one before it saved, and
+# saves it.
 FOUR = """
 import dataclasses, sys
 from pathlib import Path
@@ -35,20 +36,22 @@ import torch
 from corpus.config import load
 from train import checkpoint, identity, member, parallel, saver, setup
 from train.config import TrainConfig
-first, *rest = [load(TrainConfig, path) for path in sys.argv[2:]]
-for number, config in enumerate(rest):
-    store = torch.distributed.FileStore(f"{sys.argv[1]}-{number}", 4)
-    member.group_store = lambda: store
-    with parallel.joined(config):
-        training = setup.build(config)
-        step, folder = checkpoint.latest(first.checkpoints)
-        facts = checkpoint.facts(folder)
-        who = identity.Identity(config.shape, config.seed, facts["data"], facts["tokenizer"])
-        assert checkpoint.load(training, who, dataclasses.replace(config, output=first.output)) == 3
-        one = saver.Saver(config, lambda row: None)
-        one.begin(training, step, facts)
-        one.finish()
-    first = config
+for chain in map(Path, sys.argv[1:]):
+    first, *rest = [load(TrainConfig, str(path)) for path in sorted(chain.glob("*.json"))]
+    for number, config in enumerate(rest):
+        store = torch.distributed.FileStore(str(chain / f"store-{number}"), 4)
+        member.group_store = lambda: store
+        with parallel.joined(config):
+            training = setup.build(config)
+            step, folder = checkpoint.latest(first.checkpoints)
+            facts = checkpoint.facts(folder)
+            who = identity.Identity(config.shape, config.seed, facts["data"], facts["tokenizer"])
+            source = dataclasses.replace(config, output=first.output)
+            assert checkpoint.load(training, who, source) == 3
+            one = saver.Saver(config, lambda row: None)
+            one.begin(training, step, facts)
+            one.finish()
+        first = config
 """
 
 
@@ -64,24 +67,31 @@ def state(config):
     return {name: array.tobytes() for name, array in found.items()}
 
 
-def test_it_goes_through_every_layout_and_stays_what_it_was(tiny_config, tmp_path):
-    changes = {"model": FOUR_LAYERS, "steps": 3, "precision": "bf16", "unigram_baseline": False}
+def chain_of(tiny_config, folder, precision):
+    """The configs of a chain in a folder: of a run that is trained here, and of each layout."""
+    folder.mkdir()
+    changes = {"model": FOUR_LAYERS, "steps": 3, "precision": precision, "unigram_baseline": False}
     changes |= {"micro_batch": 1, "eval_sequences": 4, "save_interval": 0, "eval_interval": 0}
-    changes |= {"optim": dataclasses.replace(tiny_config(tmp_path).optim, warmup_steps=1)}
-    first = tiny_config(tmp_path / "first", **changes)
+    changes |= {"optim": dataclasses.replace(tiny_config(folder).optim, warmup_steps=1)}
+    first = tiny_config(folder / "first", **changes)
     assert loop.train(first) == 0
     runs = [
-        dataclasses.replace(first, output=str(tmp_path / str(number)), parallel=layout)
+        dataclasses.replace(first, output=str(folder / str(number)), parallel=layout)
         for number, layout in enumerate(CHAIN)
     ]
-    paths = [tmp_path / f"{number}.json" for number in range(len(CHAIN) + 1)]
-    for path, config in zip(paths, [first, *runs], strict=True):
-        path.write_text(json.dumps(to_tree(config)))
+    for number, config in enumerate([first, *runs]):
+        (folder / f"{number}.json").write_text(json.dumps(to_tree(config)))
+    return first, runs
+
+
+def test_it_goes_through_every_layout_and_stays_what_it_was(tiny_config, tmp_path):
+    # In fp32 masters are views of the weights.
+    chains = {name: chain_of(tiny_config, tmp_path / name, name) for name in ("bf16", "fp32")}
     environment = {**os.environ, "WORLD_SIZE": "4", "OMP_NUM_THREADS": "1"}
     environment |= {"PYTHONPATH": str(ROOT), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", FOUR, str(tmp_path / "store"), *paths],
+            [sys.executable, "-W", "ignore", "-c", FOUR, *(tmp_path / name for name in chains)],
             env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE,
             text=True,
@@ -90,10 +100,15 @@ def test_it_goes_through_every_layout_and_stays_what_it_was(tiny_config, tmp_pat
     ]
     told = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, told
+    for first, runs in chains.values():
+        check(first, runs)
+
+
+def check(first, runs):
     wanted = state(first)
     assert len(wanted) == 3 + 4 * 9 + 3 * 9
     for config in runs:
-        assert state(config) == wanted, config.parallel
+        assert state(config) == wanted, (config.precision, config.parallel)
         files = sorted(checkpoint.latest(config.checkpoints)[1].glob("optimizer-*.bin"))
         parameters = config.shape.num_parameters
         # Each process wrote its share, and what several have was written once.
