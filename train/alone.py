@@ -19,8 +19,14 @@ _here: set[str] = set()  # folders that this process holds
 @contextmanager
 def alone(output: str, ending_s: float = _ENDING_S) -> Iterator[None]:
     """Holds the folder, which is made where it is not there; ConfigError where another run has it
-    for longer than `ending_s`, or it cannot be written. What this process holds it may hold again.
+    for longer than `ending_s`, or it is none or cannot be written. What this process holds it may
+    hold again.
     """
+    if not output or "://" in output:
+        raise ConfigError(
+            f"output='{output}' is no folder on a disk, where checkpoints are written; choose one "
+            "(train.output)"
+        )
     folder = os.path.abspath(output)
     if folder in _here:
         yield

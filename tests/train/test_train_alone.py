@@ -80,3 +80,11 @@ def test_a_run_that_wrote_nothing_leaves_no_folder(tmp_path):
     with alone(str(tmp_path)):
         pass
     assert (tmp_path / LOCK).exists(), "a folder that was there stays"
+
+
+@pytest.mark.parametrize("output", ["", "s3://bucket/run"])
+def test_what_is_no_folder_on_a_disk_is_refused(output, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="is no folder on a disk"), alone(output):
+        pass
+    assert list(tmp_path.iterdir()) == []
