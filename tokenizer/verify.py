@@ -44,7 +44,7 @@ def verify(manifest: str, told: Told = lambda count: None) -> Verification:
         checked = list(pool.map(lambda file: _read_whole(file, told), files))
     unaltered = Counter(shard.tokenizer_hash for shard, found in checked if shard and not found)
     usual = max(unaltered, key=lambda name: unaltered[name], default=None)
-    problems = missing_from(manifest, files) + _listed_twice(files)
+    problems = missing_from(manifest, files) + listed_twice(files)
     for file, (shard, found) in zip(files, checked, strict=True):
         right = file.tokenizer or usual
         if shard and right and shard.tokenizer_hash != right:
@@ -68,7 +68,7 @@ def quick_check(files: Sequence[ShardFile], tokenizer: str | None = None) -> lis
 
     with ThreadPoolExecutor(storage.AT_ONCE) as pool:
         found = [line for line in pool.map(problem, files) if line]
-    return found + _listed_twice(files)
+    return found + listed_twice(files)
 
 
 def require_sound(
@@ -142,7 +142,8 @@ def _read_whole(file: ShardFile, told: Told) -> tuple[Shard | None, str | None]:
     return shard, problem
 
 
-def _listed_twice(files: Sequence[ShardFile]) -> list[str]:
+def listed_twice(files: Sequence[ShardFile]) -> list[str]:
+    """One line for each shard that a manifest lists more than once."""
     return [
         f"{path} is listed {number} times in its manifest; {_FIX}"
         for path, number in Counter(file.path for file in files).items()

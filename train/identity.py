@@ -78,11 +78,13 @@ def check_consumed(folder: Path, config: TrainConfig, step: int) -> None:
     stored = facts(folder)
     for key, wanted in consumed(config, batch_of(step, stored.get("skipped", []))).items():
         if key in stored and stored[key] != wanted:  # it was not always stored
-            name = {"mixture": "weights"}.get(key, key)
+            name, way_out = key, "set it back"
+            if key == "mixture":
+                name = "weights"
+                way_out = f"give the past as it was and change weights from step {step} on"
             raise CheckpointError(
                 f"{folder} was trained with {name} {_flat(stored[key])} up to its step {step}, the "
-                f"config says {_flat(wanted)}; give the past as it was and change weights from "
-                f"step {step} on (train.{name})"
+                f"config says {_flat(wanted)}; {way_out} (train.{name})"
             )
 
 

@@ -13,6 +13,7 @@ from corpus.errors import ShardError
 from corpus.kernels.token_rows import blocks_due, fill_rows
 from tokenizer.blocks import BLOCK, BlockSums
 from tokenizer.shards import ShardFile, local_path, open_shard, shard_files
+from tokenizer.verify import listed_twice
 
 # A Linux process may have 65,530 maps unless told otherwise; a GPU's libraries take some thousand.
 _MAPPED_SHARDS = 56_000
@@ -32,7 +33,10 @@ def manifest_files(manifest: str) -> list[ShardFile]:
 
 @functools.lru_cache(maxsize=1)
 def _files(manifest: str, version: tuple[int, int, int]) -> list[ShardFile]:
-    return shard_files(manifest)
+    files = shard_files(manifest)
+    for problem in listed_twice(files):  # its documents would be trained on twice an epoch
+        raise ShardError(problem)
+    return files
 
 
 class _Mapped(NamedTuple):

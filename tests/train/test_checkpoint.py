@@ -229,7 +229,9 @@ def test_another_past_is_refused_and_another_future_is_not(copy_of_run):
         resumed((0, web))
     with pytest.raises(CheckpointError, match=r"says from 0 \{.*2/3\}, from 39 \{web: 1\}; give"):
         resumed((0, code), (39, web))
-    with pytest.raises(CheckpointError, match=r"batch_sequences 8 up to its step 40, .* says 16"):
+    with pytest.raises(
+        CheckpointError, match=r"batch_sequences 8 up to its step 40, .* says 16; set it back"
+    ):
         resumed((0, code), batch_sequences=16)
     assert resumed((0, code), (40, web), steps=42) == 0
     assert checkpoint.latest(copy_of_run.checkpoints)[0] == 42

@@ -1,6 +1,8 @@
 """Shards that are damaged, cut short or gone under a run are named when a batch reaches them."""
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,3 +99,12 @@ def test_a_shard_cut_short_under_a_run_is_an_error_and_no_signal(tmp_path, left)
     path.unlink()
     with pytest.raises(ShardError, match=rf"{path.name} cannot be read \(No such file"):
         loader.batch(0)
+
+
+def test_a_shard_that_is_listed_twice_is_not_trained_on_twice(tmp_path):
+    path = Path(write_manifest(tmp_path, SIZES))
+    tree = json.loads(path.read_text())
+    tree["files"].append(tree["files"][0])
+    path.write_text(json.dumps(tree))
+    with pytest.raises(ShardError, match=r"\.arrow is listed 2 times in its manifest"):
+        Loader(str(path), {"web": 1.0}, SEQ, 4, seed=0)
