@@ -9,11 +9,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import current_thread, main_thread
 
 from corpus.errors import AltiplanoError
 from jobs import evaluate, generate, import_hf, lm, mix, references, shards, tokenizer, why_token
 from jobs.arguments import config_arguments
+from train import stop
 
 Verb = Callable[[argparse.Namespace], int]
 _EPILOGS = {
@@ -66,14 +66,9 @@ def _ended_by_sigterm(asked: list[int]) -> Iterator[None]:
         asked.append(number)
         raise KeyboardInterrupt
 
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or current_thread() != main_thread():
+    is_free = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with stop.taken_by(end, [signal.SIGTERM] if is_free else []):
         yield
-        return
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -23,6 +23,7 @@ from torch.distributed import DistError, PrefixStore, Store, TCPStore
 
 from corpus.errors import ConfigError
 from train import stop
+from train.blame import process
 from train.nodes import NoAnswerError, OtherRunError, Place
 
 _TELL_S = 5.0  # how long the end of a run waits for others to see why
@@ -30,7 +31,7 @@ _NAME_S = 20.0  # for the name of a host to be known
 _FILES = 65_536  # two connections a process
 _GO, _FAULT, _TOLD, _GONE = "go", "fault", "told", "gone"
 _ENDING_S = 10.0  # for the board of a run that is ending to be gone
-_ME = f"pid {os.getpid()} on {socket.gethostname()}", secrets.token_hex(8)
+_ME = process(os.getpid(), socket.gethostname()), secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,6 @@ class Board:
     def claim(self, key: str, value: Any) -> Any:
         """Puts a value where none is; returns the one that is there now."""
         return json.loads(self._store.compare_set(key, "", json.dumps(value)))
-
-    def other_launcher(self, place: Place) -> str | None:
-        """Who launches that node's processes, where it is not this process."""
-        found = self.get(_launcher(place))
-        return None if found is None or found == list(_ME) else found[0]
 
     def set_under_way(self) -> None:
         """All processes of the run have come."""
@@ -139,11 +135,12 @@ def connect_launcher(place: Place, limit_s: float, ending_s: float = _ENDING_S) 
     while True:
         board = connect(place.address, place.port, limit_s)
         try:
-            is_mine = board.claim(_launcher(place), _ME) == list(_ME)
-            other, is_under_way = board.other_launcher(place), board.is_under_way()
+            there = board.claim(f"launcher/{place.index}", _ME)
+            is_under_way = board.is_under_way()
         except RuntimeError:  # it has ended
             continue
-        if is_mine and not is_under_way:
+        other = None if there == list(_ME) else there[0]
+        if other is None and not is_under_way:
             return board
         if not is_under_way:
             raise ConfigError(
@@ -157,10 +154,6 @@ def connect_launcher(place: Place, limit_s: float, ending_s: float = _ENDING_S) 
                 f"{other or 'nobody'}; wait for it, or give this one another MASTER_PORT"
             )
         time.sleep(0.2)
-
-
-def _launcher(place: Place) -> str:
-    return f"launcher/{place.index}"
 
 
 def connect(address: str, port: int, limit_s: float) -> Board:

@@ -22,7 +22,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -34,6 +33,7 @@ from corpus.config import load, to_tree
 from corpus.errors import AltiplanoError, ConfigError
 from train import nodes
 from train.alone import alone
+from train.blame import process
 from train.config import TrainConfig
 from train.refusal import told_once
 from train.soundness import require_sound_shards
@@ -115,7 +115,7 @@ def _kill(children: list[subprocess.Popen[bytes]]) -> None:
         try:
             child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            where = f"pid {child.pid} on {socket.gethostname()}"
+            where = process(child.pid, socket.gethostname())
             said = f"{where} was killed, and waits in the kernel for a disk or device: it will go"
             print(f"{said} when that answers", file=sys.stderr, flush=True)
 
@@ -163,16 +163,9 @@ def _signals_passed_to(children: list[subprocess.Popen[bytes]]) -> Iterator[None
         for child in children:
             child.send_signal(number)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python takes signals in its main thread only
-        return
-    before = {number: signal.signal(number, pass_on) for number in stop.SIGNALS}
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, stop.SIGNALS)
-    try:
+    with stop.taken_by(pass_on):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop.SIGNALS)
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main(arguments: list[str]) -> int:

@@ -20,7 +20,7 @@ from corpus.config import to_tree
 from corpus.errors import ConfigError
 from corpus.provenance import code_version
 from train import nodes, stop
-from train.blame import ranks_told
+from train.blame import process, ranks_told
 from train.board import Board, connect, hold
 from train.config import TrainConfig
 
@@ -142,7 +142,7 @@ def _key(rank: int) -> str:
 
 
 def _who(member: dict[str, Any]) -> str:
-    return f"pid {member['pid']} on {member['host']}"
+    return process(member["pid"], member["host"])
 
 
 def _short(value: Any) -> str:

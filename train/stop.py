@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,15 +32,24 @@ class AskedError(Exception):
 def taken_early() -> Iterator[None]:
     """Has a signal end this process with REQUEUE and a line, as long as nothing else takes it:
     while modules are loaded and shards are checked, before a run is there to be told."""
+    with taken_by(_end):
+        yield
+
+
+@contextmanager
+def taken_by(
+    handler: Callable[[int, Any], object], numbers: Sequence[signal.Signals] = SIGNALS
+) -> Iterator[None]:
+    """Has these signals call a handler meanwhile, where Python takes any: in its main thread."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python takes signals in its main thread only
+        yield
         return
-    before = {number: signal.signal(number, _end) for number in SIGNALS}
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def install() -> None:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from train import nodes, stop
+from train.blame import process
 from train.config import TrainConfig
 from train.soundness import bus_error
 
@@ -104,7 +105,7 @@ class Supervisor:
         child = self._children[failed]
         code = child.returncode
         rank = self._place.index * len(self._children) + failed
-        who = f"rank {rank} (pid {child.pid} on {socket.gethostname()})"
+        who = f"rank {rank} ({process(child.pid, socket.gethostname())})"
         if code > 0:
             return f"{who} ended with {code} at step {step}, and could not say why", code
         name = signal.Signals(-code).name
