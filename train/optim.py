@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from megatron.core.distributed import DistributedDataParallel
 from megatron.core.optimizer import MegatronOptimizer, OptimizerConfig, get_megatron_optimizer
-from megatron.core.optimizer.clip_grads import clip_grad_by_total_norm_fp32
 from megatron.core.optimizer.distrib_optimizer import DistributedOptimizer
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from train.config import Schedule, TrainConfig
+from train.parallel import device
 
 
 def build(config: TrainConfig, model: list[DistributedDataParallel]) -> MegatronOptimizer:
@@ -84,15 +85,26 @@ def step(
     Returns the norm before clipping, and the fault, with which nothing is updated.
     """
     optimizer.prepare_grads()
-    norm = float(optimizer.get_grad_norm())  # reduced over all processes
+    norm = math.sqrt(sum(_squared_norm(part) for part in optimizer.chained_optimizers))
     found = fault(norm)
     if found is not None:
         return norm, found
     for part in optimizer.chained_optimizers:
-        if part.config.clip_grad > 0 and (params := part.get_parameters()):
-            clip_grad_by_total_norm_fp32(params, part.config.clip_grad, norm)
+        if 0 < part.config.clip_grad < norm:
+            clip_grads_with_norm_(part.get_parameters(), part.config.clip_grad, torch.tensor(norm))
     optimizer.step_with_ready_grads()
     return norm, None
+
+
+def _squared_norm(part: MegatronOptimizer) -> float:
+    """Of the gradients on all processes, in float64. Waits for the device once.
+
+    megatron-core's own waits for it once a tensor where there is no Apex, and its clipping makes a
+    second copy of every gradient.
+    """
+    squared = get_total_norm(part.get_main_grads_for_grad_norm()).to(device()).double().square()
+    torch.distributed.all_reduce(squared, group=part.get_grad_stats_parallel_group())
+    return float(squared)
 
 
 def _mend_torch_adamw(part: DistributedOptimizer) -> None:

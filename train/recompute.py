@@ -6,20 +6,16 @@ only. Every matrix product is run once, as in LLaMA's section 2.4. `full` is meg
 """
 
 import logging
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from megatron.core import parallel_state, tensor_parallel
-from megatron.core.tensor_parallel.random import CheckpointWithoutOutput
 from megatron.core.transformer.mlp import MLP
 from megatron.core.transformer.spec_utils import ModuleSpec
 from megatron.core.transformer.transformer_config import TransformerConfig
 
 from train.layout import ParallelConfig
-
-# It takes its own default, fp8=False, for a wish for fp8, and then asks for Transformer Engine.
-OutputDropped = partial(CheckpointWithoutOutput, fp8=None)
 
 
 def settings(parallel: ParallelConfig, num_layers: int) -> dict[str, Any]:
@@ -48,6 +44,44 @@ def prepare(config: TransformerConfig, layer: ModuleSpec) -> None:
     layer.submodules.mlp = ModuleSpec(
         ProductDroppedMLP, params={"tp_group": group}, submodules=mlp.submodules
     )
+
+
+class OutputDropped:
+    """The output of a function, given back after its use and computed again before its use in the
+    backward pass; with the calls of megatron-core's CheckpointWithoutOutput.
+
+    That one is for any function: it saves and sets the states of all random numbers and runs a
+    backward pass within the backward pass, which takes the host longer than a GPU needs for a
+    layer of a split model. The functions here draw nothing, and their own backward passes keep
+    what they need, which is not their output.
+    """
+
+    def checkpoint(
+        self, function: Callable[[torch.Tensor], torch.Tensor], given: torch.Tensor
+    ) -> torch.Tensor:
+        """function(given)."""
+        self._function, self._given = function, given
+        self._output = function(given)
+        return self._output
+
+    def discard_output_and_register_recompute(self, user: torch.Tensor) -> None:
+        """Frees the output; a gradient of `user`, which was computed of it, brings it back."""
+        self._output.untyped_storage().resize_(0)
+        if user.requires_grad:
+            user.register_hook(self._bring_back)
+        else:
+            self._let_go()  # its layer refers to it until the next pass
+
+    def _bring_back(self, _: torch.Tensor) -> None:
+        with torch.no_grad():
+            again = self._function(self._given).untyped_storage()
+        storage = self._output.untyped_storage()
+        storage.resize_(again.size())
+        storage.copy_(again)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        del self._function, self._given, self._output
 
 
 class ProductDroppedMLP(MLP):
