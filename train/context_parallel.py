@@ -7,6 +7,7 @@ attention takes this file's place, on the same parts.
 Suffixes of shapes: as in layers.py; C positions of this process, S of the whole sequence.
 """
 
+import functools
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from megatron.core import parallel_state
 from megatron.core.tensor_parallel import gather_from_sequence_parallel_region
 from megatron.core.transformer.transformer_config import TransformerConfig
 from torch.nn.attention.bias import causal_lower_right
+
+from train import layers
 
 
 def places(seq_length: int) -> torch.Tensor | None:
@@ -45,8 +48,7 @@ class GatheredAttention(torch.nn.Module):
         size, rank = group.size(), group.rank()
         both = torch.cat([key_CBHK, value_CBHK], dim=-1)
         gathered = gather_from_sequence_parallel_region(both, group=group)
-        order = torch.cat([_places(len(gathered), r, size) for r in range(size)]).argsort()
-        whole_SB = gathered.index_select(0, order.to(gathered.device))
+        whole_SB = gathered.index_select(0, _order(len(gathered), size, gathered.device))
         part, outs = len(gathered) // (2 * size), []
         for half, number in enumerate((rank, 2 * size - 1 - rank)):
             past, mine = (number + 1) * part, slice(half * part, (half + 1) * part)
@@ -54,10 +56,17 @@ class GatheredAttention(torch.nn.Module):
             k, v = whole_SB[:past].permute(1, 2, 0, 3).chunk(2, dim=-1)
             seen: torch.Tensor = causal_lower_right(part, past)
             if attention_mask is not None:
-                seen = ~attention_mask[:, :, mine, :past]
+                seen = layers.added(attention_mask, q.dtype)[:, :, mine, :past]
             out = F.scaled_dot_product_attention(q, k, v, seen, scale=self.softmax_scale)
             outs.append(out.permute(2, 0, 1, 3).flatten(2))
         return torch.cat(outs)
+
+
+@functools.cache
+def _order(seq_length: int, size: int, device: torch.device) -> torch.Tensor:
+    """Where each position of a sequence stands among the parts of all processes, one by one."""
+    places = torch.cat([_places(seq_length, rank, size) for rank in range(size)])
+    return places.argsort().to(device)
 
 
 def _places(seq_length: int, rank: int, size: int) -> torch.Tensor:

@@ -52,8 +52,21 @@ class CausalAttention(torch.nn.Module):
         **_: Any,
     ) -> torch.Tensor:
         q, k, v = (x.permute(1, 2, 0, 3) for x in (query_SBHK, key_SBGK, value_SBGK.contiguous()))
-        seen_B1SS = None if attention_mask is None else ~attention_mask
+        added_B1SS = None if attention_mask is None else added(attention_mask, q.dtype)
         out_BHSK = F.scaled_dot_product_attention(
-            q, k, v, seen_B1SS, is_causal=seen_B1SS is None, scale=self.softmax_scale
+            q, k, v, added_B1SS, is_causal=added_B1SS is None, scale=self.softmax_scale
         )
         return out_BHSK.permute(2, 0, 1, 3).flatten(2)
+
+
+def added(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What a mask, True where attention is masked, adds to the scores: 0 or minus infinity.
+
+    PyTorch's kernels make it of a mask they are given, a layer's attention each its own, and keep
+    it for the backward pass; megatron-core hands all layers one mask, which takes it along.
+    """
+    found = getattr(mask, "added", None)
+    if found is None or found.dtype != dtype:
+        found = torch.zeros_like(mask, dtype=dtype).masked_fill_(mask, float("-inf"))
+        mask.added = found  # type: ignore[attr-defined]
+    return found
