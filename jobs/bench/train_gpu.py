@@ -12,9 +12,9 @@ whole    all 32 layers: forward and backward, with AdamW on an eighth of the par
          eight ZeRO-1 processes would do. Real but for the other processes' collectives.
 memory   the measured peak of tensors by recompute mode, beside train.memory's estimate.
 loader   the share of a step that waits for real shards, made on the spot.
-peer     transformers' LLaMA under torch.compile beside ours in equal shapes: a full step of a few
-         layers (its weights and Adam's state in bf16, which are less to move than our fp32), and
-         the passes of all 32 (its gradients in bf16, ours summed in fp32).
+peer     transformers' LLaMA under torch.compile beside ours in equal shapes (train_gpu_peer.py): a
+         full step of a few layers, several micro-batches summed, against its weights and Adam's
+         state in fp32 as ours are, and in bf16; and the passes of all 32.
 
 MFU counts causal attention (train.flops) of the card's dense bf16 peak. Prints its table as it goes
 and last again, and writes train_gpu.json to --out, $OUT or here. --tiny runs all of it on tiny

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from jobs.bench import train_gpu_loader, train_peer, train_runs
-from jobs.bench.train_gpu_sizes import TINY, Row, Sizes
+from jobs.bench import train_gpu_loader, train_gpu_peer, train_runs
+from jobs.bench.train_gpu_sizes import TINY, Row, Sizes, cut
 from jobs.bench.train_runs import config_of, seconds, where, windows
 from train import flops, memory, parallel, setup
 from train.config import ModelConfig, TrainConfig
@@ -60,15 +60,16 @@ def step(sizes: Sizes, seed: int) -> Iterator[Row]:
     most = _layers_that_fit(sizes)
     times: dict[tuple[int, int, int], float] = {}
     for layers in (most, most // 2):
-        config = _cut(sizes, layers, 1)
+        config = cut(sizes, layers, 1)
         random = torch.Generator().manual_seed(seed)
         with train_runs.trained(config) as ours:
             for micro_batch, rounds in _plans(sizes, config):
                 batch = windows(config, micro_batch * rounds, random)
+                train_runs.free()
                 spent = seconds(partial(ours.step, batch, micro_batch), sizes.repeats)
                 times[layers, micro_batch, rounds] = spent
                 yield {"layers": layers, **_speed(config, batch, spent, micro_batch, rounds)}
-    whole = _cut(sizes, sizes.layers, 1)
+    whole = cut(sizes, sizes.layers, 1)
     for micro_batch, rounds in [key[1:] for key in times if key[0] == most]:
         if (most // 2, micro_batch, rounds) not in times:
             continue
@@ -81,7 +82,7 @@ def step(sizes: Sizes, seed: int) -> Iterator[Row]:
 
 def whole(sizes: Sizes, seed: int) -> Iterator[Row]:
     """All layers, with an eighth of the optimizer."""
-    config = _cut(sizes, sizes.layers, 1)
+    config = cut(sizes, sizes.layers, 1)
     random = torch.Generator().manual_seed(seed)
     with parallel.joined(config):
         parts = setup.with_gradients(config)
@@ -97,29 +98,6 @@ def whole(sizes: Sizes, seed: int) -> Iterator[Row]:
             spent = seconds(act, sizes.repeats)
             row = _speed(config, batch, spent, micro_batch, rounds)
             yield {"layers": sizes.layers, "adam": "1/8", **row, **_peak()}
-
-
-def peer(sizes: Sizes, seed: int) -> Iterator[Row]:
-    """transformers under torch.compile: a full step of a few layers, passes of all."""
-    for layers, what in ((sizes.peer_layers, "full step"), (sizes.layers, "passes")):
-        config = _cut(sizes, layers, 1)
-        batch = windows(config, 1, torch.Generator().manual_seed(seed))
-        if what == "full step":
-            with train_runs.trained(config) as ours:
-                own = seconds(partial(ours.step, batch), sizes.repeats)
-        else:
-            own = _passes_alone(config, batch, sizes.repeats)
-            train_runs.free()  # after its frame is gone, and its model with it
-        spent = _peer_time(config, batch, what, sizes)
-        train_runs.free()
-        tokens = config.shape.seq_length
-        yield {
-            "what": what,
-            "layers": layers,
-            "ours tokens/s": tokens / own,
-            "transformers tokens/s": tokens / spent,
-            "ratio": spent / own,
-        }
 
 
 def recompute_peaks(sizes: Sizes, seed: int) -> Iterator[Row]:
@@ -148,7 +126,7 @@ def recompute_peaks(sizes: Sizes, seed: int) -> Iterator[Row]:
 def _layers_that_fit(sizes: Sizes) -> int:
     room = _room() * 0.95
     for layers in range(sizes.layers, 1, -1):
-        if layers % 2 == 0 and memory.estimate(_cut(sizes, layers, 1), 1).total <= room:
+        if layers % 2 == 0 and memory.estimate(cut(sizes, layers, 1), 1).total <= room:
             return layers
     return 2
 
@@ -177,36 +155,6 @@ def _speed(
     return {**of, "step s": spent, "tokens/s": rate, **({"MFU": share} if share else {})}
 
 
-def _passes_alone(config: TrainConfig, batch: torch.Tensor, repeats: int) -> float:
-    with parallel.joined(config):
-        parts = setup.with_gradients(config)
-        return seconds(lambda: train_runs.passes(parts, batch, 1), repeats)
-
-
-def _peer_time(config: TrainConfig, batch: torch.Tensor, what: str, sizes: Sizes) -> float:
-    place = where()
-    model = train_peer.build(config, place)
-    compiled = torch.compile(model, backend=sizes.compile_backend)
-    full = train_peer.full_step(compiled, config)
-    alone = train_peer.passes(compiled)
-
-    def act() -> float:
-        on_device = batch.to(place, non_blocking=True)
-        if what == "full step":
-            return float(full(on_device))
-        model.zero_grad(set_to_none=True)
-        return float(alone(on_device))
-
-    spent = seconds(act, sizes.repeats)
-    torch.compiler.reset()
-    return spent
-
-
-def _cut(sizes: Sizes, layers: int, micro_batch: int) -> TrainConfig:
-    cut = dataclasses.replace(sizes.model, num_layers=layers)
-    return config_of(cut, micro_batch, micro_batch, "bf16")
-
-
 def _peak() -> Row:
     if not torch.cuda.is_available():
         return {}
@@ -226,5 +174,5 @@ PARTS = {
     "whole": whole,
     "memory": recompute_peaks,
     "loader": train_gpu_loader.loader,
-    "peer": peer,
+    "peer": train_gpu_peer.peer,
 }

@@ -46,21 +46,31 @@ def build(config: TrainConfig, device: torch.device) -> LlamaForCausalLM:
     return model.train()
 
 
-def passes(model: Callable[..., Any]) -> Step:
-    """Forward and backward pass; the gradients are left in the parameters."""
+def passes(model: Callable[..., Any], autocast: bool = False) -> Callable[..., torch.Tensor]:
+    """Forward and backward pass; gradients are added to those in the parameters.
 
-    def step(windows: torch.Tensor) -> torch.Tensor:
+    autocast: computed in bf16 where the weights are fp32, as the Trainer does with bf16=True. What
+    is returned takes windows and in how many parts a step's batch comes, to take their mean.
+    """
+
+    def run(windows: torch.Tensor, parts: int = 1) -> torch.Tensor:
         # It shifts the labels itself, and computes logits for the last position all the same.
         tokens = windows[:, :-1].contiguous()
-        loss = model(input_ids=tokens, labels=tokens).loss
+        with torch.autocast(windows.device.type, torch.bfloat16, enabled=autocast):
+            loss = model(input_ids=tokens, labels=tokens).loss / parts
         loss.backward()
         return loss.detach()
 
-    return step
+    return run
 
 
-def full_step(model: Any, config: TrainConfig) -> Step:
-    """Forward, backward, clipping and AdamW; the model may be a compiled one."""
+def full_step(
+    model: Any, config: TrainConfig, micro_batch: int | None = None, autocast: bool = False
+) -> Step:
+    """Forward, backward, clipping and AdamW; the model may be a compiled one.
+
+    micro_batch: sequences at once, of which a step sums the gradients; None: all.
+    """
     optim = config.optim
     optimizer = torch.optim.AdamW(
         model.parameters(),
@@ -70,10 +80,11 @@ def full_step(model: Any, config: TrainConfig) -> Step:
         weight_decay=optim.weight_decay,
         fused=True,
     )
-    run = passes(model)
+    run = passes(model, autocast)
 
     def step(windows: torch.Tensor) -> torch.Tensor:
-        loss = run(windows)
+        parts = windows.split(micro_batch or len(windows))
+        loss = torch.stack([run(part, len(parts)) for part in parts]).sum()
         torch.nn.utils.clip_grad_norm_(model.parameters(), optim.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

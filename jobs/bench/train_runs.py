@@ -109,7 +109,11 @@ def wait() -> None:
 
 
 def free() -> None:
-    """Gives back what nobody holds any more, and starts the count of the peak anew."""
+    """Gives back what nobody holds any more, and starts the count of the peak anew.
+
+    Kernels compiled for other shapes go too: a run has one, and its kernels are made for that.
+    """
+    torch.compiler.reset()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

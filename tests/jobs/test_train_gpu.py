@@ -22,6 +22,11 @@ def test_every_part_runs_and_is_written(tmp_path):
     extrapolated = [row for row in found["step"] if row.get("extrapolated")]
     assert extrapolated
     assert {row["layers"] for row in extrapolated} == {4}
-    assert {row["what"] for row in found["peer"]} == {"full step", "passes"}
+    peers = [(row["what"], row["transformers"], row["micro_batches"]) for row in found["peer"]]
+    assert peers == [
+        ("full step", "fp32 weights", 2),
+        ("full step", "bf16 weights", 2),
+        ("passes", "bf16 weights", 1),
+    ]
     assert found["loader"][0]["share"] >= 0
     assert "peer" in done.stdout
