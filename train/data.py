@@ -7,14 +7,13 @@ ranks, any restart and any longer run see the same order.
 Documents are packed back to back, as LLaMA's were (arXiv:2302.13971, section 2).
 """
 
-import operator
-
 import numpy as np
 
 from corpus.config import nearest
 from corpus.errors import ConfigError
 from corpus.kernels.sample_order import permuted
-from train.mixture import MixtureOrder, Weights, named
+from tokenizer.shards import ShardFile
+from train.mixture import MixtureOrder, Weights, named, shown, whole
 from train.order import source_keys
 from train.streams import TokenStream, manifest_files
 
@@ -24,8 +23,9 @@ _SAMPLES = 1 << 52  # of a run, which floats still count exactly
 class Loader:
     """Gives the global batch of any step, or some of its rows.
 
-    weights: of one mixture, or a schedule of them (train.mixture). batch_size: samples in a global
-    batch. Epochs have no end: each new one of a source has its own order.
+    weights: of one mixture, or a schedule of them (train.mixture). seq_length in tokens, batch_size
+    in samples of a global batch. Epochs have no end: each new one of a source has its own order.
+    Raises ConfigError for an argument that cannot be used, ShardError for a manifest or a source.
     """
 
     def __init__(
@@ -36,9 +36,12 @@ class Loader:
         batch_size: int,
         seed: int,
     ):
-        _at_least_one(seq_length=seq_length, batch_size=batch_size)
-        files = manifest_files(manifest)
-        _check_known(named(weights), sorted({file.source for file in files}))
+        seq_length = _at_least_one("seq_length", seq_length)
+        batch_size = _at_least_one("batch_size", batch_size)
+        seed = whole("seed", seed)
+        found = named(weights)
+        files = _listed(manifest)
+        _check_known(found, sorted({file.source for file in files}))
         self.seq_length, self.batch_size, self.seed = seq_length, batch_size, seed
         self._arguments = (manifest, weights, seq_length, batch_size, seed)
         self._order = MixtureOrder(weights, batch_size)
@@ -56,12 +59,16 @@ class Loader:
         """Samples of a step (from 0), [rows, seq_length + 1] int64; `rows` picks of batch_size.
 
         They are put into `out` where it is given. Raises ShardError for a shard that is missing or
-        not as the manifest says, ConfigError for a step or an `out` that cannot be.
+        not as the manifest says, ConfigError for a step, rows or an `out` that cannot be.
         """
         positions, epochs = self._places(step, rows)
         shape = (len(positions), self.seq_length + 1)
         if out is None:
             out = np.empty(shape, dtype=np.int64)
+        elif not isinstance(out, np.ndarray):
+            raise ConfigError(
+                f"out is {shown(out)}; give a NumPy array of int64{list(shape)}, or none"
+            )
         elif out.shape != shape or out.dtype != np.int64 or not out.flags.writeable:
             kind = f"{'' if out.flags.writeable else 'read-only '}{out.dtype}{list(out.shape)}"
             raise ConfigError(
@@ -82,7 +89,7 @@ class Loader:
 
     def _places(self, step: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         # Positions [rows], and how often each one's source was gone through before [rows].
-        first, (start, stop, stride) = self._samples_before(step), rows.indices(self.batch_size)
+        first, (start, stop, stride) = self._samples_before(step), _indices(rows, self.batch_size)
         samples = np.arange(first + start, first + stop, stride, dtype=np.int64)
         sources, numbers = self._order.locate(samples)
         windows = permuted(sources, numbers, self._sizes, self._keys)
@@ -91,7 +98,7 @@ class Loader:
 
     def _samples_before(self, step: int) -> int:
         last = _SAMPLES // self.batch_size - 1
-        step = operator.index(step)  # of numpy's small integers the product would overflow
+        step = whole("step", step)  # of numpy's small integers the product would overflow
         if not 0 <= step <= last:
             raise ConfigError(f"step={step} must be 0 to {last}")
         return step * self.batch_size
@@ -127,8 +134,9 @@ def validation(manifest: str, source: str, seq_length: int, max_sequences: int) 
 
     N is max_sequences or, where there are fewer, all there are; they are the same in every call.
     """
-    _at_least_one(seq_length=seq_length, max_sequences=max_sequences)
-    stream = TokenStream(manifest, manifest_files(manifest), (source,), "valid")
+    seq_length = _at_least_one("seq_length", seq_length)
+    max_sequences = _at_least_one("max_sequences", max_sequences)
+    stream = TokenStream(manifest, _listed(manifest), (source,), "valid")
     available = int(stream.num_samples(seq_length)[0])
     count = min(available, max_sequences)
     out = np.empty((count, seq_length + 1), dtype=np.int64)
@@ -137,10 +145,26 @@ def validation(manifest: str, source: str, seq_length: int, max_sequences: int) 
     return out
 
 
-def _at_least_one(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ConfigError(f"{name}={value} must be 1 or more")
+def _listed(manifest: str) -> list[ShardFile]:
+    if not isinstance(manifest, str):
+        raise ConfigError(f"manifest={shown(manifest)} must be the path of a manifest, as text")
+    return manifest_files(manifest)
+
+
+def _indices(rows: slice, batch_size: int) -> tuple[int, int, int]:
+    try:
+        return rows.indices(batch_size)
+    except (AttributeError, TypeError, ValueError):  # no slice, not of whole numbers, stride 0
+        raise ConfigError(
+            f"rows={shown(rows)} must be a slice of whole numbers, such as slice(0, {batch_size})"
+        ) from None
+
+
+def _at_least_one(name: str, value: int) -> int:
+    value = whole(name, value)
+    if value < 1:
+        raise ConfigError(f"{name}={value} must be 1 or more")
+    return value
 
 
 def _check_known(sources: list[str], known: list[str]) -> None:

@@ -8,9 +8,12 @@ whatever the weights do; and what a segment gives depends on no later one.
 
 import itertools
 import math
+import numbers
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -29,18 +32,19 @@ class WeightsFrom:
 
 
 _STEPS = 1 << 40  # times any batch they are below 2**63 samples
+_SHOWN = 60  # characters of a value
 
 Weights = dict[str, float] | tuple[WeightsFrom, ...]
 
 
 def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
     """The segments in order of steps; ConfigError where they cannot be used."""
-    found = (WeightsFrom(0, weights),) if isinstance(weights, dict) else tuple(weights)
+    found = _segments(weights)
     steps = [segment.from_step for segment in found]
     for step in steps:
-        if not isinstance(step, int) or step >= _STEPS:
+        if not isinstance(step, int) or isinstance(step, bool) or step >= _STEPS:
             raise ConfigError(
-                f"from_step={step} must be a whole number below {_STEPS} (train.weights)"
+                f"from_step={shown(step)} must be a whole number below {_STEPS} (train.weights)"
             )
     if steps[:1] != [0] or any(a >= b for a, b in itertools.pairwise(steps)):
         raise ConfigError(
@@ -49,11 +53,14 @@ def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
         )
     for segment in found:
         for name, weight in segment.weights.items():
-            if not math.isfinite(weight) or weight < 0:
+            if not _is_weight(weight):
                 raise ConfigError(
-                    f"weight {weight} of source '{name}' must be a number from 0 up (train.weights)"
+                    f"weight {shown(weight)} of source '{name}' must be a finite number from 0 up "
+                    "(train.weights)"
                 )
-        if not math.isfinite(sum(segment.weights.values())):  # a plan of it would be all zeros
+        if not math.isfinite(
+            sum(map(float, segment.weights.values()))
+        ):  # a plan of it would be all zeros
             raise ConfigError(
                 "weights add up to more than 1.8e308; give smaller ones (train.weights)"
             )
@@ -70,6 +77,22 @@ def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
                     "(train.weights)"
                 )
     return found
+
+
+def whole(name: str, value: Any) -> int:
+    """An argument that is a whole number, as an int; ConfigError for another, a bool included."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise ConfigError(f"{name}={shown(value)} must be a whole number")
+
+
+def shown(value: Any) -> str:
+    """A value as an error names it: its repr on one line, cut short where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def named(weights: Weights) -> list[str]:
@@ -137,6 +160,37 @@ class MixtureOrder:
         segment = max(int(np.searchsorted(self._starts, samples, side="right")) - 1, 0)
         inside = samples - int(self._starts[segment])
         return self._before[segment] + taken(self._blocks[segment], inside)
+
+
+def _segments(weights: Weights) -> tuple[WeightsFrom, ...]:
+    """Weights as segments, by their types; ConfigError for what is neither kind of weights."""
+    found = (WeightsFrom(0, weights),) if isinstance(weights, dict) else weights
+    if not isinstance(found, (tuple, list)):
+        raise ConfigError(
+            f"weights={shown(weights)} must be numbers by source, such as {{'web': 0.7}}, or a "
+            "list of them by from_step (train.weights)"
+        )
+    for segment in found:
+        if not isinstance(segment, WeightsFrom) or not isinstance(segment.weights, dict):
+            raise ConfigError(
+                f"weights hold {shown(segment)}; each of a list of them must be a WeightsFrom: "
+                "from_step, and numbers by source (train.weights)"
+            )
+        for name in segment.weights:
+            if not isinstance(name, str):
+                raise ConfigError(
+                    f"weights name source {shown(name)}, a name must be text (train.weights)"
+                )
+    return tuple(found)
+
+
+def _is_weight(value: Any) -> bool:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return 0 <= float(value) < math.inf
+    except OverflowError:  # a whole number beyond floats
+        return False
 
 
 def _distinct(found: Iterable[WeightsFrom]) -> list[tuple[int, dict[str, Fraction]]]:

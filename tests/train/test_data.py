@@ -234,8 +234,6 @@ def test_a_step_that_no_run_has_is_refused(manifest):
     for of_step in (loader.sources_of, loader.epochs, loader.realised):
         with pytest.raises(ConfigError, match="step=-1 must be 0 to "):
             of_step(-1)
-    with pytest.raises(TypeError):
-        loader.batch(1.5)
 
 
 def test_a_step_may_be_any_integer_of_numpys(manifest):

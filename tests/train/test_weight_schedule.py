@@ -159,7 +159,7 @@ def test_the_mean_is_by_steps_and_names_what_is_only_evaluated():
             (WeightsFrom(0, {"web": 1.0, "qa": 1e-13}),),
             "1e-13 of source 'qa' is a share of 1e-13, b",
         ),
-        ((WeightsFrom(0, {"web": -1.0}),), "weight -1.0 of source 'web' must be a number from 0"),
+        ((WeightsFrom(0, {"web": -1.0}),), "weight -1.0 of source 'web' must be a finite number"),
         ((WeightsFrom(0, {"web": float("inf")}),), "weight inf of source 'web'"),
     ],
 )
