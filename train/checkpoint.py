@@ -23,7 +23,7 @@ from tokenizer.encode import Encoder
 from train import agreed, imported, integrity, optim, shares, stored_state
 from train.config import TrainConfig
 from train.durable import put
-from train.identity import RUN, Identity, check_consumed, check_identity, facts
+from train.identity import RUN, Identity, check_consumed, check_identity, check_steps, facts
 from train.presets import Shape
 
 POINTER = "latest.json"
@@ -143,7 +143,8 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
     """Puts the chosen checkpoint into model and optimizer; returns its step, 0 where none is.
 
     Raises CheckpointError where it is of another model, seed, data or tokenizer, was trained on
-    other samples than the config's up to its step, is of an older form, or cannot be read.
+    other samples than the config's up to its step or beyond its last one, is of an older form, or
+    cannot be read.
     """
 
     found = agreed.by_main(lambda: chosen(config))
@@ -155,6 +156,7 @@ def load(training: Training, identity: Identity, config: TrainConfig) -> int:
 
     def check() -> None:
         check_identity(folder, identity)
+        check_steps(folder, config, step)
         check_consumed(folder, config, step)
         _check_form(folder)
 

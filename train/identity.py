@@ -57,6 +57,18 @@ def check_identity(folder: Path, identity: Identity) -> None:
             )
 
 
+def check_steps(folder: Path, config: TrainConfig, step: int) -> None:
+    """Raises CheckpointError where a checkpoint is trained beyond the config's last step. One of
+    just that step is the run's end, which an evaluation may still be owed to."""
+    steps = config.schedule.steps
+    if step > steps:
+        raise CheckpointError(
+            f"{folder} is trained beyond steps={steps}, to step {step}; choose {step} steps or "
+            "more, another output, or an older checkpoint to go back to (train.steps, "
+            "train.output, train.resume_from)"
+        )
+
+
 def made_by() -> dict[str, Any]:
     """The code and the libraries that a checkpoint is written with."""
     libraries = ("torch", "megatron-core", "numpy")

@@ -174,6 +174,20 @@ def test_it_goes_back_once_and_from_there_on(tp1_run, tmp_path):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_steps_below_the_one_it_has_reached_are_refused_and_change_nothing(tp1_run, tmp_path):
+    shutil.copytree(tp1_run.output, tmp_path / "run")
+    config = dataclasses.replace(tp1_run, output=str(tmp_path / "run"), steps=30)
+    files = [path for path in Path(config.output).rglob("*") if path.is_file()]
+    before = [path.read_bytes() for path in files]
+    told = r"step-00000040 is trained beyond steps=30, to step 40; choose 40 steps or more, .*"
+    with pytest.raises(CheckpointError, match=told + r"\(train\.steps, train\.output, "):
+        loop.train(config)
+    assert [path.read_bytes() for path in files] == before
+    assert loop.train(dataclasses.replace(config, steps=40)) == 0
+    assert loop.train(dataclasses.replace(config, resume_from=20)) == 0
+    assert checkpoint.latest(config.checkpoints)[0] == 30
+
+
 def test_a_step_that_is_not_there_is_refused_with_those_that_are(resumable):
     with pytest.raises(CheckpointError, match=r"resume_from=25: .* choose 20 or 40 \(train"):
         loop.train(dataclasses.replace(resumable, resume_from=25))
