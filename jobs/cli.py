@@ -117,9 +117,15 @@ def _parser() -> argparse.ArgumentParser:
     export = _verb(verbs, "export", "a checkpoint to Hugging Face files", _export)
     config_arguments(export)
     export.add_argument("--to", metavar="FOLDER", help="where to; default: <output>/hf")
+    export.add_argument("--watts", type=float, metavar="W", help="what a GPU, or process, drew")
+    export.add_argument(
+        "--max-shard-size",
+        default="5GiB",
+        metavar="SIZE",
+        help="of a safetensors file: GB, as 5, or with a unit, as 5GB, 500MB (%(default)s)",
+    )
     asked = "perplexity by source and benchmarks of a trained model"
     evaluate.add_arguments(_verb(verbs, "evaluate", asked, evaluate.run))
-    export.add_argument("--watts", type=float, metavar="W", help="what a GPU, or process, drew")
     written = "text from a trained model, as it is written"
     generate.add_arguments(_verb(verbs, "generate", written, generate.run))
     report = _verb(verbs, "report", "one HTML page on a run", _report)
@@ -211,7 +217,8 @@ def _export(options: argparse.Namespace) -> int:
     from jobs.config import load_run
     from jobs.export import export
 
-    export(load_run(options.config, options.overrides), options.to, options.watts)
+    config = load_run(options.config, options.overrides)
+    export(config, options.to, options.watts, options.max_shard_size)
     return 0
 
 

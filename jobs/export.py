@@ -5,6 +5,7 @@ of and every file's size; so what a kill leaves is known for what it is.
 """
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -19,14 +20,26 @@ from jobs.training import KEY, state_of
 # Files are hashed as long as so many bytes hold them, the smallest first; sizes are kept of all.
 MAX_HASHED_BYTES = 4 << 30
 _NAMED = 3  # foreign files named in an error
+_UNITS = {
+    **{"kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9},
+    **{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
+}
+MAX_SHARD_SIZE = "5GiB"
 
 
-def export(config: RunConfig, to: str | None, watts: float | None = None) -> str:
+def export(
+    config: RunConfig,
+    to: str | None,
+    watts: float | None = None,
+    max_shard_size: str = MAX_SHARD_SIZE,
+) -> str:
     """Writes the newest checkpoint as Hugging Face files, with their parity and model cards;
-    returns their folder. watts: what a device drew, where it is known.
+    returns their folder. watts: what a device drew, where it is known. max_shard_size: of the
+    tensors in a safetensors file, as `bytes_of` reads it.
 
-    Raises ConfigError for a folder that holds what is no export of ours.
+    Raises ConfigError for a folder that holds what is no export of ours, and for no such size.
     """
+    shard_bytes = bytes_of(max_shard_size)
     from train import model_card, parity, run_facts
     from train.export import export as export_checkpoint
 
@@ -37,7 +50,10 @@ def export(config: RunConfig, to: str | None, watts: float | None = None) -> str
         raise CheckpointError(f"nothing was trained in {training.output}; train it first")
     _require_ours(target, parity.CARD)
     earlier = state_of(target)
-    if trained.get("finished") and earlier.get("trained") == trained and watts is None:
+    is_of_it = trained.get("finished") and earlier.get("trained") == trained
+    # An export from before the size could be chosen does not state it.
+    is_cut_so = earlier.get("max_shard_bytes", bytes_of(MAX_SHARD_SIZE)) == shard_bytes
+    if is_of_it and is_cut_so and watts is None:
         broken = _broken(target, earlier["files"])
         if not broken:
             say(f"[dim]{'export':<22} up to date, skipped[/dim]")
@@ -45,20 +61,38 @@ def export(config: RunConfig, to: str | None, watts: float | None = None) -> str
         say(f"{'export':<22} {target}/{broken} is not as it was written; all is written anew")
     began = time.monotonic()
     _put_key(target, {"finished": False, "files": {}})
-    names = export_checkpoint(str(training.checkpoints), str(target), training.tokenizer)
+    names = export_checkpoint(
+        str(training.checkpoints), str(target), training.tokenizer, shard_bytes
+    )
     card = parity.write_card(str(training.checkpoints), str(target))
     facts = run_facts.gather(run, licences(config), watts)
     storage.put_bytes(str(target / run_facts.FACTS), json.dumps(facts, indent=2).encode())
     model_card.write(str(target))
     files = _sums(target, [*names, parity.CARD, run_facts.FACTS])
     files[model_card.README] = {}  # `altiplano evaluate` and people write in it
-    _put_key(target, {"finished": True, "trained": trained, "files": files})
+    key = {"finished": True, "trained": trained, "max_shard_bytes": shard_bytes, "files": files}
+    _put_key(target, key)
     apart = card["logits"]["max_abs_difference"].values()
     most = max((each for each in apart if not isinstance(each, str)), default=None)
     same = "" if most is None else f", logits within {most:.1g}"
     tensors = f"{card['weights']['tensors']} tensors to the bit{same}"
     say(f"{'export':<22} {time.monotonic() - began:6.1f} s  {target}: {tensors}")
     return str(target)
+
+
+def bytes_of(size: str) -> int:
+    """Bytes of a size as `5GB`, `500MB` or `5GiB`, a number alone being of GB (10^9 bytes).
+
+    Raises ConfigError for what is none, or below one byte.
+    """
+    found = re.fullmatch(rf"(\d{{1,9}}|\d{{0,9}}\.\d+) ?({'|'.join(_UNITS)})?", size.strip())
+    count = int(float(found[1]) * _UNITS[found[2] or "GB"]) if found else 0
+    if count < 1:
+        raise ConfigError(
+            f"max_shard_size='{size}' is no size above 0; give a number of GB, as 5, or one with "
+            "its unit, as 5GB, 500MB or 5GiB (--max-shard-size)"
+        )
+    return count
 
 
 def is_export(folder: Path) -> bool:

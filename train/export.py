@@ -20,19 +20,20 @@ from train.llama import NORM_EPS, ROPE_THETA
 from train.presets import Shape
 from train.tokenizer_json import special_tokens, tokenizer_config, tokenizer_json
 
-MAX_FILE_BYTES = 5 << 30
 _WEIGHTS = re.compile(
     r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?|model-\d{5}\.safetensors\.partial"
 )
 
 
 def export(
-    checkpoint_dir: str, out_dir: str, tokenizer: str, max_file_bytes: int = MAX_FILE_BYTES
+    checkpoint_dir: str, out_dir: str, tokenizer: str, max_file_bytes: int = 5 << 30
 ) -> list[str]:
     """Writes the checkpoint (a run's output, its checkpoints folder, or one step's) to `out_dir`;
     returns the names of the files.
 
-    tokenizer: the SentencePiece model it was trained with. config.json is written last, so a
+    tokenizer: the SentencePiece model it was trained with. max_file_bytes: of the tensors in one
+    safetensors file, which are held in memory together; a larger tensor has a file to itself.
+    config.json is written last, so a
     folder that has one is whole. Raises CheckpointError where there is no whole checkpoint,
     ConfigError where the tokenizer is not the model's.
     """

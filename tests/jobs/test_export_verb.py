@@ -5,9 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from small_hf import VOCAB, small_hf
+from transformers import LlamaForCausalLM
 
 from corpus.errors import CheckpointError, ConfigError
+from jobs import cli
 from jobs import export as export_verb
 from jobs.config import load_run
 from jobs.evaluation.evaluate import find
@@ -37,7 +41,7 @@ def mine(exported, tmp_path):
     return exported[0], Path(shutil.copytree(exported[1], tmp_path / "mine"))
 
 
-def _exported_anew(config, to, monkeypatch) -> bool:
+def _exported_anew(config, to, monkeypatch, size=export_verb.MAX_SHARD_SIZE) -> bool:
     """Whether an export into `to` does its work, which here ends where the files would come."""
 
     def begin(*_):
@@ -45,7 +49,7 @@ def _exported_anew(config, to, monkeypatch) -> bool:
 
     monkeypatch.setattr("train.export.export", begin)
     try:
-        export_verb.export(config, str(to))
+        export_verb.export(config, str(to), max_shard_size=size)
     except KeyboardInterrupt:
         return True
     return False
@@ -95,6 +99,51 @@ def test_what_a_killed_export_left_is_no_finished_one_and_is_written_over(mine, 
     export_verb.export(config, str(folder))
     assert not list(folder.glob("*.partial"))
     assert not _exported_anew(config, folder, monkeypatch)
+
+
+def test_a_small_shard_size_gives_several_files_that_load_equal(mine, tmp_path, monkeypatch):
+    config, folder = mine
+    cut = Path(export_verb.export(config, str(tmp_path / "cut"), max_shard_size="20KB"))
+    files = sorted(path.name for path in cut.glob("*.safetensors"))
+    count = len(files)
+    assert files == [f"model-{n:05d}-of-{count:05d}.safetensors" for n in range(1, count + 1)]
+    index = json.loads((cut / "model.safetensors.index.json").read_text())
+    held = {name: load_file(cut / name) for name in files}
+    assert index["weight_map"] == {name: file for file in held for name in held[file]}
+    sizes = {file: sum(t.nbytes for t in tensors.values()) for file, tensors in held.items()}
+    assert index["metadata"]["total_size"] == sum(sizes.values())
+    assert 2 < count < len(index["weight_map"]), "files of several tensors, too"
+    assert all(sizes[file] <= 20_000 or len(held[file]) == 1 for file in files), sizes
+    ours, whole = (LlamaForCausalLM.from_pretrained(each).state_dict() for each in (cut, folder))
+    assert ours.keys() == whole.keys()
+    assert all(torch.equal(ours[name], whole[name]) for name in ours)
+    assert not _exported_anew(config, cut, monkeypatch, "0.02MB")
+    assert _exported_anew(config, cut, monkeypatch), "of the default size"
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [
+        ("5", 5 * 10**9),
+        ("5GB", 5 * 10**9),
+        ("0.5", 5 * 10**8),
+        ("5 GiB", 5 << 30),
+        ("500MB", 5 * 10**8),
+        (cli._parser().parse_args(["export", "CONFIG"]).max_shard_size, 5 << 30),
+        (export_verb.MAX_SHARD_SIZE, 5 << 30),
+    ],
+)
+def test_a_size_is_of_gb_where_it_has_no_unit(size, count):
+    assert export_verb.bytes_of(size) == count
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "0.0GB", "five", "nan", "inf", "5Gb", "9" * 400, ""])
+def test_no_size_is_refused_in_one_line(tmp_path, capsys, size):
+    arguments = ["jobs/configs/demo.yaml", "--set", f"output={tmp_path}"]
+    assert cli.main(["export", *arguments, "--max-shard-size", size]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: max_shard_size='{size}' is no size above 0; give a number of")
+    assert not list(tmp_path.iterdir())
 
 
 def test_hashes_are_kept_within_a_limit_and_sizes_of_all(exported, monkeypatch):
