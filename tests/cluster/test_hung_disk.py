@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-def disk(tmp_path: Path, built: Path) -> Iterator[Path]:
-    """The checkpoints of a build, on a small disk of their own."""
-    image, place = tmp_path / "image", tmp_path / "run" / "train" / "checkpoints"
+def disk(tmp_path: Path, built: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder of a build's training, on a small disk of its own."""
+    image, place = tmp_path / "image", tmp_path / "run" / "train" / request.param
     shutil.copytree(built, tmp_path / "run")
     with image.open("wb") as file:
         file.truncate(300 << 20)
@@ -28,12 +28,25 @@ def disk(tmp_path: Path, built: Path) -> Iterator[Path]:
     run("umount", "--lazy", place)
 
 
-def test_checkpoints_on_a_disk_that_hangs_end_the_run(
-    config: Path, disk: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("disk", "layout"),
+    [
+        ("checkpoints", "{processes: 2, tp: 2, sequence_parallel: true}"),
+        ("checkpoints", "{processes: 1}"),  # what hangs is the thread that writes them
+        ("", "{processes: 1}"),  # the first thread, at metrics.jsonl
+    ],
+    indirect=["disk"],
+    ids=["two processes", "one process", "the first thread of one"],
+)
+def test_a_disk_that_hangs_ends_the_run(
+    config: Path, disk: Path, layout: str, tmp_path: Path
 ) -> None:
+    output = tmp_path / "run"
+    checkpoints = output / "train" / "checkpoints"
     command: list[str] = [str(BIN / "altiplano"), "train", str(config)]
     for override in (
-        f"output={disk.parents[1]}",
+        f"output={output}",
+        f"train.parallel={layout}",
         "train.steps=100000",
         "train.eval_interval=0",
         "train.save_interval=20",
@@ -44,7 +57,7 @@ def test_checkpoints_on_a_disk_that_hangs_end_the_run(
     with log.open("w") as stderr:
         training = subprocess.Popen(command, cwd=ROOT, stderr=stderr)
     try:
-        wait_until(lambda: (disk / "latest.json").exists(), 200, "a checkpoint")
+        wait_until(lambda: (checkpoints / "latest.json").exists(), 200, "a checkpoint")
         run("fsfreeze", "--freeze", disk)
         training.wait(120)
     finally:
@@ -59,10 +72,10 @@ def test_checkpoints_on_a_disk_that_hangs_end_the_run(
     assert all(is_there(pid) for pid in held)
     run("fsfreeze", "--unfreeze", disk)
     wait_until(lambda: not any(map(is_there, held)), 30, "the end of what waited for the disk")
-    step = latest(disk)
+    step = latest(checkpoints)
     again = run(*command, "--set", f"train.steps={step + 20}")
     assert f"resuming at step {step} of" in again
-    assert latest(disk) == step + 20
+    assert latest(checkpoints) == step + 20
 
 
 def latest(disk: Path) -> int:
