@@ -80,6 +80,13 @@ def _anonymous(location: str, path: str, settings: dict[str, str]) -> tuple[pafs
     return pafs.S3FileSystem(anonymous=True, **settings), path
 
 
+def on_disk(location: str) -> str | None:
+    """A path or file:// URI as this machine's path, None for a place elsewhere; asks no server."""
+    if "://" in location and not location.startswith("file://"):
+        return None
+    return filesystem(location)[1]
+
+
 def absolute(location: str) -> str:
     """A location that means the same in every process, wherever it runs."""
     return location if "://" in location else os.path.abspath(location)
@@ -121,7 +128,7 @@ def list_files(
         raise DataError(f"no input at {location}; give a file or a folder that exists")
     if info.type == pafs.FileType.File:
         _refuse_7z(path, suffixes)
-        return [_input_file(location, info, os.path.basename(path))]
+        return [InputFile(location, os.path.basename(path), info.size)]
     try:
         found = fs.get_file_info(pafs.FileSelector(path, recursive=True))
     except UnicodeDecodeError as error:
@@ -137,7 +144,7 @@ def list_files(
         if item.type == pafs.FileType.File and not hidden:
             _refuse_7z(item.path, suffixes)
             place = join(location, quote(name) if "://" in location else name)
-            (files if wanted else others).append(_input_file(place, item, name))
+            (files if wanted else others).append(InputFile(place, name, item.size))
     if "://" not in location:
         _refuse_dangling(path, suffixes)
     others.sort(key=lambda file: file.name)
@@ -290,7 +297,3 @@ def list_names(location: str) -> list[str]:
 def delete(location: str) -> None:
     fs, path = filesystem(location)
     fs.delete_file(path)
-
-
-def _input_file(uri: str, info: pafs.FileInfo, name: str) -> InputFile:
-    return InputFile(uri=uri, name=name, size=info.size)

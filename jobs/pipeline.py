@@ -250,8 +250,9 @@ def _absolute(config: RunConfig) -> RunConfig:
 
 
 def _alone(output: str) -> AbstractContextManager[None]:
-    """Holds a local output folder for one build; DataError where another build is at it.
+    """Holds a local output folder, a file:// URI's too; DataError where another build is at it.
 
     On an object store nothing holds the folder: there, one build at a time is the caller's care.
     """
-    return nullcontext() if "://" in output else alone(output, _BUILDING)
+    folder = storage.on_disk(output)
+    return nullcontext() if folder is None else alone(folder, _BUILDING)

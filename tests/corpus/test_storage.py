@@ -42,6 +42,16 @@ def test_a_local_name_may_hold_a_question_mark():
     assert storage.parent("/a?b/c") == "/a?b"
 
 
+def test_a_place_on_disk_is_told_from_one_elsewhere_without_asking_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert storage.on_disk("run") == str(tmp_path / "run")
+    assert storage.on_disk("file:///mnt/a%20b/c") == "/mnt/a b/c"
+    for location in ("s3://bucket/a", "gs://bucket/a", "hdfs://host/a", "http://host/a"):
+        assert storage.on_disk(location) is None
+    with pytest.raises(DataError, match="is no location pyarrow can open"):
+        storage.on_disk("file://host/a")
+
+
 def test_objects_are_written_whole_listed_and_read(s3, credentials, tmp_path):
     run = f"s3://private/run?{s3.query}"
     storage.make_folder(storage.join(run, "stage"))

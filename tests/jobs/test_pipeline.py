@@ -159,6 +159,15 @@ def test_two_builds_into_one_folder_are_refused(tiny_run, tiny_inputs):
     told = f"another build, pid {os.getpid()} on .*, is writing to {tiny_run};.*another 'output'"
     with _alone(str(tiny_run)), pytest.raises(DataError, match=told):
         build(build_config(RunConfig, tree))
+    tree["output"] = tiny_run.as_uri()
+    for held in (str(tiny_run), tiny_run.as_uri()):
+        with _alone(held), pytest.raises(DataError, match=told):
+            build(build_config(RunConfig, tree))
+
+
+def test_an_object_store_is_held_by_nothing_and_not_asked():
+    with _alone("s3://bucket/run"), _alone("s3://bucket/run"):
+        pass
 
 
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(tiny_run, tiny_inputs, tmp_path):
