@@ -25,10 +25,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def manifest_of(place: str) -> str:
-    """The manifest of the shards at a place: of a run, of its shards' folder, or itself."""
+    """The manifest of the shards at a place: of a run, of its shards' folder, or itself.
+
+    ShardError for a place that is not on a local disk, as shards are mapped; no server is asked.
+    """
     from corpus import storage
+    from corpus.errors import ShardError
     from corpus.manifest import MANIFEST_NAME
 
+    if storage.on_disk(place) is None:
+        raise ShardError(
+            f"{place} is not on a local disk, so its shards cannot be mapped; copy them first "
+            "(`altiplano verify` reads a run's files where they are)"
+        )
     if place.endswith(".json"):
         return place
     for folder in (storage.join(place, "shards"), place):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from published_shards import HASH, publish, write
 
+from corpus import storage
 from corpus.errors import ShardError
 from jobs.cli import main
 from tokenizer.blocks import BLOCK
@@ -249,6 +250,23 @@ def test_what_is_no_shard_manifest_is_refused(tmp_path, content, message):
     with pytest.raises(ShardError, match=message):
         verify(str(tmp_path / "manifest.json"))
     assert main(["shards", "verify", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("place", ["gs://b/run", "s3://b/run/manifest.json", "hdfs://host/run"])
+@pytest.mark.parametrize("action", [["verify"], ["export", "--to", "megatron", "out"]])
+def test_shards_elsewhere_are_refused_with_no_server_asked(place, action, capsys, monkeypatch):
+    def asked(location: str):
+        raise AssertionError(f"{location} was asked")
+
+    monkeypatch.setattr(storage, "filesystem", asked)
+    assert main(["shards", action[0], place, *action[1:]]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {place} is not on a local disk, so its shards cannot be mapped")
+    assert said.count("\n") == 1
+
+
+def test_shards_are_verified_by_a_file_uri(manifest):
+    assert main(["shards", "verify", Path(manifest).parent.as_uri()]) == 0
 
 
 def test_tokens_of_no_array_are_no_blocks(tmp_path):
