@@ -261,10 +261,18 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from rich.markup import escape
+
+    from corpus import storage
     from jobs.console import fail, say
     from jobs.verify import verify_run
 
     run = options.run_folder
+    if storage.on_disk(run) is None:
+        say(
+            f"listing {escape(run)}; without an answer from its server this ends after minutes "
+            "(of gs://, after ?retry_limit_seconds=… in the URI)"
+        )
     files, problems = verify_run(run)
     for problem in problems:
         fail(problem)
