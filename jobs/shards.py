@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
 def manifest_of(place: str) -> str:
     """The manifest of the shards at a place: of a run, of its shards' folder, or itself.
 
-    ShardError for a place that is not on a local disk, as shards are mapped; no server is asked.
+    ShardError where there is none, or for a place that is not on a local disk, as shards are
+    mapped; no server is asked.
     """
     from corpus import storage
     from corpus.errors import ShardError
@@ -40,11 +41,11 @@ def manifest_of(place: str) -> str:
         )
     if place.endswith(".json"):
         return place
-    for folder in (storage.join(place, "shards"), place):
-        manifest = storage.join(folder, MANIFEST_NAME)
+    looked_for = [storage.join(place, *below, MANIFEST_NAME) for below in (("shards",), ())]
+    for manifest in looked_for:
         if storage.exists(manifest):
             return manifest
-    return storage.join(place, "shards", MANIFEST_NAME)
+    raise ShardError(f"no shard manifest: {' and '.join(looked_for)} are not there; give {_PLACE}")
 
 
 def _verify(options: argparse.Namespace) -> int:

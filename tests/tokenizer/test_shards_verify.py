@@ -265,6 +265,15 @@ def test_shards_elsewhere_are_refused_with_no_server_asked(place, action, capsys
     assert said.count("\n") == 1
 
 
+def test_a_folder_without_shards_is_told_all_that_was_looked_for(tmp_path, capsys):
+    assert main(["shards", "verify", str(tmp_path / "run")]) == 2
+    run = tmp_path / "run"
+    assert capsys.readouterr().err == (
+        f"error: no shard manifest: {run}/shards/manifest.json and {run}/manifest.json are not "
+        "there; give a run's output folder, a folder of shards, or their manifest.json\n"
+    )
+
+
 def test_shards_are_verified_by_a_file_uri(manifest):
     assert main(["shards", "verify", Path(manifest).parent.as_uri()]) == 0
 
