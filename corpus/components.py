@@ -21,6 +21,8 @@ from corpus.mixture import COLUMN_TYPES, Component
 from corpus.output import Output, Unit
 from corpus.stage import Stage
 
+_TAKERS_NAMED = 3
+
 Choices = tuple[tuple[str, str], ...]  # of a source: parts by name and condition, in order
 
 
@@ -59,18 +61,27 @@ def conditional(components: Sequence[Component], sources: Sequence[str]) -> dict
     return {source: found for source, found in every.items() if found != ((source, ""),)}
 
 
-def assign(table: pa.Table, parts: Choices) -> pa.Array:
-    """The part of each row [D] of ledger columns and `bucket`: a name, or null for none."""
+def assign(table: pa.Table, parts: Choices) -> tuple[pa.Array, Counter[tuple[str, str]]]:
+    """The part of each row [D] of ledger columns and `bucket`: a name, or null for none.
+
+    Beside it, by (part, earlier part), the rows the one's condition asks for and the other has.
+    """
     taken = np.full(table.num_rows, -1)
-    for index, (_, where) in enumerate(parts):
-        holds = read_condition(where, COLUMN_TYPES).holds(table) if where else True
+    lost: Counter[tuple[str, str]] = Counter()
+    for index, (name, where) in enumerate(parts):
+        everything = np.ones(table.num_rows, dtype=bool)
+        holds = read_condition(where, COLUMN_TYPES).holds(table) if where else everything
+        earlier = np.bincount(taken[holds & (taken >= 0)], minlength=index).tolist()
+        lost += Counter({(name, parts[k][0]): count for k, count in enumerate(earlier)})
         taken[(taken < 0) & holds] = index
     names = pa.array([name for name, _ in parts], pa.string())
-    return names.take(pa.array(taken, mask=taken < 0))
+    return names.take(pa.array(taken, mask=taken < 0)), lost
 
 
-def assigned(ledger_path: str, decisions_path: str, parts: Choices) -> pa.Table:
-    """Kept documents of one file in order: doc_id, component, num_bytes."""
+def assigned(
+    ledger_path: str, decisions_path: str, parts: Choices
+) -> tuple[pa.Table, Counter[tuple[str, str]]]:
+    """Kept documents of one file in order: doc_id, component, bytes; and what `assign` counts."""
     columns = {name for _, where in parts if where for name in _columns(where)}
     ledger = read_table(ledger_path, sorted({"doc_id", *columns} - {"bucket"}))
     decisions = read_table(decisions_path, ["doc_id", "keep", "bucket", "num_bytes"])
@@ -78,7 +89,8 @@ def assigned(ledger_path: str, decisions_path: str, parts: Choices) -> pa.Table:
     kept = decisions.column("keep")
     rows = ledger.append_column("bucket", decisions.column("bucket")).filter(kept)
     sizes = decisions.column("num_bytes").filter(kept)
-    return pa.table([rows["doc_id"], assign(rows, parts), sizes], ["doc_id", "component", "bytes"])
+    component, lost = assign(rows, parts)
+    return pa.table([rows["doc_id"], component, sizes], ["doc_id", "component", "bytes"]), lost
 
 
 def totals(table: pa.Table) -> tuple[dict[str, int], dict[str, int]]:
@@ -115,12 +127,14 @@ def stage(sources: Mapping[str, SourceTables], chosen: Mapping[str, Choices]) ->
 
 def assign_shard(unit: Unit, output: Output) -> None:
     """Writes one row a kept document, in order; the file's facts tell what each part has."""
-    table = assigned(*unit.payload)
+    table, lost = assigned(*unit.payload)
     documents, text_bytes = totals(table)
     output.counts.add("documents", table.num_rows)
     output.counts.add("outside the mixture", table.column("component").null_count)
     for name, count in documents.items():
         output.counts.add(f"of {name}", count)
+    for (name, earlier), count in lost.items():
+        output.counts.add(_taken_of(name, earlier), count)
     rows = table.select(schema.COMPONENT.names).cast(schema.COMPONENT)
     facts = {"documents": documents, "text_bytes": text_bytes}
     output.write_table(rows.to_batches(), schema.COMPONENT, facts)
@@ -132,20 +146,39 @@ def require_documents(
     """DataError where a part that is asked for gets no document by what the stage found."""
     counts = named.counts.totals
     looked_at = {source for source, parts in chosen.items() if parts[0][1]}
-    for part in components:
+    for index, part in enumerate(components):
         asked = part.weight or part.tokens
         if not asked or counts[f"of {part.name}"] or not (part.where or part.source in looked_at):
             continue
-        key = f"mixture.weights.{part.name}"
-        if part.where:
-            raise DataError(
-                f'{key}: no kept document is left for "{part.where}"; change '
-                "'where', put it before the parts that take them, or set its weight to 0"
-            )
-        raise DataError(
-            f"{key}: the parts before it take every kept document of '{part.source}'; change their "
-            "'where' or set its weight to 0"
-        )
+        before = components[:index]
+        raise DataError(f"mixture.weights.{part.name}: {_why_empty(part, before, counts)}")
+
+
+def _why_empty(part: Component, before: Sequence[Component], counts: Counter[str]) -> str:
+    """Which of the parts before a part take what it asks for, if any, and what to do."""
+    wanted = f'document for "{part.where}"' if part.where else f"document of '{part.source}'"
+    shares = {other.name: counts[_taken_of(part.name, other.name)] for other in before}
+    takers = sorted((name for name in shares if shares[name]), key=lambda name: -shares[name])
+    # Of a source that a part before takes whole, no document was looked at for this one.
+    whole = [f"'{o.source}' (mixture.weights.{o.name})" for o in before if not o.where]
+    beside = ""
+    if whole and not part.source:
+        beside = f" beside those of {', '.join(whole)}, taken whole before it"
+    ways = [f"change the 'where' of {takers[0]}"] if takers else []
+    if part.where:
+        ways += [] if takers else ["change its 'where'"]
+        ways += ["put it first"] if takers or beside else []
+    fix = ", ".join([*ways, "or set its weight to 0"]) if ways else "set its weight to 0"
+    if not takers:
+        return f"there is no kept {wanted}{beside}; {fix}"
+    told = [f"mixture.weights.{name} ({shares[name]:,})" for name in takers[:_TAKERS_NAMED]]
+    told += [f"{len(takers) - _TAKERS_NAMED} more"] if takers[_TAKERS_NAMED:] else []
+    takes = "takes" if len(takers) == 1 else "take"
+    return f"{' and '.join(told)}, before it, {takes} every kept {wanted}{beside}; {fix}"
+
+
+def _taken_of(name: str, earlier: str) -> str:
+    return f"of {name} in {earlier}"
 
 
 def parts(documents: Manifest, named: Manifest | None, chosen: Mapping[str, Choices]) -> list[Part]:

@@ -191,7 +191,7 @@ def _sizes(
         ledgers, decisions = ([manifest.path(f) for f in manifest.files] for manifest in made)
         with ThreadPoolExecutor(_READERS) as pool:
             tables = pool.map(partial(components.assigned, parts=parts), ledgers, decisions)
-            for table in tables:
+            for table, _ in tables:
                 rows, text = components.totals(table)
                 yield from ((name, rows[name], text[name]) for name in rows)
 

@@ -1,5 +1,6 @@
 """Which part of the mixture a document belongs to, and reading it with that."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,8 +55,12 @@ def test_a_document_is_of_the_first_part_that_takes_it():
     ]
     table = ledger(rows).append_column("bucket", pa.array(["head", "head", "head", "tail"]))
     found = MIXTURE.components()
-    assert assign(table, choices(found, "web")).to_pylist() == ["head", "head", "long", "rest"]
-    assert assign(table, choices(found, "spare")).to_pylist() == ["long", None, "long", None]
+    names, lost = assign(table, choices(found, "web"))
+    assert names.to_pylist() == ["head", "head", "long", "rest"]
+    assert lost == {("long", "head"): 1, ("rest", "head"): 2, ("rest", "long"): 1}
+    names, lost = assign(table, choices(found, "spare"))
+    assert names.to_pylist() == ["long", None, "long", None]
+    assert not lost
 
 
 @pytest.mark.parametrize(
@@ -133,6 +138,14 @@ def tables(tmp_path) -> tuple[Manifest, SourceTables]:
     return documents, SourceTables(documents, *narrow)
 
 
+def is_french(i: int) -> bool:
+    return i % 2 == 1
+
+
+def is_english(i: int) -> bool:
+    return i % 2 == 0
+
+
 def expected(i: int) -> str | None:
     if i % 2 == 0 and i % 4 // 2 == 0:
         return "head"
@@ -172,9 +185,12 @@ def test_a_part_without_documents_is_told(tables, tmp_path, engine):
     mixture = MixtureConfig({"german": none, "head": HEAD}).components()
     chosen = conditional(mixture, ["web"])
     named = run(stage({"web": sources}, chosen), str(tmp_path), engine).manifest
-    with pytest.raises(DataError, match=r"mixture\.weights\.german: .*language = 'de'") as caught:
+    said = (
+        "mixture.weights.german: there is no kept document for \"language = 'de'\"; change its "
+        "'where', or set its weight to 0"
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(said)}$"):
         require_documents(named, mixture, chosen)
-    assert "\n" not in str(caught.value)
     spared = ComponentConfig(weight=0, where="language = 'de'")
     require_documents(named, MixtureConfig({"german": spared, "head": HEAD}).components(), chosen)
 
@@ -185,11 +201,39 @@ def test_a_source_that_conditions_before_it_take_whole_is_told(tables, tmp_path,
     mixture = MixtureConfig({"every": every, "web": 1.0, "code": 1.0}).components()
     chosen = conditional(mixture, ["web"])
     named = run(stage({"web": sources}, chosen), str(tmp_path), engine).manifest
-    said = r"mixture\.weights\.web: the parts before it take every kept document of 'web'; change"
-    with pytest.raises(DataError, match=said):
+    said = (
+        "mixture.weights.web: mixture.weights.every (16), before it, takes every kept document of "
+        "'web'; change the 'where' of every, or set its weight to 0"
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(said)}$"):
         require_documents(named, mixture, chosen)
     spared = MixtureConfig({"every": every, "web": 0.0}).components()
     require_documents(named, spared, chosen)
+
+
+def test_the_parts_that_leave_another_nothing_are_named(tables, tmp_path, engine):
+    _, sources = tables
+    french = ComponentConfig(weight=1, source="web", where="language = 'fr'")
+    english = ComponentConfig(weight=1, where="language = 'en'")
+    long = ComponentConfig(weight=1, where="num_words > 100")
+    mixture = MixtureConfig(
+        {"code": 1.0, "head": HEAD, "french": french, "english": english, "long": long}
+    ).components()
+    chosen = conditional(mixture, ["code", "web"])
+    assert chosen.keys() == {"web"}
+    named = run(stage({"web": sources}, chosen), str(tmp_path), engine).manifest
+    kept = [i for i in range(12) if i % 3]
+    shares = [2 * sum(i % 5 == 0 and test(i) for i in kept) for test in (is_french, is_english)]
+    assert all(shares)
+    # i = 5 is French; i = 10 is English and in the tail, so not of HEAD.
+    said = (
+        f"mixture.weights.long: mixture.weights.french ({shares[0]}) and mixture.weights.english "
+        f'({shares[1]}), before it, take every kept document for "num_words > 100" beside those '
+        "of 'code' (mixture.weights.code), taken whole before it; change the 'where' of french, "
+        "put it first, or set its weight to 0"
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(said)}$"):
+        require_documents(named, mixture, chosen)
 
 
 def test_a_table_of_other_documents_is_named(tables, tmp_path, engine):
