@@ -13,7 +13,7 @@ from megatron.core.distributed import (
 from megatron.core.models.gpt.gpt_model import GPTModel
 from megatron.core.transformer.module import Float16Module
 
-from train import checkpoint, model, optim
+from train import checkpoint, model, optim, seats
 from train.config import TrainConfig
 from train.layout import ParallelConfig
 
@@ -40,11 +40,22 @@ def with_gradients(config: TrainConfig) -> list[DistributedDataParallel]:
 
 
 class _Part(DistributedDataParallel):
-    """One whose gradients' hooks do not keep it alive.
+    """One whose gradients' hooks do not keep it alive, and whose gradients are begun by `seats`.
 
     Python's garbage collector does not see through autograd's nodes, so a model that is done with
     would stay in memory, and with it the process groups it uses and two threads of each.
     """
+
+    def zero_grad_buffer(self) -> None:
+        for param in self.params_with_grad:
+            param.grad_added_to_main_grad = False
+        seats.begin_sums(self.params_with_grad)
+        for group in self.bucket_groups:
+            group.reset()
+
+    def finish_grad_sync(self, force_all_reduce: bool | None = False) -> None:
+        assert seats.are_written(self.params_with_grad), "a weight was given no gradient"
+        super().finish_grad_sync(force_all_reduce=force_all_reduce)
 
     def _make_backward_post_hook(self, param: torch.nn.Parameter) -> Callable[..., None]:
         return DistributedDataParallel._make_backward_post_hook(weakref.proxy(self), param)

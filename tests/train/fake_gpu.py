@@ -1,42 +1,38 @@
 """Training steps as on a GPU, with tensors that have no numbers: what would PyTorch allocate?
 
 `fake_gpu` has the model take the kernels that a GPU runs, on PyTorch's fake tensors, as one process
-of any number. `Allocated` counts what they make. A kernel that torch.compile makes of a function
+of any number, and counts what they make. A kernel that torch.compile makes of a function
 counts by its results. What is no tensor of PyTorch's (CUDA's context, the allocator's slack, NCCL)
 is not seen.
 """
 
 import os
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from allocated import Allocated
 from megatron.core.distributed import param_and_grad_buffer
+from megatron.core.tensor_parallel import layers
 from torch._C._distributed_c10d import FakeWork
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing._internal.distributed.fake_pg import FakeStore
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from train import cpu_shim, cross_entropy, fused, init, seats
 
-_BLOCK = 512  # bytes; PyTorch's CUDA allocator gives whole ones
 _NUMBERS = {torch.bool: True, torch.int64: 1}
 
 
-class Allocated(TorchDispatchMode):
-    """Bytes of the tensors made within it: now, and the most there were."""
+class Faked(Allocated):
+    """What fake tensors take of a GPU, whose allocator gives whole blocks."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.now = self.peak = 0
-        self.is_within_kernel = False
-        self._sizes: dict[int, int] = {}
+        super().__init__(block=512)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -45,35 +41,14 @@ class Allocated(TorchDispatchMode):
             return _NUMBERS.get(args[0].dtype, 1.0)
         if func.namespace == "c10d" and "coalesced" in str(func):
             return FakeWork().boxed()
-        out = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(out):
-            if isinstance(tensor, torch.Tensor):
-                self._take(tensor.untyped_storage())
-        if not self.is_within_kernel:
-            self.peak = max(self.peak, self.now)
-        return out
-
-    def resized(self, storage: torch.UntypedStorage) -> None:
-        self._set(id(storage), storage.nbytes())
-        self.peak = max(self.peak, self.now)
-
-    def _take(self, storage: torch.UntypedStorage) -> None:
-        if id(storage) not in self._sizes:
-            weakref.finalize(storage, self._set, id(storage), None)
-            self._set(id(storage), storage.nbytes())
-
-    def _set(self, key: int, size: int | None) -> None:
-        self.now -= self._sizes.pop(key, 0)
-        if size is not None:
-            self._sizes[key] = -(-size // _BLOCK) * _BLOCK
-            self.now += self._sizes[key]
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 @contextmanager
 def fake_gpu(rank: int, world_size: int) -> Iterator[Allocated]:
     """Within it train's code runs as process `rank` of `world_size` on a GPU without numbers."""
     cpu_shim.activate()
-    allocated = Allocated()
+    allocated = Faked()
 
     def kernel(function: Any) -> Any:
         def call(*args: Any) -> Any:
@@ -89,12 +64,7 @@ def fake_gpu(rank: int, world_size: int) -> Iterator[Allocated]:
         forward = staticmethod(kernel(fused._RMSNorm.forward))
         backward = staticmethod(kernel(fused._RMSNorm.backward))
 
-    resize, new_group = torch.UntypedStorage.resize_, dist.new_group
-
-    def resize_and_count(storage: torch.UntypedStorage, size: int) -> torch.UntypedStorage:
-        resize(storage, size)
-        allocated.resized(storage)
-        return storage
+    new_group = dist.new_group
 
     def join(*_: Any, **__: Any) -> None:
         started("fake", store=FakeStore(), rank=rank, world_size=world_size)
@@ -111,6 +81,8 @@ def fake_gpu(rank: int, world_size: int) -> Iterator[Allocated]:
     def to_list(tensor: torch.Tensor) -> Any:
         return [1.0] * tensor.numel() if tensor.dim() else 1.0
 
+    seats.fill()
+    products = SimpleNamespace(wgrad_gemm_accum_fp32=nothing)  # cuBLAS adds to what is there
     started = dist.init_process_group
     compiled = {
         fused: ("_swiglu", "_swiglu_backward", "_turned"),
@@ -131,13 +103,11 @@ def fake_gpu(rank: int, world_size: int) -> Iterator[Allocated]:
         mock.patch.object(torch.Tensor, "tolist", to_list),
         # Parameters are made where and as they are wanted; fakes cannot be swapped for others.
         mock.patch.object(torch.nn.Module, "_apply", lambda module, *_: module),
-        mock.patch.object(torch.UntypedStorage, "resize_", resize_and_count),
         # Of fakes it leaves what it copies in memory for ever.
         mock.patch.object(torch.UntypedStorage, "copy_", lambda storage, *_: storage),
         mock.patch.object(F, "rms_norm", norm),
         mock.patch.object(init, "draw", nothing),
-        # cuBLAS adds to what is there.
-        mock.patch.object(seats, "_add_product", nothing),
+        mock.patch.object(layers, "fused_weight_gradient_mlp_cuda", products, create=True),
         *(
             mock.patch.object(module, name, kernel(getattr(module, name).__wrapped__))
             for module, names in compiled.items()

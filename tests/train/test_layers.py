@@ -109,12 +109,14 @@ def test_bf16_is_rounded_once(function):
     torch.testing.assert_close(function(x), function(x.float()).bfloat16(), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_product_adds_to_the_fp32_gradient(dtype):
+def test_product_adds_to_the_fp32_gradient_and_a_steps_first_takes_its_place(dtype, first):
     grad, x = (_random(5, n, seed=n).to(dtype) for n in (3, 4))
-    total = torch.ones(3, 4)
+    total = torch.full((3, 4), torch.nan if first else 1.0)
+    total.is_to_be_written = first
     seats._add_product(x, grad, total)
-    expected = 1 + grad.double().T @ x.double()
+    expected = (not first) + grad.double().T @ x.double()
     torch.testing.assert_close(
         total.double(),
         expected,

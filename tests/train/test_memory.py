@@ -2,13 +2,11 @@
 
 import dataclasses
 import threading
-import weakref
 
 import psutil
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from allocated import Allocated
 
 from corpus.errors import ConfigError
 from train import forward, loop, memory, memory_check, parallel, saver, setup, writing
@@ -69,30 +67,6 @@ def test_interleaving_holds_more_under_way():
     assert twice.activations == pytest.approx(once.activations * (1 + 3 / 8), rel=0.01)
 
 
-class _PeakBytes(TorchDispatchMode):
-    """The most bytes that the tensors made within it take at once."""
-
-    def __init__(self, known):
-        super().__init__()
-        self._known = {tensor.untyped_storage()._cdata for tensor in known}
-        self._live = {}
-        self.peak = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(out):
-            if isinstance(tensor, torch.Tensor):
-                storage = tensor.untyped_storage()
-                if storage._cdata not in self._known:
-                    self._live.setdefault(storage._cdata, weakref.ref(storage))
-        live = {key: ref() for key, ref in self._live.items()}
-        self._live = {key: ref for key, ref in self._live.items() if live[key] is not None}
-        # What is recomputed was emptied in place: sizes are asked for anew.
-        now = sum(storage.nbytes() for storage in live.values() if storage is not None)
-        self.peak = max(self.peak, now)
-        return out
-
-
 @pytest.mark.parametrize("wide_vocabulary", [False, True])
 @pytest.mark.parametrize("recompute", ["none", "selective", "full"])
 def test_measured_peak_is_within_a_tenth_of_it(tiny_config, tmp_path, recompute, wide_vocabulary):
@@ -117,7 +91,7 @@ def test_measured_peak_is_within_a_tenth_of_it(tiny_config, tmp_path, recompute,
         windows = torch.randint(vocab, (8, 129))
         run = (training.model, windows, 8, forward.mean_loss)
         forward.run(*run, forward_only=False)  # makes the angles of rotary positions
-        with _PeakBytes([*known, windows]) as measured:
+        with Allocated([*known, windows]) as measured:
             forward.run(*run, forward_only=False)
     found = expected.activations + expected.logits + expected.working
     assert found == pytest.approx(measured.peak, rel=0.1)
