@@ -30,12 +30,20 @@ def told_once(start_timeout_s: float = 600.0) -> Iterator[None]:
             place = nodes.of_launcher()
         except ConfigError:  # what the starter says of it is wrong: it is alone
             raise error from None
-        if place.of == 1 or _is_told_here(place, str(error), start_timeout_s):
+        if place.of == 1 or is_told_here(place, str(error), 2, start_timeout_s, _HELD_S):
             raise
         sys.exit(2)
 
 
-def _is_told_here(place: nodes.Place, line: str, start_timeout_s: float) -> bool:
+def is_told_here(
+    place: nodes.Place, line: str, code: int, start_timeout_s: float, held_s: float
+) -> bool:
+    """Puts on the run's board why it ends, before it has processes; returns whether the caller is
+    to say so, as no other node's launcher does.
+
+    code: the run's exit code. start_timeout_s: how long another node waits for the first to be
+    there. held_s: how long the first one holds the board for the others.
+    """
     from train import board
 
     if place.index == 0:
@@ -43,14 +51,14 @@ def _is_told_here(place: nodes.Place, line: str, start_timeout_s: float) -> bool
             held = board.hold(nodes.listen("", place.port))
         except ConfigError:  # the port is in use, which may be the error itself
             return True
-        told = held.tell(held.report(line), first=True) is not None
-        held.leave(place.of - 1, _HELD_S)
+        told = held.tell(held.report(line, code), first=True) is not None
+        held.leave(place.of - 1, held_s)
         return told
     try:
         there = board.connect(place.address, place.port, start_timeout_s)
         if there.is_under_way():  # another run
             return True
-        fault = there.report(line)
+        fault = there.report(line, code)
         told = there.tell(fault, first=False) is not None
         there.leave(place.of - 1)
     except (ConfigError, RuntimeError):  # the first node's launcher is not there, or gone

@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 REQUEUE = 75  # EX_TEMPFAIL of sysexits.h: not an error, try again
@@ -88,10 +89,24 @@ def wanted(time_limit_s: float | None) -> bool:
 
 
 def _end(*_: Any) -> None:
-    # At once, and past all buffers: whatever it interrupts may hold them. All nodes are asked.
-    if os.environ.get("SLURM_PROCID", os.environ.get("NODE_RANK", "0")) == "0":
-        os.write(2, f"{BEFORE_A_STEP}\n".encode())
+    # At once, and past all buffers and locks: whatever it interrupts may hold them.
+    if os.environ.get("SLURM_STEP_NUM_TASKS", os.environ.get("NNODES", "1")) != "1":
+        _tell_other_nodes()
+    os.write(2, f"{BEFORE_A_STEP}\n".encode())
     os._exit(REQUEUE)
+
+
+def _tell_other_nodes() -> None:
+    """Becomes train.early_stop, which takes no second signal."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
+    more = {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
+    with suppress(OSError):
+        os.execve(
+            sys.executable, [sys.executable, "-m", "train.early_stop"], {**os.environ, **more}
+        )
 
 
 def _ask(*_: Any) -> None:

@@ -107,6 +107,42 @@ def test_a_stop_does_not_wait_for_a_node_that_has_stopped(launcher):
     assert (code, said) == (stop.REQUEUE, [stop.BEFORE_A_STEP])
 
 
+# Of a launcher that is asked to stop while it is getting ready, it does nothing else.
+ASKED_EARLY = """
+import os, signal, time
+from train import stop
+with stop.taken_early():
+    time.sleep({after})
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(100)
+"""
+
+
+@pytest.mark.parametrize("node", [0, 1, None])
+def test_a_node_that_is_asked_to_stop_early_ends_the_others(launcher, node):
+    """One of them, while the other waits for it, or both at once."""
+    run = {}
+    if node is not None:
+        run[1 - node] = launcher(1 - node)
+        if node == 1:
+            until(lambda: on_board(launcher.port, "member/0") is not None)
+        run[node] = launcher(node, "-c", ASKED_EARLY.format(after=3))
+    else:
+        run = {each: launcher(each, "-c", ASKED_EARLY.format(after=3)) for each in (0, 1)}
+    began = time.monotonic()
+    found = [ended(run[each]) for each in (0, 1)]
+    assert [code for code, _ in found] == [stop.REQUEUE] * 2, found
+    assert [line for _, said in found for line in said] == [stop.BEFORE_A_STEP]
+    assert time.monotonic() - began < LIMIT_S / 2
+
+
+def test_a_node_that_is_asked_to_stop_early_and_alone_ends_soon(launcher):
+    began = time.monotonic()
+    code, said = ended(launcher(1, "-c", ASKED_EARLY.format(after=0)))
+    assert (code, said) == (stop.REQUEUE, [stop.BEFORE_A_STEP])
+    assert time.monotonic() - began < LIMIT_S / 2
+
+
 def test_two_launchers_of_one_node(launcher):
     run = [launcher(0, of=3), launcher(1, of=3)]
     until(lambda: on_board(launcher.port, "launcher/1") is not None)
