@@ -20,12 +20,12 @@ from torch.nn.attention.bias import causal_lower_right
 from train import layers
 
 
-def places(seq_length: int) -> torch.Tensor | None:
+def places(seq_length: int, device: torch.device) -> torch.Tensor | None:
     """Which positions of a sequence this process holds, [C] int64; None: all of them."""
     size = parallel_state.get_context_parallel_world_size()
     if size == 1:
         return None
-    return _places(seq_length, parallel_state.get_context_parallel_rank(), size)
+    return _places_on(device, seq_length, parallel_state.get_context_parallel_rank(), size)
 
 
 class GatheredAttention(torch.nn.Module):
@@ -54,10 +54,12 @@ class GatheredAttention(torch.nn.Module):
             past, mine = (number + 1) * part, slice(half * part, (half + 1) * part)
             q = query_CBHK[mine].permute(1, 2, 0, 3)
             k, v = whole_SB[:past].permute(1, 2, 0, 3).chunk(2, dim=-1)
-            seen: torch.Tensor = causal_lower_right(part, past)
             if attention_mask is not None:
                 seen = layers.added(attention_mask, q.dtype)[:, :, mine, :past]
-            out = F.scaled_dot_product_attention(q, k, v, seen, scale=self.softmax_scale)
+                out = layers.masked(q, k, v, seen, self.softmax_scale)
+            else:
+                seen = causal_lower_right(part, past)
+                out = F.scaled_dot_product_attention(q, k, v, seen, scale=self.softmax_scale)
             outs.append(out.permute(2, 0, 1, 3).flatten(2))
         return torch.cat(outs)
 
@@ -67,6 +69,11 @@ def _order(seq_length: int, size: int, device: torch.device) -> torch.Tensor:
     """Where each position of a sequence stands among the parts of all processes, one by one."""
     places = torch.cat([_places(seq_length, rank, size) for rank in range(size)])
     return places.argsort().to(device)
+
+
+@functools.cache
+def _places_on(device: torch.device, seq_length: int, rank: int, size: int) -> torch.Tensor:
+    return _places(seq_length, rank, size).to(device)
 
 
 def _places(seq_length: int, rank: int, size: int) -> torch.Tensor:

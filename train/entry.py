@@ -18,8 +18,21 @@ if TYPE_CHECKING:
     from train.config import TrainConfig
 
 
+# How libraries are to run, unless the environment says otherwise.
+SETTINGS = {
+    # megatron-core relies on the order in which kernels and their messages are queued.
+    "CUDA_DEVICE_MAX_CONNECTIONS": "1",
+    # A pool of compilers for each process takes longer to start than train.fused's few kernels
+    # take to compile.
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    # The run's end is told in one line, by train.supervisor.
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+}
+
+
 def main(arguments: list[str]) -> int:
     _end_with_launcher()
+    os.environ.update(SETTINGS | os.environ)
     stop.install()  # before torch is imported: see train.stop
     if len(arguments) != 1:
         print("usage: python -m train.entry CONFIG.yaml", file=sys.stderr)

@@ -88,9 +88,8 @@ def _forward_step(
     else:
         positions_BS = documents.positions(tokens_BS, begin)
         mask_B1SS = documents.attention_mask(tokens_BS, begin)
-    places = context_parallel.places(tokens_BS.shape[1])
+    places = context_parallel.places(tokens_BS.shape[1], tokens_BS.device)
     if places is not None:
-        places = places.to(device())
         tokens_BS, labels_BS = tokens_BS[:, places], labels_BS[:, places]
         positions_BS = positions_BS[:, places]
         mask_B1SS = None if mask_B1SS is None else mask_B1SS[:, :, places]  # its rows: queries

@@ -22,7 +22,10 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.cache
     def kernel() -> Callable[..., Any]:
-        return torch.compile(function)
+        # A kernel for each shape and stride: of those not known beforehand Inductor reads numbers
+        # one by one. A run has few: micro-batches of steps and evaluations, forward and backward.
+        torch._dynamo.config.recompile_limit = 64
+        return torch.compile(function, dynamic=False)
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:

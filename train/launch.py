@@ -131,15 +131,8 @@ def _environments(processes: int, place: nodes.Place) -> list[dict[str, str]]:
         "MASTER_ADDR": place.address,
         "MASTER_PORT": str(place.port),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)),
-        # megatron-core relies on the order in which kernels and their messages are queued.
-        "CUDA_DEVICE_MAX_CONNECTIONS": "1",
-        # A pool of compilers for each process takes longer to start than train.fused's few kernels
-        # take to compile.
-        "TORCHINDUCTOR_COMPILE_THREADS": os.environ.get("TORCHINDUCTOR_COMPILE_THREADS", "1"),
         # Every process would tell of every optional kernel library that is not there.
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
-        # The run's end is told in one line, by train.supervisor.
-        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
     }
     root = str(Path(__file__).parents[1])
     shared["PYTHONPATH"] = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)

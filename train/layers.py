@@ -5,11 +5,13 @@ parallelism. Suffixes of shapes: S sequence, B batch, H heads of this process, D
 G the key-value heads (here all of them).
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from megatron.core.transformer.transformer_config import TransformerConfig
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from train import fused
 from train.llama import NORM_EPS
@@ -52,11 +54,30 @@ class CausalAttention(torch.nn.Module):
         **_: Any,
     ) -> torch.Tensor:
         q, k, v = (x.permute(1, 2, 0, 3) for x in (query_SBHK, key_SBGK, value_SBGK.contiguous()))
-        added_B1SS = None if attention_mask is None else added(attention_mask, q.dtype)
-        out_BHSK = F.scaled_dot_product_attention(
-            q, k, v, added_B1SS, is_causal=added_B1SS is None, scale=self.softmax_scale
-        )
+        if attention_mask is not None:
+            out_BHSK = masked(q, k, v, added(attention_mask, q.dtype), self.softmax_scale)
+        else:
+            out_BHSK = F.scaled_dot_product_attention(
+                q, k, v, is_causal=True, scale=self.softmax_scale
+            )
         return out_BHSK.permute(2, 0, 1, 3).flatten(2)
+
+
+def masked(
+    q_BHSK: torch.Tensor,
+    k_BHTK: torch.Tensor,
+    v_BHTK: torch.Tensor,
+    added_B1ST: torch.Tensor,
+    scale: float | None,
+) -> torch.Tensor:
+    """Attention with something added to its scores, which are never whole in memory.
+
+    cuDNN's kernel, PyTorch's first choice on Hopper, can give gradients that are no numbers where a
+    mask leaves a row few places (pytorch issue 196678).
+    """
+    choice = sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION) if q_BHSK.is_cuda else nullcontext()
+    with choice:
+        return F.scaled_dot_product_attention(q_BHSK, k_BHTK, v_BHTK, added_B1ST, scale=scale)
 
 
 def added(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

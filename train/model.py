@@ -59,6 +59,7 @@ def transformer_config(config: TrainConfig) -> TransformerConfig:
         # next and previous, would take each other's gradients for activations, without an error.
         overlap_p2p_comm=parallel.vpp > 1,
         batch_p2p_comm=parallel.vpp == 1,
+        batch_p2p_sync=False,  # waits for the device after each, for a fault of PyTorch before 2
         context_parallel_size=parallel.cp,
         **recompute.settings(parallel, shape.num_layers),
         sequence_parallel=parallel.sequence_parallel,

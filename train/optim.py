@@ -38,6 +38,7 @@ def build(config: TrainConfig, model: list[DistributedDataParallel]) -> Megatron
             overlap_param_gather=model[0].ddp_config.overlap_param_gather,
         ),
         model,
+        use_gloo_process_groups=False,
     )
     for group in optimizer.param_groups:
         # 0 for the gains of norms, which are not to be pulled towards 0; megatron-core leaves it

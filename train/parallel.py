@@ -17,7 +17,7 @@ from megatron.core import parallel_state
 from megatron.core.models.common.embeddings.rotary_pos_embedding import RotaryEmbedding
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 
-from corpus.errors import AltiplanoError
+from corpus.errors import AltiplanoError, ConfigError
 from train import cpu_shim, member
 from train.config import TrainConfig, data_parallel_size
 
@@ -54,7 +54,7 @@ def start(config: TrainConfig) -> None:
     if on_cpu:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // world_size))
     else:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(gpu_number())
     if world_size == 1:  # nobody to meet: no address, no port
         alone = torch.distributed.HashStore()
         torch.distributed.init_process_group(
@@ -74,6 +74,7 @@ def start(config: TrainConfig) -> None:
         else None,
         context_parallel_size=config.parallel.cp,
         distributed_timeout_minutes=math.ceil(last_resort.total_seconds() / 60),
+        create_gloo_process_groups=False,  # beside NCCL's; what they are for is in train.shares
     )
     model_parallel_cuda_manual_seed(config.seed)
 
@@ -85,6 +86,23 @@ def stop() -> None:
     RotaryEmbedding.forward.cache_clear()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+
+
+def gpu_number() -> int:
+    """Which of the GPUs that this process is shown is its own.
+
+    SLURM's --gpus-per-task shows each process one, another one; then that. Raises ConfigError where
+    there are fewer than processes.
+    """
+    local, shown = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if shown == 1 and "LAUNCHER_PID" not in os.environ:  # train.launch shows each all there are
+        return 0
+    if local >= shown:
+        raise ConfigError(
+            f"processes={local + 1} or more on a node that shows them GPUs: {shown}; choose at "
+            f"most {shown} (train.parallel.processes)"
+        )
+    return local
 
 
 def device() -> torch.device:

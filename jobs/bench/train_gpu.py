@@ -10,11 +10,11 @@ step     the full step (forward, backward, clipping, AdamW with fp32 state and m
          many layers as fit, and of half as many; the time of 32 follows by a straight line.
 whole    all 32 layers: forward and backward, with AdamW on an eighth of the parameters, as each of
          eight ZeRO-1 processes would do. Real but for the other processes' collectives.
+peer     transformers' LLaMA under torch.compile beside ours in equal shapes (train_gpu_peer.py):
+         full steps of a few layers, several micro-batches summed, against its weights and Adam's
+         state in fp32 as ours are, and in bf16; and the passes of all 32.
 memory   the measured peak of tensors by recompute mode, beside train.memory's estimate.
 loader   the share of a step that waits for real shards, made on the spot.
-peer     transformers' LLaMA under torch.compile beside ours in equal shapes (train_gpu_peer.py): a
-         full step of a few layers, several micro-batches summed, against its weights and Adam's
-         state in fp32 as ours are, and in bf16; and the passes of all 32.
 
 MFU counts causal attention (train.flops) of the card's dense bf16 peak. Prints its table as it goes
 and last again, and writes train_gpu.json to --out, $OUT or here. --tiny runs all of it on tiny
@@ -29,6 +29,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from jobs.bench.train_gpu_sizes import FULL, TINY, Row, Sizes
 from train import cpu_shim, parallel
 
 PARTS = ("checks", *train_gpu_parts.PARTS)
-_LIMIT_S = 460  # a part is not begun after it
+_LIMIT_S = 420  # no part is begun after it, nor another row of one
 
 
 def main() -> int:
@@ -91,10 +92,13 @@ class Bench:
                 rows: Iterable[Row] = self._checks()
             else:
                 rows = train_gpu_parts.PARTS[part](self.sizes, self._seed)
-            for row in rows:
-                self._results.setdefault(part, []).append(row)
-                self._say(f"{part:<8}{train_gpu_parts.told(row)}")
-                self._write()
+            with nullcontext() if part == "checks" else train_runs.quick_weights():
+                for row in rows:
+                    self._results.setdefault(part, []).append(row)
+                    self._say(f"{part:<8}{train_gpu_parts.told(row)}")
+                    self._write()
+                    if time.perf_counter() - self._began > _LIMIT_S:
+                        raise TimeoutError(f"{_LIMIT_S} s are over")
         except Exception as error:
             self.sound = False
             self._results.setdefault("errors", {})[part] = traceback.format_exc()

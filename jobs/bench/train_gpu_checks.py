@@ -14,7 +14,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 
 from jobs.bench import train_runs
-from train import fused, seats
+from train import documents, fused, seats
 from train.config import ModelConfig
 from train.cross_entropy import vocab_parallel_cross_entropy
 from train.layers import CausalAttention
@@ -37,6 +37,8 @@ def kernels(device: torch.device, seed: int) -> Iterator[Check]:
     angles = torch.cat([half, half], -1)[:, None, None].to(device)
     labels = torch.randint(640, (96, 2), generator=random).to(device)
     attention = CausalAttention(None, None)  # type: ignore[arg-type]
+    tokens = torch.randint(20, (2, 96), generator=random).to(device)
+    apart = documents.attention_mask(tokens, begin=0)
     forms: list[tuple[str, Callable[..., Any], Callable[..., Any], list[torch.Tensor]]] = [
         ("swiglu", fused.swiglu, _swiglu, [made(96, 2, 512)]),
         ("rms_norm", lambda x, w: fused.rms_norm(x, w, 1e-6), _norm, [made(96, 2, 512), made(512)]),
@@ -50,6 +52,12 @@ def kernels(device: torch.device, seed: int) -> Iterator[Check]:
             "attention",
             lambda q, k, v: attention(q, k, v, None),
             _attention,
+            [made(96, 2, 4, 64) for _ in range(3)],
+        ),
+        (
+            "masked attention",
+            lambda q, k, v: attention(q, k, v, apart),
+            lambda q, k, v: _attention(q, k, v, apart),
             [made(96, 2, 4, 64) for _ in range(3)],
         ),
         (
@@ -136,9 +144,12 @@ def _rotate(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     return x * angles.cos() + torch.cat([-second, first], -1) * angles.sin()
 
 
-def _attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+def _attention(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, hidden: torch.Tensor | None = None
+) -> torch.Tensor:
     q, k, v = (x.permute(1, 2, 0, 3) for x in (q, k, v))
     scores = q @ k.transpose(2, 3) / q.shape[-1] ** 0.5
-    hidden = torch.ones_like(scores, dtype=torch.bool).triu(1)
+    if hidden is None:
+        hidden = torch.ones_like(scores, dtype=torch.bool).triu(1)
     out = scores.masked_fill(hidden, float("-inf")).softmax(-1) @ v
     return out.permute(2, 0, 1, 3).flatten(2)

@@ -66,7 +66,11 @@ def step(sizes: Sizes, seed: int) -> Iterator[Row]:
             for micro_batch, rounds in _plans(sizes, config):
                 batch = windows(config, micro_batch * rounds, random)
                 train_runs.free()
-                spent = seconds(partial(ours.step, batch, micro_batch), sizes.repeats)
+                try:
+                    spent = seconds(partial(ours.step, batch, micro_batch), sizes.repeats)
+                except torch.OutOfMemoryError:  # of what is free little was left to spare
+                    yield {"layers": layers, "micro_batch": micro_batch, "out of memory": True}
+                    continue
                 times[layers, micro_batch, rounds] = spent
                 yield {"layers": layers, **_speed(config, batch, spent, micro_batch, rounds)}
     whole = cut(sizes, sizes.layers, 1)
@@ -172,7 +176,7 @@ PARTS = {
     "device": device,
     "step": step,
     "whole": whole,
+    "peer": train_gpu_peer.peer,
     "memory": recompute_peaks,
     "loader": train_gpu_loader.loader,
-    "peer": train_gpu_peer.peer,
 }

@@ -21,15 +21,15 @@ from train.config import TrainConfig
 
 def peer(sizes: Sizes, seed: int) -> Iterator[Row]:
     """Full steps of a few layers, several micro-batches summed; then one pass of all layers."""
-    config = cut(sizes, sizes.peer_layers, sizes.peer_micro_batch)
-    batch = _batch(config, sizes.peer_micro_batch * sizes.rounds, seed)
-    with train_runs.trained(config) as ours:
-        own = seconds(partial(ours.step, batch, sizes.peer_micro_batch), sizes.repeats)
-    for precision in ("fp32", "bf16"):
-        like = dataclasses.replace(config, precision=precision)  # type: ignore[arg-type]
-        yield _row(
-            "full step", f"{precision} weights", batch, config, own, _step(like, batch, sizes)
-        )
+    for micro_batch, precisions in ((1, ("fp32", "bf16")), (2, ("fp32",))):
+        config = cut(sizes, sizes.peer_layers, micro_batch)
+        batch = _batch(config, micro_batch * sizes.rounds, seed)
+        with train_runs.trained(config) as ours:
+            own = seconds(partial(ours.step, batch, micro_batch), sizes.repeats)
+        for precision in precisions:
+            like = dataclasses.replace(config, precision=precision)  # type: ignore[arg-type]
+            spent = _step(like, batch, sizes)
+            yield _row("full step", f"{precision} weights", batch, config, own, spent)
     config = cut(sizes, sizes.layers, 1)
     batch = _batch(config, 1, seed)
     own = _own_passes(config, batch, sizes.repeats)
@@ -68,7 +68,7 @@ def _step(config: TrainConfig, batch: torch.Tensor, sizes: Sizes) -> float:
     """Seconds of transformers' full step, gradients summed over the batch's micro-batches."""
     compiled = torch.compile(train_peer.build(config, where()), backend=sizes.compile_backend)
     autocast = config.precision == "fp32"
-    step = train_peer.full_step(compiled, config, sizes.peer_micro_batch, autocast)
+    step = train_peer.full_step(compiled, config, config.schedule.micro_batch, autocast)
     return seconds(lambda: float(step(batch.to(where(), non_blocking=True))), sizes.repeats)
 
 

@@ -18,7 +18,6 @@ class Sizes:
     check: ModelConfig
     layers: int  # of the whole model
     peer_layers: int
-    peer_micro_batch: int
     memory_layers: int
     micro_batches: tuple[int, ...]  # sequences at once
     rounds: int  # micro-batches a step, where gradients are summed
@@ -29,9 +28,9 @@ class Sizes:
 
 
 _CHECK = ModelConfig(dim=512, num_heads=4, num_layers=4, ffn=1376, vocab=32000, seq_length=512)
-FULL = Sizes(ModelConfig("7b"), _CHECK, 32, 8, 2, 4, (1, 2, 4), 4, 5, 8192, 40_000_000, "inductor")
+FULL = Sizes(ModelConfig("7b"), _CHECK, 32, 8, 4, (1, 2, 4), 4, 5, 8192, 40_000_000, "inductor")
 _SMALL = ModelConfig(dim=64, num_heads=4, num_layers=4, ffn=160, vocab=640, seq_length=64)
-TINY = Sizes(_SMALL, _SMALL, 4, 2, 2, 2, (1, 2), 2, 2, 128, 400_000, "eager")
+TINY = Sizes(_SMALL, _SMALL, 4, 2, 2, (1, 2), 2, 2, 128, 400_000, "eager")
 
 
 def cut(sizes: Sizes, layers: int, micro_batch: int) -> TrainConfig:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from train import forward, parallel, setup, step
+from train import forward, init, parallel, setup, step
 from train.config import ModelConfig, OptimConfig, ParallelConfig, TrainConfig
 from train.timers import Timers
 
@@ -57,6 +57,24 @@ def trained(config: TrainConfig) -> Iterator["Ours"]:
         finally:
             del ours.training
             free()
+
+
+@contextmanager
+def quick_weights() -> Iterator[None]:
+    """Within it models get other random weights than `train.init` gives, which every machine draws
+    alike and therefore on the host: a minute and more of a benchmark's time on a GPU."""
+
+    def draw(parts: list[Any], seed: int) -> None:
+        torch.manual_seed(seed)
+        for part in parts:
+            for param in part.parameters():
+                torch.nn.init.ones_(param) if param.dim() == 1 else param.data.normal_(0, init.STD)
+
+    kept, init.draw = init.draw, draw
+    try:
+        yield
+    finally:
+        init.draw = kept
 
 
 class Ours:

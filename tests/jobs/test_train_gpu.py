@@ -22,11 +22,12 @@ def test_every_part_runs_and_is_written(tmp_path):
     extrapolated = [row for row in found["step"] if row.get("extrapolated")]
     assert extrapolated
     assert {row["layers"] for row in extrapolated} == {4}
-    peers = [(row["what"], row["transformers"], row["micro_batches"]) for row in found["peer"]]
-    assert peers == [
-        ("full step", "fp32 weights", 2),
-        ("full step", "bf16 weights", 2),
-        ("passes", "bf16 weights", 1),
+    names = ("what", "transformers", "micro_batch", "micro_batches")
+    assert [tuple(row[name] for name in names) for row in found["peer"]] == [
+        ("full step", "fp32 weights", 1, 2),
+        ("full step", "bf16 weights", 1, 2),
+        ("full step", "fp32 weights", 2, 2),
+        ("passes", "bf16 weights", 1, 1),
     ]
     assert found["loader"][0]["share"] >= 0
     assert "peer" in done.stdout
