@@ -130,7 +130,7 @@ class Supervisor:
         hint = {
             "SIGKILL": "by someone, or by the kernel where memory ran out (see dmesg)",
             "SIGSEGV": "a library is broken, or does not fit the others (altiplano doctor)",
-            "SIGABRT": "a library gave up; what it said is above",
+            "SIGABRT": "a library gave up (NCCL: if a machine is lost); what it said is above",
         }.get(name, "look who sent it")
         return (
             f"{who} was killed by {name} at step {step}: {hint}; start the same command again to "
