@@ -77,6 +77,11 @@ def plan(ablation: AblationConfig, folder: Path) -> dict[str, TrainConfig]:
         places = {"weights": weights, "output": f"{ablation.output}/{name}"}
         run = configs.build(RunConfig, {**tree, "train": {**tree["train"], **places}})
         trainings[name] = run.training()
+        if not trainings[name].eval_sequences:
+            raise ConfigError(
+                "train.eval_sequences=0 evaluates nothing, by which mixtures are compared; give 1 "
+                "or more"
+            )
     return trainings
 
 

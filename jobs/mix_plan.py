@@ -107,11 +107,14 @@ def short_of_validation(config: RunConfig, found: Available) -> list[str]:
     if config.train is None:
         return []
     training = config.training()
+    if not training.eval_sequences:
+        return []
     wanted = training.shape.seq_length + 1
     return [
         f"source '{name}' has {'' if found.counted else 'about '}{found.held_out[name]:,} tokens "
         f"to validate on, a sample needs {wanted:,}; raise mixture.valid_share="
-        f"{config.mixture.valid_share:g}, or leave the source out of the weights"
+        f"{config.mixture.valid_share:g}, leave the source out of the weights, or evaluate nothing "
+        "(train.eval_sequences=0)"
         for name in named(training.weights)
         if found.held_out.get(name, wanted) < wanted
     ]

@@ -100,7 +100,7 @@ class TrainConfig:
     memory_limit_gb: float | None = None  # of a process (10^9 bytes); None: what its device has
     log_interval: int = 10  # steps between lines on the console; metrics.jsonl has every step
     eval_interval: int = 100  # steps; 0: at the end only
-    eval_sequences: int = 64  # a source
+    eval_sequences: int = 64  # a source; 0: nothing is evaluated, nothing need be held out
     save_interval: int = 100  # steps; 0: at the end only
     keep_checkpoints: int = 2  # the newest ones
     keep_every: int = 0  # steps; checkpoints of multiples of it are kept for ever; 0: none
@@ -184,10 +184,10 @@ def _check_run(config: TrainConfig) -> None:
     _check_range("steps", schedule.steps, 1, _MOST_STEPS)
     for key in ("batch_sequences", "micro_batch"):
         _check_range(key, getattr(schedule, key), 1, _MOST_SEQUENCES)
-    for key in ("log_interval", "eval_sequences", "keep_checkpoints"):
+    for key in ("log_interval", "keep_checkpoints"):
         _check_range(key, getattr(config, key), 1, None)
     _check_range("data.prefetch", config.data.prefetch, 1, None)
-    for key in ("eval_interval", "save_interval", "keep_every"):
+    for key in ("eval_interval", "eval_sequences", "save_interval", "keep_every"):
         _check_range(key, getattr(config, key), 0, None)
     _check_range("seed", config.seed, 0, _LARGEST_SEED)
     _check_range("log.profile_steps", config.log.profile_steps, 0, None)
@@ -208,6 +208,11 @@ def _check_run(config: TrainConfig) -> None:
         raise ConfigError(
             f"warmup_steps={schedule.warmup_steps} is not within steps={schedule.steps}; "
             f"choose 0 to {schedule.steps} (train.optim.warmup_steps)"
+        )
+    if config.require_beats_unigram and not config.eval_sequences:
+        raise ConfigError(
+            "require_beats_unigram=True needs an evaluation; set eval_sequences to 1 or more "
+            "(train.eval_sequences)"
         )
     if config.require_beats_unigram and not config.unigram_baseline:
         raise ConfigError(

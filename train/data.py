@@ -115,12 +115,13 @@ class Loader:
         return dict(zip(self.sources, taken.tolist(), strict=True))
 
 
-def require_samples(manifest: str, weights: Weights, seq_length: int) -> None:
+def require_samples(manifest: str, weights: Weights, seq_length: int, is_evaluated: bool) -> None:
     """Raises ConfigError for a source that the shards have not, ShardError for one that is too
-    short to be trained or evaluated on; no shard is opened."""
+    short to be trained on or, in a run that evaluates, evaluated on; no shard is opened."""
     Loader(manifest, weights, seq_length, 1, seed=0)
-    stream = TokenStream(manifest, manifest_files(manifest), tuple(named(weights)), "valid")
-    stream.num_samples(seq_length)
+    if is_evaluated:
+        stream = TokenStream(manifest, manifest_files(manifest), tuple(named(weights)), "valid")
+        stream.num_samples(seq_length)
 
 
 def rank_rows(batch_size: int, rank: int, ranks: int) -> slice:

@@ -43,7 +43,8 @@ class HeldOut:
 
 
 def held_out(config: TrainConfig) -> list[HeldOut]:
-    """The validation set of every source the weights name, weight 0 included.
+    """The validation set of every source the weights name, weight 0 included; none where nothing
+    is evaluated (eval_sequences 0).
 
     Raises ConfigError where the tokenizer is not of the model's vocabulary size.
     """
@@ -55,7 +56,7 @@ def held_out(config: TrainConfig) -> list[HeldOut]:
             f"choose {len(bytes_of)} (train.model.vocab)"
         )
     sets = []
-    for source in named(config.weights):
+    for source in named(config.weights) if config.eval_sequences else ():
         windows = validation(config.manifest, source, seq_length, config.eval_sequences)
         sets.append(HeldOut(source, windows, int(bytes_of[windows[:, 1:]].sum())))
     return sets

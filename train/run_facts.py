@@ -49,7 +49,9 @@ def gather(
     facts["compute"] = _compute(run, facts["step"], config.parallel.world_size, watts)
     evaluated = run / "evaluation.json"
     if evaluated_step(evaluated) == facts["step"]:
-        facts["validation"] = json.loads(evaluated.read_text(encoding="utf-8"))["sources"]
+        sources = json.loads(evaluated.read_text(encoding="utf-8"))["sources"]
+        if sources:  # none in a run that evaluates nothing
+            facts["validation"] = sources
     return facts
 
 

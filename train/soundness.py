@@ -24,7 +24,8 @@ def require_sound_shards(config: TrainConfig) -> None:
 
     What takes longer than a minute says each minute how far it is.
     """
-    require_samples(config.manifest, config.weights, config.shape.seq_length)
+    is_evaluated = config.eval_sequences > 0
+    require_samples(config.manifest, config.weights, config.shape.seq_length, is_evaluated)
     files = shard_files(config.manifest)
     total = sum(file.bytes for file in files)
     every_byte = config.check_shards == "full" or (

@@ -84,14 +84,15 @@ class TokenStream:
             if tokens <= seq_length:
                 # Weight 0 keeps a source out of training only: it is evaluated all the same.
                 way_out = (
-                    "give it weight 0"
+                    "or give it weight 0"
                     if self._split == "train"
-                    else "raise mixture.valid_share, or leave the source out of the weights"
+                    else "raise mixture.valid_share, leave the source out of the weights, or "
+                    "evaluate nothing (train.eval_sequences=0)"
                 )
                 raise ShardError(
                     f"the {self._split} split of source '{source}' in {self._manifest} has "
                     f"{tokens} tokens, a sample needs {seq_length + 1}; add text to it, shorten "
-                    f"seq_length, or {way_out}"
+                    f"seq_length, {way_out}"
                 )
         return (self._sizes - 1) // seq_length
 

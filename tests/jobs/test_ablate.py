@@ -56,6 +56,12 @@ def test_mixtures_are_compared(folder, capsys):
     assert (folder / "out/prose/metrics.jsonl").stat().st_mtime_ns == before, "done is done"
 
 
+def test_mixtures_that_are_not_evaluated_are_not_compared(folder):
+    given = config(folder, {"prose": {"web": 1.0}, "half": {"web": 0.5, "code": 0.5}})
+    with pytest.raises(ConfigError, match=r"train\.eval_sequences=0 evaluates nothing, by which"):
+        ablate(given, ["train.eval_sequences=0"])
+
+
 @pytest.mark.parametrize(
     ("mixtures", "words"),
     [({"one": {"web": 1.0}}, "two mixtures"), ({"a": {"web": 1.0}, "b": {"wob": 1.0}}, "wob")],

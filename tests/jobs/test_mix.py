@@ -249,8 +249,12 @@ def test_what_is_not_held_out_is_told_with_the_plan(capfd, config, tmp_path):
     assert code == 0
     assert (
         "source 'code' has about 0 tokens to validate on, a sample needs 129; raise "
-        "mixture.valid_share=0.005, or leave the source out of the weights"
+        "mixture.valid_share=0.005, leave the source out of the weights, or evaluate nothing "
+        "(train.eval_sequences=0)"
     ) in said
+    unevaluated = [*more, "mixture.valid_share=0.005", "train.eval_sequences=0"]
+    code, said = told(capfd, config, *overrides(run, *unevaluated))
+    assert (code, "to validate on" in said) == (0, False)
     held_out = [shard("web", 129, "valid"), shard("code", 128, "valid")]
     put(run, "shards", [shard("web", 5_000), shard("code", 5_000), *held_out])
     code, said = told(capfd, config, *overrides(run, *more))

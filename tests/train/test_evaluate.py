@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from corpus.errors import CheckpointError, ConfigError, DataError
 from tokenizer.encode import piece_bytes
 from train import evaluate, heartbeat, parallel
-from train.config import ModelConfig
+from train.config import ModelConfig, OptimConfig
+from train.launch import launch
+from train.metrics import read
 from train.token_counts import token_counts
 
 
@@ -28,6 +31,32 @@ def test_held_out_bytes_are_those_of_the_predicted_tokens(tiny_config, tmp_path)
     assert code.windows.shape == (5, 33)
     sizes = piece_bytes(config.tokenizer)
     assert code.num_bytes == sum(int(sizes[t]) for row in code.windows for t in row[1:])
+
+
+def test_a_source_with_nothing_held_out_is_trained_on_where_nothing_is_evaluated(
+    tiny_config, tiny_data, tmp_path
+):
+    shards = tmp_path / "shards"
+    shutil.copytree(tiny_data.shards, shards)
+    manifest = shards / "manifest.json"
+    tree = json.loads(manifest.read_text())
+    tree["files"] = [file for file in tree["files"] if file["facts"]["split"] == "train"]
+    tree["counts"] = {}
+    manifest.write_text(json.dumps(tree))
+    changes = {
+        "shards": str(shards),
+        "steps": 4,
+        "eval_interval": 2,
+        "optim": OptimConfig(warmup_steps=1),
+    }
+    config = tiny_config(tmp_path / "run", **changes, eval_sequences=0)
+    assert launch(config) == 0
+    rows = read(tmp_path / "run/metrics.jsonl")
+    assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4]
+    assert not any("validation_bits_per_byte" in row for row in rows)
+    evaluation = json.loads((tmp_path / "run/evaluation.json").read_text())
+    assert evaluation == {"step": 4, "sources": {}}
+    assert launch(config) == 0, "done is done"
 
 
 def test_the_unigram_model_is_of_the_training_text_and_counts_a_bounded_sample(

@@ -123,5 +123,14 @@ def test_a_source_without_validation_is_told_before_a_process_starts(config, tmp
     tree = json.loads(manifest.read_text())
     tree["files"] = [file for file in tree["files"] if file["name"] != "code-valid.arrow"]
     manifest.write_text(json.dumps(tree))
-    with pytest.raises(ShardError, match=r"the valid split of source 'code' .* has 0 tokens"):
+    told = (
+        r"the valid split of source 'code' .* has 0 tokens, .*; add text to it, shorten seq_length,"
+        r" raise mixture.valid_share, leave the source out of the weights, or evaluate nothing "
+        r"\(train.eval_sequences=0\)$"
+    )
+    with pytest.raises(ShardError, match=told):
         require_sound_shards(config)
+    at_the_end = replace(config, eval_interval=0)
+    with pytest.raises(ShardError, match=told):
+        require_sound_shards(at_the_end)
+    require_sound_shards(replace(config, eval_sequences=0))

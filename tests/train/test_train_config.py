@@ -123,6 +123,10 @@ def test_the_resolved_config_reads_back_from_json(tmp_path):
         ({"weights": [{"from_step": 5, "weights": {"web": 1}}]}, "from_step=5 must begin with 0"),
         ({"model": {"preset": "8b"}}, "'model.preset' must be one of 'demo', '7b'"),
         (
+            {"require_beats_unigram": True, "eval_sequences": 0},
+            "require_beats_unigram=True needs an evaluation; set eval_sequences to 1 or more",
+        ),
+        (
             {"require_beats_unigram": True, "unigram_baseline": False},
             "require_beats_unigram=True needs the unigram model",
         ),
