@@ -68,8 +68,8 @@ def assign(table: pa.Table, parts: Choices) -> tuple[pa.Array, Counter[tuple[str
     """
     taken = np.full(table.num_rows, -1)
     lost: Counter[tuple[str, str]] = Counter()
+    everything = np.ones(table.num_rows, dtype=bool)
     for index, (name, where) in enumerate(parts):
-        everything = np.ones(table.num_rows, dtype=bool)
         holds = read_condition(where, COLUMN_TYPES).holds(table) if where else everything
         earlier = np.bincount(taken[holds & (taken >= 0)], minlength=index).tolist()
         lost += Counter({(name, parts[k][0]): count for k, count in enumerate(earlier)})

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from corpus import storage
 from corpus.errors import ShardError
@@ -281,8 +280,8 @@ def other_tokenizer(path: str, found: str, expected: str) -> str:
 
 def local_path(location: str) -> str:
     """The path of a place on a local disk; ShardError for another, which cannot be mapped."""
-    fs, path = storage.filesystem(location)
-    if not isinstance(fs, pafs.LocalFileSystem):
+    path = storage.on_disk(location)
+    if path is None:
         raise ShardError(
             f"{location} is not on a local disk, so it cannot be mapped; copy it first"
         )

@@ -25,7 +25,7 @@ def places(seq_length: int, device: torch.device) -> torch.Tensor | None:
     size = parallel_state.get_context_parallel_world_size()
     if size == 1:
         return None
-    return _places_on(device, seq_length, parallel_state.get_context_parallel_rank(), size)
+    return _places(seq_length, parallel_state.get_context_parallel_rank(), size, device)
 
 
 class GatheredAttention(torch.nn.Module):
@@ -67,15 +67,10 @@ class GatheredAttention(torch.nn.Module):
 @functools.cache
 def _order(seq_length: int, size: int, device: torch.device) -> torch.Tensor:
     """Where each position of a sequence stands among the parts of all processes, one by one."""
-    places = torch.cat([_places(seq_length, rank, size) for rank in range(size)])
-    return places.argsort().to(device)
+    return torch.cat([_places(seq_length, rank, size, device) for rank in range(size)]).argsort()
 
 
 @functools.cache
-def _places_on(device: torch.device, seq_length: int, rank: int, size: int) -> torch.Tensor:
-    return _places(seq_length, rank, size).to(device)
-
-
-def _places(seq_length: int, rank: int, size: int) -> torch.Tensor:
-    parts = torch.arange(seq_length).chunk(2 * size)
+def _places(seq_length: int, rank: int, size: int, device: torch.device) -> torch.Tensor:
+    parts = torch.arange(seq_length, device=device).chunk(2 * size)
     return torch.cat([parts[rank], parts[2 * size - 1 - rank]])

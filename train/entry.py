@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # How libraries are to run, unless the environment says otherwise.
-SETTINGS = {
+_SETTINGS = {
     # megatron-core relies on the order in which kernels and their messages are queued.
     "CUDA_DEVICE_MAX_CONNECTIONS": "1",
     # A pool of compilers for each process takes longer to start than train.fused's few kernels
@@ -32,7 +32,8 @@ SETTINGS = {
 
 def main(arguments: list[str]) -> int:
     _end_with_launcher()
-    os.environ.update(SETTINGS | os.environ)
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     stop.install()  # before torch is imported: see train.stop
     if len(arguments) != 1:
         print("usage: python -m train.entry CONFIG.yaml", file=sys.stderr)

@@ -58,9 +58,8 @@ def segments(weights: Weights) -> tuple[WeightsFrom, ...]:
                     f"weight {shown(weight)} of source '{name}' must be a finite number from 0 up "
                     "(train.weights)"
                 )
-        if not math.isfinite(
-            sum(map(float, segment.weights.values()))
-        ):  # a plan of it would be all zeros
+        total = sum(map(float, segment.weights.values()))
+        if not math.isfinite(total):  # a plan of it would be all zeros
             raise ConfigError(
                 "weights add up to more than 1.8e308; give smaller ones (train.weights)"
             )

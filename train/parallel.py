@@ -18,7 +18,7 @@ from megatron.core.models.common.embeddings.rotary_pos_embedding import RotaryEm
 from megatron.core.tensor_parallel import model_parallel_cuda_manual_seed
 
 from corpus.errors import AltiplanoError, ConfigError
-from train import cpu_shim, member
+from train import cpu_shim, member, nodes
 from train.config import TrainConfig, data_parallel_size
 
 
@@ -74,7 +74,7 @@ def start(config: TrainConfig) -> None:
         else None,
         context_parallel_size=config.parallel.cp,
         distributed_timeout_minutes=math.ceil(last_resort.total_seconds() / 60),
-        create_gloo_process_groups=False,  # beside NCCL's; what they are for is in train.shares
+        create_gloo_process_groups=False,  # for its own saves; train.shares does without
     )
     model_parallel_cuda_manual_seed(config.seed)
 
@@ -95,7 +95,7 @@ def gpu_number() -> int:
     there are fewer than processes.
     """
     local, shown = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-    if shown == 1 and "LAUNCHER_PID" not in os.environ:  # train.launch shows each all there are
+    if shown == 1 and not nodes.is_launched():  # train.launch shows each all there are
         return 0
     if local >= shown:
         raise ConfigError(

@@ -16,7 +16,7 @@ from jobs.bench import train_gpu_loader, train_gpu_peer, train_runs
 from jobs.bench.train_gpu_sizes import TINY, Row, Sizes, cut
 from jobs.bench.train_runs import config_of, seconds, where, windows
 from train import flops, memory, parallel, setup
-from train.config import ModelConfig, TrainConfig
+from train.config import ModelConfig, ParallelConfig, TrainConfig
 
 
 def told(row: Row) -> str:
@@ -111,7 +111,7 @@ def recompute_peaks(sizes: Sizes, seed: int) -> Iterator[Row]:
         return
     for mode in ("none", "selective", "full"):
         cut = dataclasses.replace(sizes.model, num_layers=sizes.memory_layers)
-        config = config_of(cut, 4, 4, "bf16", mode)  # type: ignore[arg-type]
+        config = config_of(cut, 4, 4, "bf16", ParallelConfig(recompute=mode))  # type: ignore[arg-type]
         batch = windows(config, 4, torch.Generator().manual_seed(seed))
         with train_runs.trained(config) as ours:
             ours.step(batch)

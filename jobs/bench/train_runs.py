@@ -20,20 +20,20 @@ def config_of(
     sequences: int,
     micro_batch: int,
     precision: Literal["fp32", "bf16"],
-    recompute: Literal["none", "selective", "full"] = "none",
-    processes: int = 1,
+    layout: ParallelConfig | None = None,
 ) -> TrainConfig:
-    """A run of the model on no data, `sequences` a step on each process."""
+    """A run of the model on no data, `sequences` a step on each replica; layout: of one process."""
+    layout = layout or ParallelConfig()
     return TrainConfig(
         shards="none",
         tokenizer="none",
         output="none",
         weights={"web": 1.0},
         model=model,
-        parallel=ParallelConfig(processes=processes, recompute=recompute),
+        parallel=layout,
         optim=OptimConfig(lr=1e-4, warmup_steps=1),
         steps=10_000,
-        batch_sequences=sequences * processes,
+        batch_sequences=sequences * layout.world_size // layout.model_size,
         micro_batch=micro_batch,
         precision=precision,
     )
@@ -64,11 +64,14 @@ def quick_weights() -> Iterator[None]:
     """Within it models get other random weights than `train.init` gives, which every machine draws
     alike and therefore on the host: a minute and more of a benchmark's time on a GPU."""
 
+    @torch.no_grad()
     def draw(parts: list[Any], seed: int) -> None:
         torch.manual_seed(seed)
-        for part in parts:
-            for param in part.parameters():
-                torch.nn.init.ones_(param) if param.dim() == 1 else param.data.normal_(0, init.STD)
+        for param in (param for part in parts for param in part.parameters()):
+            if param.dim() == 1:
+                param.fill_(1.0)
+            else:
+                param.normal_(0, init.STD)
 
     kept, init.draw = init.draw, draw
     try:

@@ -6,23 +6,7 @@ from fake_gpu import fake_gpu
 
 from jobs.bench import train_runs
 from train import memory
-from train.config import ModelConfig, ParallelConfig, TrainConfig
-
-
-def _config(preset, sequences, micro_batch, **layout):
-    parallel = ParallelConfig(**layout)
-    return TrainConfig(
-        shards="none",
-        tokenizer="none",
-        output="none",
-        weights={"web": 1.0},
-        model=ModelConfig(preset),
-        parallel=parallel,
-        steps=10_000,
-        batch_sequences=sequences * parallel.world_size // parallel.model_size,
-        micro_batch=micro_batch,
-        precision="bf16",
-    )
+from train.config import ModelConfig, ParallelConfig
 
 
 @pytest.mark.parametrize(
@@ -37,7 +21,8 @@ def _config(preset, sequences, micro_batch, **layout):
     ],
 )
 def test_a_step_allocates_what_is_said(preset, sequences, micro_batch, layout):
-    config = _config(preset, sequences, micro_batch, **layout)
+    parallel = ParallelConfig(**layout)
+    config = train_runs.config_of(ModelConfig(preset), sequences, micro_batch, "bf16", parallel)
     world_size = config.parallel.world_size
     with fake_gpu(0, world_size) as allocated, train_runs.trained(config) as ours:
         windows = torch.zeros(sequences, config.shape.seq_length + 1, dtype=torch.int64)
